@@ -1,1 +1,25 @@
-#![no_std]
+//! The recording: one fixed-layout, memory-mapped file per process, shared by the library that writes it and the
+//! command that reads it.
+//!
+//! Why a mapped file with tables that are updated in place: SIGKILL, abort and `_exit` lose nothing, and the size is
+//! bounded whatever the run length, because identical events are counted and not logged. A ring per thread keeps the
+//! most recent events, for the question "what happened just before".
+//!
+//! - [`layout`] is the format: read its header first. Any change there is a version bump.
+//! - [`kind`] names every finding; [`label`] packs an endpoint or a path into 40 bytes; [`sentence`] words a finding.
+//! - [`store`] and the modules that take a [`store::Store`] write. They allocate nothing, take no lock and are
+//!   async-signal-safe.
+//! - [`reader`] reads, with no trust in the file at all.
+
+pub mod findings;
+pub mod kind;
+pub mod label;
+pub mod layout;
+pub mod modules;
+#[cfg(feature = "read")]
+pub mod reader;
+pub mod sentence;
+pub mod stacks;
+pub mod store;
+pub mod strings;
+pub mod text;

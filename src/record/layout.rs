@@ -1,0 +1,489 @@
+//! The format of a recording, version 1.
+//!
+//! ```text
+//! 0        Header                                8 KiB
+//! 8 KiB    directory: one u32 per chunk          8 KiB   section << 24 | index of the chunk in its section
+//! 16 KiB   chunk 0, chunk 1, …                   64 KiB each, in the order of the directory
+//! ```
+//!
+//! A *section* is an array of equal entries that grows by chunks. Entries never straddle a chunk, so entry `i` of a
+//! section lies in its chunk `i / per_chunk`. The file grows by whole chunks whose blocks were reserved first: a full
+//! disk is an error where the chunk is asked for, never a SIGBUS where it is written.
+//!
+//! Why every wide field is an atomic: several threads, and a reader in another process, look at them at the same
+//! time, and an atomic is 8-byte aligned on i686 too, where a plain `u64` is not. All integers are in the writer's
+//! byte order; `Header::order` tells.
+//!
+//! Everything is valid when zero: a zero entry is an empty entry. Adding a section or a counter at the end is
+//! compatible; moving anything is not: bump [`VERSION`].
+
+use core::mem::{offset_of, size_of};
+use core::sync::atomic::{AtomicU32, AtomicU64};
+
+pub const MAGIC: [u8; 8] = *b"SHIMREC\n";
+pub const VERSION: u32 = 1;
+/// Written as a native integer: a reader of the other byte order sees it reversed.
+pub const ORDER: u32 = 0x0102_0304;
+
+pub const HEADER_LEN: usize = 8192;
+pub const DIRECTORY_LEN: usize = 8192;
+/// Where chunk 0 begins.
+pub const CHUNKS_AT: usize = HEADER_LEN + DIRECTORY_LEN;
+pub const CHUNK_LEN: usize = 65536;
+/// Directory entries, and so the bound on a recording: 2048 × 64 KiB.
+pub const MAX_CHUNKS: usize = DIRECTORY_LEN / 4;
+
+/// What a chunk holds. The values are part of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Section {
+    Threads = 1,
+    /// `track::fd::Slot`, indexed by descriptor number.
+    Descriptors = 2,
+    /// Open-addressing hash table of stack ids.
+    StackIndex = 3,
+    /// Stacks, as runs of words: see [`crate::stacks`].
+    StackWords = 4,
+    Findings = 5,
+    Modules = 6,
+    /// Bytes that other entries point to.
+    Strings = 7,
+}
+
+impl Section {
+    pub const ALL: [Self; 7] = [
+        Self::Threads,
+        Self::Descriptors,
+        Self::StackIndex,
+        Self::StackWords,
+        Self::Findings,
+        Self::Modules,
+        Self::Strings,
+    ];
+
+    pub const fn from_code(code: u8) -> Option<Self> {
+        let mut i = 0;
+        while i < Self::ALL.len() {
+            if Self::ALL[i] as u8 == code {
+                return Some(Self::ALL[i]);
+            }
+            i += 1;
+        }
+        None
+    }
+
+    /// Bytes per entry.
+    pub const fn entry_len(self) -> usize {
+        match self {
+            Self::Threads => size_of::<Thread>(),
+            Self::Descriptors => DESCRIPTOR_LEN,
+            Self::StackIndex => 4,
+            Self::StackWords => 8,
+            Self::Findings => size_of::<Finding>(),
+            Self::Modules => size_of::<Module>(),
+            Self::Strings => 1,
+        }
+    }
+
+    pub const fn per_chunk(self) -> usize {
+        CHUNK_LEN / self.entry_len()
+    }
+
+    /// The most chunks that this section may have; the sum stays below [`MAX_CHUNKS`].
+    pub const fn max_chunks(self) -> usize {
+        match self {
+            Self::Threads => 512,
+            Self::Descriptors => 1024,
+            Self::StackIndex => 2,
+            Self::StackWords => 256,
+            Self::Findings => 8,
+            Self::Modules => 4,
+            Self::Strings => 16,
+        }
+    }
+
+    pub const fn capacity(self) -> usize {
+        self.max_chunks() * self.per_chunk()
+    }
+}
+
+/// Bytes of one `track::fd::Slot`; `shim` asserts that the two agree.
+pub const DESCRIPTOR_LEN: usize = 512;
+
+/// Values of `Header::state`.
+pub mod state {
+    pub const RUNNING: u32 = 1;
+    pub const EXITED: u32 = 2;
+    /// An exec call was made and has not returned: the image was replaced, or the process ended inside it.
+    pub const EXEC: u32 = 3;
+}
+
+/// Process-wide counters, `Header::counters`. Zero means that nothing was lost. New ones go to the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Counter {
+    /// Findings of severity error, repetitions included.
+    Errors = 0,
+    Suspects,
+    Infos,
+    /// Distinct findings that found no room in the table.
+    FindingsDropped,
+    /// Stacks that found no room.
+    StacksDropped,
+    /// Descriptor numbers beyond the table.
+    DescriptorsUntracked,
+    /// Threads beyond the table.
+    ThreadsUntracked,
+    /// Hooks entered while this thread was already inside one (a signal handler): followed without a stack.
+    Reentered,
+    /// Chunks that could not be reserved: the disk is full, or the address space.
+    ChunksRefused,
+    /// Stacks that ended early because a module has no unwind information or a frame could not be read.
+    StacksTruncated,
+    /// Modules beyond the table.
+    ModulesDropped,
+    /// Closes that `protect` refused.
+    Refused,
+    /// Numbers that went through the quarantine.
+    Quarantined,
+    /// Quarantine flushes because the program ran out of numbers.
+    QuarantineFlushed,
+    /// Descriptors that appeared or vanished where we could not see it.
+    Unseen,
+    /// Message lines that could not be written.
+    MessagesLost,
+    /// Descriptors passed to us by another process.
+    Received,
+}
+
+impl Counter {
+    pub const ALL: [(Self, &'static str); 17] = [
+        (Self::Errors, "errors"),
+        (Self::Suspects, "suspects"),
+        (Self::Infos, "infos"),
+        (Self::FindingsDropped, "findings dropped"),
+        (Self::StacksDropped, "stacks dropped"),
+        (Self::DescriptorsUntracked, "descriptors beyond the table"),
+        (Self::ThreadsUntracked, "threads beyond the table"),
+        (Self::Reentered, "hooks entered from a signal handler inside a hook"),
+        (Self::ChunksRefused, "recording chunks refused"),
+        (Self::StacksTruncated, "stacks truncated"),
+        (Self::ModulesDropped, "modules dropped"),
+        (Self::Refused, "closes refused"),
+        (Self::Quarantined, "numbers quarantined"),
+        (Self::QuarantineFlushed, "quarantine flushes"),
+        (Self::Unseen, "unseen opens or closes"),
+        (Self::MessagesLost, "messages lost"),
+        (Self::Received, "descriptors received"),
+    ];
+}
+
+/// Per-thread counters, `Thread::counters`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum ThreadCounter {
+    /// malloc, calloc, memalign and their kin.
+    Allocations = 0,
+    Frees,
+    Reallocations,
+    BytesRequested,
+    Opens,
+    Closes,
+    /// Stacks taken.
+    Unwinds,
+}
+
+#[repr(C)]
+pub struct Header {
+    pub magic: [u8; 8],
+    pub version: u32,
+    pub order: u32,
+    pub header_len: u32,
+    pub chunk_len: u32,
+    /// ELF `e_machine` of the watched program.
+    pub machine: u32,
+    pub pointer_bits: u32,
+    /// See [`state`]; 0 while it is being made.
+    pub state: AtomicU32,
+    pub exit_status: AtomicU32,
+    pub pid: AtomicU32,
+    pub ppid: AtomicU32,
+    /// MPI rank + 1, 0 = none.
+    pub rank: AtomicU32,
+    /// Forks since the first process of this chain.
+    pub epoch: AtomicU32,
+    /// CLOCK_REALTIME at the start, ns.
+    pub started_real: AtomicU64,
+    /// CLOCK_MONOTONIC at the start, ns: the clock of all other times here.
+    pub started: AtomicU64,
+    pub ended: AtomicU64,
+    /// Chunks in the directory that are valid.
+    pub chunks: AtomicU32,
+    /// Thread entries ever used.
+    pub threads: AtomicU32,
+    pub modules: AtomicU32,
+    pub findings: AtomicU32,
+    /// The next free word of [`Section::StackWords`].
+    pub stack_words: AtomicU32,
+    pub string_bytes: AtomicU32,
+    /// The last message of `Header::state` EXEC: offset and length in [`Section::Strings`].
+    pub exec_path: AtomicU64,
+    pub _reserved: [AtomicU64; 12],
+    pub counters: [AtomicU64; 64],
+    /// NUL-padded text, see [`crate::text`].
+    pub comm: [AtomicU64; 2],
+    pub shim_version: [AtomicU64; 4],
+    pub libc_version: [AtomicU64; 4],
+    pub options: [AtomicU64; 64],
+    pub exe: [AtomicU64; 128],
+    /// Arguments, each ended by NUL.
+    pub command: [AtomicU64; 256],
+}
+
+/// One event of the ring; see [`crate::store::Ring`].
+#[repr(C)]
+pub struct Event {
+    /// CLOCK_MONOTONIC, ns.
+    pub time: AtomicU64,
+    /// op:8 | unused:8 | errno:16 | fd:32 from the low end.
+    pub what: AtomicU64,
+    /// Depends on the operation: the second descriptor, a generation, a length.
+    pub detail: AtomicU64,
+    /// stack:32 | low half of the sequence number:32; written last.
+    pub seal: AtomicU64,
+}
+
+/// What an [`Event`] says. The values are part of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Op {
+    Open = 1,
+    Close = 2,
+    /// `detail` is the new number.
+    Dup = 3,
+    /// A use that failed with EBADF.
+    BadUse = 4,
+    /// Closed by us: an eviction from the quarantine.
+    Evict = 5,
+    Refused = 6,
+    Fork = 7,
+    Exec = 8,
+    /// Arrived by SCM_RIGHTS.
+    Receive = 9,
+    ThreadStart = 10,
+    ThreadEnd = 11,
+    /// A range was closed: `fd` to `detail`.
+    CloseRange = 12,
+    Exit = 13,
+}
+
+impl Op {
+    pub const ALL: [(Self, &'static str); 13] = [
+        (Self::Open, "open"),
+        (Self::Close, "close"),
+        (Self::Dup, "dup"),
+        (Self::BadUse, "bad use"),
+        (Self::Evict, "evict"),
+        (Self::Refused, "refused"),
+        (Self::Fork, "fork"),
+        (Self::Exec, "exec"),
+        (Self::Receive, "receive"),
+        (Self::ThreadStart, "thread start"),
+        (Self::ThreadEnd, "thread end"),
+        (Self::CloseRange, "close range"),
+        (Self::Exit, "exit"),
+    ];
+}
+
+pub const RING_LEN: usize = 240;
+
+/// Values of `Thread::state`.
+pub mod thread_state {
+    pub const LIVE: u32 = 1;
+    pub const ENDED: u32 = 2;
+}
+
+#[repr(C)]
+pub struct Thread {
+    pub state: AtomicU32,
+    pub tid: AtomicU32,
+    pub name: [AtomicU64; 2],
+    pub started: AtomicU64,
+    pub ended: AtomicU64,
+    pub counters: [AtomicU64; 32],
+    /// Events ever written; the ring holds the last [`RING_LEN`].
+    pub written: AtomicU64,
+    pub _reserved: [AtomicU64; 26],
+    pub ring: [Event; RING_LEN],
+}
+
+/// Values of `Finding::state`.
+pub mod finding_state {
+    pub const WRITING: u32 = 1;
+    pub const READY: u32 = 2;
+}
+
+/// One party of a finding: who, where, in which role.
+#[repr(C)]
+pub struct Party {
+    /// role:32 | tid:32 from the low end; role 0 = absent. See [`crate::kind::Role`].
+    pub who: AtomicU64,
+    /// Stack id; 0 = unknown.
+    pub stack: AtomicU64,
+    pub thread: [AtomicU64; 2],
+}
+
+pub const PARTIES: usize = 6;
+
+/// A finding: kind and stacks make its identity, everything else is of its first event.
+#[repr(C)]
+pub struct Finding {
+    pub state: AtomicU32,
+    /// kind:16 | severity:8 | resource tag:8 from the low end.
+    pub what: AtomicU32,
+    pub key: AtomicU64,
+    pub count: AtomicU64,
+    pub first: AtomicU64,
+    pub last: AtomicU64,
+    pub tid: AtomicU64,
+    /// The meaning depends on the resource tag, see [`crate::findings::Resource`].
+    pub numbers: [AtomicU64; 6],
+    pub thread: [AtomicU64; 2],
+    /// A [`crate::label::Label`].
+    pub label: [AtomicU64; 5],
+    pub parties: [Party; PARTIES],
+    /// Free text of the family, such as the name of the call.
+    pub detail: [AtomicU64; 15],
+    pub _reserved: [AtomicU64; 6],
+}
+
+/// One loaded object.
+#[repr(C)]
+pub struct Module {
+    /// 0 = empty, 1 = ready.
+    pub state: AtomicU32,
+    pub build_id_len: AtomicU32,
+    /// Text in [`Section::Strings`]: offset:32 | length:32 from the low end.
+    pub path: AtomicU64,
+    /// What to subtract from an address to get the ELF virtual address.
+    pub bias: AtomicU64,
+    pub start: AtomicU64,
+    pub end: AtomicU64,
+    pub loaded: AtomicU64,
+    /// 0 = still loaded.
+    pub unloaded: AtomicU64,
+    /// See [`module_flag`].
+    pub flags: AtomicU64,
+    pub build_id: [AtomicU64; 4],
+    pub _reserved: [AtomicU64; 20],
+}
+
+pub mod module_flag {
+    /// The program itself.
+    pub const MAIN: u64 = 1;
+    pub const LIBC: u64 = 2;
+    /// libshim.so.
+    pub const SHIM: u64 = 4;
+}
+
+macro_rules! assert_offsets {
+    ($type:ty, $size:expr, $($field:ident = $at:expr),* $(,)?) => {
+        const _: () = assert!(size_of::<$type>() == $size);
+        $(const _: () = assert!(offset_of!($type, $field) == $at);)*
+    };
+}
+
+assert_offsets!(
+    Header,
+    4384,
+    magic = 0,
+    version = 8,
+    order = 12,
+    header_len = 16,
+    chunk_len = 20,
+    machine = 24,
+    pointer_bits = 28,
+    state = 32,
+    exit_status = 36,
+    pid = 40,
+    ppid = 44,
+    rank = 48,
+    epoch = 52,
+    started_real = 56,
+    started = 64,
+    ended = 72,
+    chunks = 80,
+    threads = 84,
+    modules = 88,
+    findings = 92,
+    stack_words = 96,
+    string_bytes = 100,
+    exec_path = 104,
+    _reserved = 112,
+    counters = 208,
+    comm = 720,
+    shim_version = 736,
+    libc_version = 768,
+    options = 800,
+    exe = 1312,
+    command = 2336
+);
+const _: () = assert!(size_of::<Header>() <= HEADER_LEN);
+assert_offsets!(Event, 32, time = 0, what = 8, detail = 16, seal = 24);
+assert_offsets!(
+    Thread,
+    8192,
+    state = 0,
+    tid = 4,
+    name = 8,
+    started = 24,
+    ended = 32,
+    counters = 40,
+    written = 296,
+    _reserved = 304,
+    ring = 512
+);
+assert_offsets!(Party, 32, who = 0, stack = 8, thread = 16);
+assert_offsets!(
+    Finding,
+    512,
+    state = 0,
+    what = 4,
+    key = 8,
+    count = 16,
+    first = 24,
+    last = 32,
+    tid = 40,
+    numbers = 48,
+    thread = 96,
+    label = 112,
+    parties = 152,
+    detail = 344,
+    _reserved = 464
+);
+assert_offsets!(
+    Module,
+    256,
+    state = 0,
+    build_id_len = 4,
+    path = 8,
+    bias = 16,
+    start = 24,
+    end = 32,
+    loaded = 40,
+    unloaded = 48,
+    flags = 56,
+    build_id = 64,
+    _reserved = 96
+);
+
+const _: () = {
+    let mut total = 0;
+    let mut i = 0;
+    while i < Section::ALL.len() {
+        total += Section::ALL[i].max_chunks();
+        assert!(CHUNK_LEN % Section::ALL[i].entry_len() == 0);
+        i += 1;
+    }
+    assert!(total <= MAX_CHUNKS);
+};
