@@ -41,7 +41,7 @@ const IDLE: u32 = 0;
 const BUSY: u32 = 1;
 const INTERNAL: u32 = 2;
 
-const NEW: u32 = 0;
+/// 0 is a thread that has not called a hook yet.
 const LIVE: u32 = 1;
 const ENDED: u32 = 2;
 
@@ -221,11 +221,6 @@ impl Scope {
         unsafe { &mut *self.state.inner.get() }
     }
 
-    /// Runs libc code of our own choice: whatever comes back through the hooks meanwhile is ours and passes through.
-    pub fn inside_libc<R>(&self, f: impl FnOnce() -> R) -> R {
-        inside_libc(f)
-    }
-
     /// Who acts, with its stack.
     pub fn actor(&mut self) -> Actor {
         let state = self.state;
@@ -234,7 +229,14 @@ impl Scope {
     }
 }
 
-/// See [`Scope::inside_libc`].
+/// For the fork handlers, which forget their scope.
+pub fn lower_guard() {
+    compiler_fence(Release);
+    block().guard.store(IDLE, Relaxed);
+}
+
+/// Runs libc code of our own choice: whatever comes back through the hooks meanwhile is ours and passes through.
+/// Keeps errno.
 pub fn inside_libc<R>(f: impl FnOnce() -> R) -> R {
     let block = block();
     let before = block.guard.swap(INTERNAL, Relaxed);
@@ -387,7 +389,7 @@ impl State {
             inner: UnsafeCell::new(Inner {
                 unwinding: unwind::Scratch::default(),
                 sweep: Sweep::new(),
-                held: Held::new(),
+                held: Held::new((0, Verdict::default())),
                 text: Box::new([0; 8192]),
             }),
         })

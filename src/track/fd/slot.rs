@@ -188,6 +188,12 @@ impl Slot {
         Snapshot { state, epoch, generation, ..Snapshot::default() }
     }
 
+    /// The state alone: a load. Thread- and signal-safe.
+    #[inline]
+    pub fn state(&self) -> State {
+        self.load().state()
+    }
+
     pub(super) fn load(&self) -> Word {
         Word::from_bits(self.word.load(Ordering::Acquire))
     }
