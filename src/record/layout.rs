@@ -154,10 +154,14 @@ pub enum Counter {
     MessagesLost,
     /// Descriptors passed to us by another process.
     Received,
+    /// Remembered stacks that were unwound again to check them.
+    StacksChecked,
+    /// Of those, how many were wrong.
+    StacksMismatched,
 }
 
 impl Counter {
-    pub const ALL: [(Self, &'static str); 17] = [
+    pub const ALL: [(Self, &'static str); 19] = [
         (Self::Errors, "errors"),
         (Self::Suspects, "suspects"),
         (Self::Infos, "infos"),
@@ -175,6 +179,8 @@ impl Counter {
         (Self::Unseen, "unseen opens or closes"),
         (Self::MessagesLost, "messages lost"),
         (Self::Received, "descriptors received"),
+        (Self::StacksChecked, "remembered stacks checked"),
+        (Self::StacksMismatched, "remembered stacks wrong"),
     ];
 }
 

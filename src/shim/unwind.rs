@@ -1,7 +1,8 @@
 //! Stacks: from the registers of the hook to an id in the recording, without allocating, locking or calling libc.
 //!
-//! framehop does the unwinding, from .eh_frame, with a cache of rules per thread (about 100 ns for 12 frames). A stack
-//! seen before by this thread is recognised by the hash of its addresses and costs nothing more.
+//! framehop does the unwinding, from .eh_frame, with a cache of rules per thread. A stack that this thread has unwound
+//! before is *remembered* (see [`Remembered`]) and only compared; one that it has unwound at another place is recognised
+//! by the hash of its addresses.
 //!
 //! **Modules.** The list of loaded objects is immutable; a change publishes a new one. A reader announces the list that
 //! it walks in its own hazard pointer and leaves it there: the next capture with the same list needs no fence at all.
@@ -97,9 +98,51 @@ struct Known {
     id: u32,
 }
 
+/// A full unwind, kept to be compared.
+///
+/// Every capture starts at the same instruction, so the layout of the innermost frame is fixed, and with it the slot of
+/// its return address. If that slot holds the remembered address, the next frame is the same function at the same call,
+/// which fixes the next slot, and so on outwards: equal slots are an equal stack. Only a frame of run-time size (alloca)
+/// whose other slots happen to be equal could deceive; every [`CHECK_EVERY`]th hit is unwound in full and compared, and
+/// the counters say how often it was wrong.
+#[derive(Clone, Copy)]
+struct Remembered {
+    sp: u64,
+    generation: u32,
+    id: u32,
+    len: u32,
+    slots: [u32; SLOTS],
+    values: [u64; SLOTS],
+}
+
+/// Frames of ours plus those of a stack of the default depth; deeper ones are not remembered.
+const SLOTS: usize = 44;
+const WAYS: usize = 4;
+const SETS: usize = 32;
+const CHECK_EVERY: u64 = 4096;
+
+impl Remembered {
+    const EMPTY: Self = Self { sp: 0, generation: 0, id: 0, len: 0, slots: [0; SLOTS], values: [0; SLOTS] };
+
+    #[inline]
+    fn matches(&self, sp: u64, generation: u32) -> bool {
+        let len = self.len as usize;
+        // SAFETY: the slots lie between this stack pointer and the top of this thread's stack: they did when they were
+        // found with the same stack pointer, and the top has not moved.
+        self.sp == sp
+            && self.generation == generation
+            && self.slots[..len]
+                .iter()
+                .zip(&self.values[..len])
+                .all(|(slot, value)| unsafe { *((sp + u64::from(*slot)) as usize as *const usize) as u64 } == *value)
+    }
+}
+
 /// What a thread keeps for unwinding.
 pub struct Scratch {
     known: Box<[Known; CACHED]>,
+    remembered: Box<[[Remembered; WAYS]; SETS]>,
+    next_way: usize,
     #[cfg(not(target_arch = "x86"))]
     cache: Option<Box<engine::Cache>>,
 }
@@ -108,10 +151,22 @@ impl Default for Scratch {
     fn default() -> Self {
         Self {
             known: Box::new([Known::default(); CACHED]),
+            remembered: zeroed(),
+            next_way: 0,
             #[cfg(not(target_arch = "x86"))]
             cache: None,
         }
     }
+}
+
+/// A table too large to be built on a small stack.
+fn zeroed() -> Box<[[Remembered; WAYS]; SETS]> {
+    let mut table: Box<[core::mem::MaybeUninit<[Remembered; WAYS]>]> = Box::new_uninit_slice(SETS);
+    for set in &mut table {
+        set.write([Remembered::EMPTY; WAYS]);
+    }
+    // SAFETY: every set was written; SETS of them are the array.
+    unsafe { Box::from_raw(Box::into_raw(table).cast()) }
 }
 
 /// The list of objects, safe to walk by this thread until its next call.
@@ -129,38 +184,85 @@ pub fn modules(state: &State) -> Option<&'static Modules> {
     unsafe { current.as_ref() }
 }
 
+/// The addresses of a walk, and where they were found.
+struct Walk {
+    len: usize,
+    /// Of all frames, ours included; meaningless when not `exact`.
+    slots: usize,
+    slot: [u32; SLOTS],
+    value: [u64; SLOTS],
+    /// Every return address was found in its slot, on the thread's own stack.
+    exact: bool,
+}
+
 /// Takes the caller's stack; its id, 0 when there is none. Under the guard, by the owning thread.
 #[inline(never)]
 pub fn capture(state: &'static State, scratch: &mut Scratch) -> u32 {
     let registers = arch::registers();
+    let generation = GENERATION.load(Acquire);
+    let set = (registers.sp >> 4) as usize % SETS;
+    let hit = scratch.remembered[set].iter().find(|r| r.matches(registers.sp, generation)).map(|r| r.id);
+    let unwinds = state.entry.counters[ThreadCounter::Unwinds as usize].load(Relaxed);
+    state.add(ThreadCounter::Unwinds, 1);
+    match hit {
+        Some(id) if unwinds % CHECK_EVERY != 0 => id,
+        _ => capture_slowly(state, scratch, registers, hit),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn capture_slowly(state: &'static State, scratch: &mut Scratch, registers: Registers, hit: Option<u32>) -> u32 {
     let mut frames = [0u64; MAX_FRAMES];
     let depth = options::stack_depth().min(MAX_FRAMES);
-    state.add(ThreadCounter::Unwinds, 1);
     let Some(mut list) = modules(state) else { return 0 };
-    let mut len = walk(state, scratch, list, registers, &mut frames[..depth]);
-    let h = hash(&frames[..len]);
+    let mut walked = walk(state, scratch, list, registers, &mut frames[..depth]);
+    let mut h = hash(&frames[..walked.len]);
     let known = scratch.known[h as usize % CACHED];
-    if known.hash == h && known.generation == list.generation && known.id != 0 {
-        return known.id;
-    }
-    // A frame in no known module: loaded since. Learn it, and unwind again with its help.
-    for _ in 0..8 {
-        let Some(stranger) = frames[..len].iter().copied().find(|pc| list.object(*pc).is_none()) else { break };
-        if !learn(stranger) {
-            break;
+    let mut id = if known.hash == h && known.generation == list.generation { known.id } else { 0 };
+    if id == 0 {
+        // A frame in no known module: loaded since. Learn it, and unwind again with its help.
+        for _ in 0..8 {
+            let stranger = frames[..walked.len].iter().copied().find(|pc| list.object(*pc).is_none());
+            if !stranger.is_some_and(learn) {
+                break;
+            }
+            let Some(now) = modules(state) else { return 0 };
+            list = now;
+            walked = walk(state, scratch, list, registers, &mut frames[..depth]);
         }
-        let Some(now) = modules(state) else { return 0 };
-        list = now;
-        len = walk(state, scratch, list, registers, &mut frames[..depth]);
+        h = hash(&frames[..walked.len]);
+        let mut encoded = [0u64; MAX_FRAMES];
+        for (to, pc) in encoded.iter_mut().zip(&frames[..walked.len]) {
+            *to = list.encode(*pc);
+        }
+        id = intern(&recording::RECORDING, &encoded[..walked.len]);
+        scratch.known[h as usize % CACHED] = Known { hash: h, generation: list.generation, id };
     }
-    let h = hash(&frames[..len]);
-    let mut encoded = [0u64; MAX_FRAMES];
-    for (to, pc) in encoded.iter_mut().zip(&frames[..len]) {
-        *to = list.encode(*pc);
+    match hit {
+        Some(remembered) => {
+            recording::count(Counter::StacksChecked);
+            if remembered != id {
+                recording::count(Counter::StacksMismatched);
+            }
+        }
+        None if walked.exact && id != 0 => remember(scratch, registers.sp, list.generation, id, &walked),
+        None => {}
     }
-    let id = intern(&recording::RECORDING, &encoded[..len]);
-    scratch.known[h as usize % CACHED] = Known { hash: h, generation: list.generation, id };
     id
+}
+
+fn remember(scratch: &mut Scratch, sp: u64, generation: u32, id: u32, walked: &Walk) {
+    let set = &mut scratch.remembered[(sp >> 4) as usize % SETS];
+    // An outdated entry first, else in turn.
+    let way = set.iter().position(|r| r.generation != generation).unwrap_or(scratch.next_way % WAYS);
+    scratch.next_way = scratch.next_way.wrapping_add(1);
+    let to = &mut set[way];
+    to.generation = 0;
+    to.slots[..walked.slots].copy_from_slice(&walked.slot[..walked.slots]);
+    to.values[..walked.slots].copy_from_slice(&walked.value[..walked.slots]);
+    (to.sp, to.len, to.id) = (sp, walked.slots as u32, id);
+    to.generation = generation;
 }
 
 impl Modules {
@@ -221,44 +323,51 @@ impl Reader {
 }
 
 #[cfg(not(target_arch = "x86"))]
-fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Registers, out: &mut [u64]) -> usize {
-    use engine::FrameAddress;
+fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Registers, out: &mut [u64]) -> Walk {
+    use engine::{FrameAddress, Unwinder};
     let cache = scratch.cache.get_or_insert_with(|| Box::new(engine::Cache::new_in()));
     let mut reader = Reader::new(state, start.sp);
-    let mut read = |at| reader.read(at);
-    let mut frames = engine::Unwinder::iter_frames(&list.unwinder, start.pc, engine::registers(&start), cache, &mut read);
-    let mut len = 0;
+    let mut walked = Walk { len: 0, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: reader.on_stack };
+    let mut registers = engine::registers(&start);
+    let mut at = FrameAddress::from_instruction_pointer(start.pc);
     let first_only = UNLOADING.load(Acquire) != 0;
     // Our own frames come first; a bound on all keeps a damaged stack from going round in circles.
     for _ in 0..out.len() + 16 {
-        match frames.next() {
-            Ok(Some(frame)) => {
-                let pc = match frame {
-                    FrameAddress::InstructionPointer(_) => continue,
-                    FrameAddress::ReturnAddress(pc) => pc.get(),
-                };
-                // frames[0] is the program's call, never ours and never one of libc on its own behalf.
-                if len == 0 && (ours(pc) || list.object(pc).is_some_and(|o| o.flags & module_flag::LIBC != 0)) {
-                    continue;
-                }
-                out[len] = pc;
-                len += 1;
-                if len == out.len() || first_only {
-                    break;
-                }
-            }
+        let next = list.unwinder.unwind_frame(at, &mut registers, cache, &mut |at| reader.read(at));
+        let pc = match next {
+            Ok(Some(pc)) => pc,
             Ok(None) => break,
             Err(_) => {
                 recording::count(Counter::StacksTruncated);
                 break;
             }
+        };
+        let Some(address) = FrameAddress::from_return_address(pc) else { break };
+        at = address;
+        // On x86_64 the return address lies just below the caller's stack pointer, but for signal frames.
+        let slot = registers.sp().wrapping_sub(8);
+        walked.exact &= cfg!(target_arch = "x86_64") && walked.slots < SLOTS && reader.read(slot) == Ok(pc);
+        if walked.exact {
+            walked.slot[walked.slots] = (slot - start.sp) as u32;
+            walked.value[walked.slots] = pc;
+            walked.slots += 1;
+        }
+        // frames[0] is the program's call, never ours and never one of libc on its own behalf.
+        if walked.len == 0 && (ours(pc) || list.object(pc).is_some_and(|o| o.flags & module_flag::LIBC != 0)) {
+            continue;
+        }
+        out[walked.len] = pc;
+        walked.len += 1;
+        if walked.len == out.len() || first_only {
+            walked.exact &= !first_only;
+            break;
         }
     }
-    len
+    walked
 }
 
 #[cfg(target_arch = "x86")]
-fn walk(state: &'static State, _: &mut Scratch, list: &Modules, start: Registers, out: &mut [u64]) -> usize {
+fn walk(state: &'static State, _: &mut Scratch, list: &Modules, start: Registers, out: &mut [u64]) -> Walk {
     let mut reader = Reader::new(state, start.sp);
     let (mut fp, mut len) = (start.fp, 0);
     for _ in 0..out.len() + 16 {
@@ -277,7 +386,7 @@ fn walk(state: &'static State, _: &mut Scratch, list: &Modules, start: Registers
             break;
         }
     }
-    len
+    Walk { len, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: false }
 }
 
 /// Builds the first list. At start, by the thread that starts us, with no lock of the program's held.
@@ -582,7 +691,7 @@ fn examine_link_map(map: &LinkMap) -> Option<Object> {
 /// Makes the list current and frees what nobody walks any more. Under `CHANGING`. `whole`: what is missing is gone.
 fn publish(mut objects: Vec<Object>, whole: bool) {
     objects.sort_by_key(|o| o.start);
-    let generation = GENERATION.fetch_add(1, Relaxed) + 1;
+    let generation = GENERATION.load(Relaxed) + 1;
     let old = CURRENT.load(Relaxed);
     // SAFETY: only replaced under CHANGING, which is held.
     if let Some(old) = unsafe { old.as_ref() }.filter(|_| whole) {
@@ -599,6 +708,7 @@ fn publish(mut objects: Vec<Object>, whole: bool) {
         generation,
     });
     CURRENT.store(Box::into_raw(list), SeqCst);
+    GENERATION.store(generation, Release);
     if !old.is_null() {
         // 64 lists pinned by as many idle threads, and then some: leak one rather than free it under a reader.
         let _ = RETIRED.iter().any(|r| r.compare_exchange(null_mut(), old, Release, Relaxed).is_ok());

@@ -11,17 +11,20 @@ use crate::roster::{real, slots};
 use crate::{sys, thread};
 use record::layout::ThreadCounter::{self, Allocations, BytesRequested, Frees, Reallocations};
 
-/// One load and two stores in the usual case.
+/// Counts a call of a registered thread. False: this is the thread's first, or it is not watched; take the slow way.
+///
+/// A registered thread also means that all real functions are known: they are resolved before any thread registers.
 #[inline(always)]
-fn counted(counter: ThreadCounter, bytes: usize) {
+fn counted(counter: ThreadCounter, bytes: usize) -> bool {
     match thread::current() {
         Some(state) => {
             state.add(counter, 1);
-            if bytes != 0 {
+            if counter as usize != Frees as usize {
                 state.add(BytesRequested, bytes as u64);
             }
+            true
         }
-        None => first(counter, bytes),
+        None => false,
     }
 }
 
@@ -34,61 +37,84 @@ fn first(counter: ThreadCounter, bytes: usize) {
     }
 }
 
-/// Is the real malloc out of reach because we are just looking for it?
-#[inline(always)]
-fn bootstrapping() -> bool {
-    slots::malloc.resolved().is_none() && thread::internal()
+pub unsafe fn malloc(size: usize) -> *mut c_void {
+    if !counted(Allocations, size) {
+        return first_malloc(size);
+    }
+    // SAFETY: the caller's.
+    unsafe { real::malloc(size) }
 }
 
-pub unsafe fn malloc(size: usize) -> *mut c_void {
-    if bootstrapping() {
+#[cold]
+fn first_malloc(size: usize) -> *mut c_void {
+    if slots::malloc.resolved().is_none() && thread::internal() {
         return bootstrap(size, 16);
     }
-    counted(Allocations, size);
+    first(Allocations, size);
     // SAFETY: the caller's.
     unsafe { real::malloc(size) }
 }
 
 pub unsafe fn calloc(count: usize, size: usize) -> *mut c_void {
+    if !counted(Allocations, count.wrapping_mul(size)) {
+        return first_calloc(count, size);
+    }
+    // SAFETY: the caller's.
+    unsafe { real::calloc(count, size) }
+}
+
+#[cold]
+fn first_calloc(count: usize, size: usize) -> *mut c_void {
     if slots::calloc.resolved().is_none() && thread::internal() {
         return match count.checked_mul(size) {
             Some(bytes) => bootstrap(bytes, 16),
             None => core::ptr::null_mut(),
         };
     }
-    counted(Allocations, count.saturating_mul(size));
+    first(Allocations, count.wrapping_mul(size));
     // SAFETY: the caller's.
     unsafe { real::calloc(count, size) }
 }
 
 pub unsafe fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
-    if is_bootstrap(block) || slots::realloc.resolved().is_none() && thread::internal() {
-        return leave_bootstrap(block, size);
+    if is_bootstrap(block) || !counted(Reallocations, size) {
+        return first_realloc(block, size);
     }
-    counted(Reallocations, size);
     // SAFETY: the caller's.
     unsafe { real::realloc(block, size) }
 }
 
 #[cold]
-fn leave_bootstrap(block: *mut c_void, size: usize) -> *mut c_void {
-    // SAFETY: a new block of `size` bytes; the old one is a bootstrap block (or null) of the size that it says.
-    unsafe {
-        let new = malloc(size);
-        if !new.is_null() && is_bootstrap(block) {
-            core::ptr::copy_nonoverlapping(block.cast::<u8>(), new.cast::<u8>(), size.min(bootstrap_size(block)));
-        }
-        new
+fn first_realloc(block: *mut c_void, size: usize) -> *mut c_void {
+    if is_bootstrap(block) || slots::realloc.resolved().is_none() && thread::internal() {
+        // SAFETY: a new block of `size` bytes; the old one is a bootstrap block (or null) of the size that it says.
+        return unsafe {
+            let new = malloc(size);
+            if !new.is_null() && is_bootstrap(block) {
+                core::ptr::copy_nonoverlapping(block.cast::<u8>(), new.cast::<u8>(), size.min(bootstrap_size(block)));
+            }
+            new
+        };
     }
+    first(Reallocations, size);
+    // SAFETY: the caller's.
+    unsafe { real::realloc(block, size) }
 }
 
 pub unsafe fn free(block: *mut c_void) {
+    if is_bootstrap(block) || !counted(Frees, 0) {
+        return first_free(block);
+    }
+    // SAFETY: the caller's.
+    unsafe { real::free(block) }
+}
+
+#[cold]
+fn first_free(block: *mut c_void) {
     if is_bootstrap(block) || slots::free.resolved().is_none() && thread::internal() {
         return;
     }
-    if !block.is_null() {
-        counted(Frees, 0);
-    }
+    first(Frees, 0);
     // SAFETY: the caller's.
     unsafe { real::free(block) }
 }
@@ -106,13 +132,17 @@ pub unsafe fn reallocarray(block: *mut c_void, count: usize, size: usize) -> *mu
 }
 
 pub unsafe fn posix_memalign(out: *mut *mut c_void, align: usize, size: usize) -> c_int {
-    counted(Allocations, size);
+    if !counted(Allocations, size) {
+        first(Allocations, size);
+    }
     // SAFETY: the caller's.
     unsafe { real::posix_memalign(out, align, size) }
 }
 
 pub unsafe fn aligned_alloc(align: usize, size: usize) -> *mut c_void {
-    counted(Allocations, size);
+    if !counted(Allocations, size) {
+        first(Allocations, size);
+    }
     // SAFETY: the caller's.
     unsafe { real::aligned_alloc(align, size) }
 }
@@ -121,19 +151,25 @@ pub unsafe fn memalign(align: usize, size: usize) -> *mut c_void {
     if slots::memalign.resolved().is_none() && thread::internal() {
         return bootstrap(size, align);
     }
-    counted(Allocations, size);
+    if !counted(Allocations, size) {
+        first(Allocations, size);
+    }
     // SAFETY: the caller's.
     unsafe { real::memalign(align, size) }
 }
 
 pub unsafe fn valloc(size: usize) -> *mut c_void {
-    counted(Allocations, size);
+    if !counted(Allocations, size) {
+        first(Allocations, size);
+    }
     // SAFETY: the caller's.
     unsafe { real::valloc(size) }
 }
 
 pub unsafe fn pvalloc(size: usize) -> *mut c_void {
-    counted(Allocations, size);
+    if !counted(Allocations, size) {
+        first(Allocations, size);
+    }
     // SAFETY: the caller's.
     unsafe { real::pvalloc(size) }
 }

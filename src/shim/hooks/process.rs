@@ -18,7 +18,7 @@ use core::sync::atomic::Ordering::Relaxed;
 #[inline(always)]
 pub unsafe fn vfork() -> pid_t {
     // SAFETY: a tail jump with the stack as the caller left it.
-    unsafe { core::arch::asm!("jmp {f}", f = sym arch::shim_vfork, options(noreturn)) }
+    unsafe { core::arch::asm!("jmp {f}", f = sym arch::shim_vfork, options(noreturn, nostack)) }
 }
 
 /// # Safety
