@@ -34,7 +34,7 @@ pub struct Claim {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotOpen {
     pub generation: u32,
-    /// `Closed`, `Tombstoned`, `Evicting`, or `Closing` when racing.
+    /// `Closed`, `Tombstoned`, `Evicting`, `Replacing` (what was not open), or `Closing` when racing.
     pub state: State,
     /// Another thread is inside its close of the number at this moment.
     pub racing: bool,
