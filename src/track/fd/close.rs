@@ -8,7 +8,8 @@
 //! no closer yet; it asks the kernel first, and a kernel that says "not open" answers after (3).
 //!
 //! A racing closer writes its name, then proves by a compare-and-swap of the word (flag `RACED`) that the first closer is
-//! still inside; if it is not, it takes its name back. So a claimant whose close fails believes the flag, never the name.
+//! still inside; if it is not, it takes its name back. So a claimant whose close fails believes the flag (in the word, or its
+//! copy in the generation, set only after it), never the name alone.
 //!
 //! Rules: nothing here waits. A number that moved on while we looked is left alone: its new life has its own record.
 
@@ -256,7 +257,8 @@ impl Slot {
         let mut word = self.load();
         while word.is(State::Closing, generation) {
             let facts = ring.facts();
-            let raced = word.flags().has(Flags::RACED) && !facts.racer.is_absent();
+            // Either proof will do: a dup2 of our own that failed in between drops the word's flag.
+            let raced = (word.flags().has(Flags::RACED) || facts.meta.raced) && !facts.racer.is_absent();
             // Before the word: once it says closed, a later EBADF would accuse this thread of a close it did not make.
             ring.clear_closer();
             if raced {

@@ -4,6 +4,7 @@
 //! the slot has one word and a ring of four. Whatever either says, the other must say: every answer, every verdict, and the
 //! state after every step. What the ring forgets, the model must leave out too (`remembered`).
 #![cfg(not(loom))]
+#![allow(clippy::unwrap_used)] // The model may panic: then the test has failed.
 
 use proptest::prelude::*;
 use std::collections::{BTreeSet, HashSet};
@@ -392,8 +393,9 @@ fn ops() -> impl Strategy<Value = Op> {
 /// Run a history through both. The verdicts that were given, for the test that looks at the generator itself.
 fn run(history: Vec<Op>) -> Result<Vec<Verdict>, TestCaseError> {
     let (slot, pairs, mut model) = (Slot::new(), PairSet::new(), Model::default());
-    let (mut claims, mut found, mut replaces): (Vec<(Claim, Actor)>, Vec<(NotOpen, Actor)>, Vec<Replace>) =
-        Default::default();
+    let mut claims: Vec<(Claim, Actor)> = vec![];
+    let mut found: Vec<(NotOpen, Actor)> = vec![];
+    let mut replaces: Vec<Replace> = vec![];
     let mut epoch = 0;
     let mut verdicts = vec![];
     for op in history {
