@@ -244,6 +244,7 @@ impl Slot {
         while word.is(State::Closing, generation) {
             // Before the word: once it says open, the next claimant writes here.
             self.ring(generation).clear_closer();
+            self.ring(generation).clear_racer();
             match self.swap(word, Word::new(State::Open, Flags::NONE, by.epoch, generation)) {
                 Ok(()) => return,
                 Err(now) => word = now,
@@ -259,10 +260,10 @@ impl Slot {
             let facts = ring.facts();
             // Either proof will do: a dup2 of our own that failed in between drops the word's flag.
             let raced = (word.flags().has(Flags::RACED) || facts.meta.raced) && !facts.racer.is_absent();
-            // Before the word: once it says closed, a later EBADF would accuse this thread of a close it did not make.
+            // Before the word: once it says closed, a later EBADF would accuse this thread of a close it did not make. The
+            // racer's name stays: one that has not proved itself yet makes the swap fail when it does, or takes it back.
             ring.clear_closer();
             if raced {
-                ring.racer.store(facts.racer.pack(), Ordering::Release);
                 ring.closer.store(facts.racer.pack(), Ordering::Release);
             }
             match self.swap(word, Word::new(State::Closed, Flags::NONE, by.epoch, generation)) {

@@ -101,39 +101,45 @@ fn two_closers_make_one_claim_and_the_loser_knows_who_won() {
     });
 }
 
-#[test]
-fn a_racer_is_recorded_exactly_when_it_overlapped() {
-    explore(3, || {
+/// Two threads begin to close, nobody makes the real call, the claimant reports `outcome`: who was a racer?
+fn overlap(outcome: Outcome) {
+    explore(3, move || {
         let (world, pairs) = (open_world(), no_pairs());
-        let other = thread::spawn({
-            let (world, pairs) = (world.clone(), pairs.clone());
-            move || match world.slot.closing(&actor(2), Owner::NONE, &pairs) {
-                Closing::NotOpen(found) => Some(found),
-                Closing::Ordinary(claim) => {
-                    let _ = world.slot.closed(claim, &actor(2), Outcome::Closed);
-                    None
-                }
+        let end = move |world: &World, pairs: &PairSet, tid: u32| {
+            let by = actor(tid);
+            match world.slot.closing(&by, Owner::NONE, pairs) {
+                Closing::NotOpen(found) => Err(found),
+                Closing::Ordinary(claim) => Ok(world.slot.closed(claim, &by, outcome)),
                 other => panic!("unexpected {other:?}"),
             }
-        });
-        let mine = world.slot.closing(&actor(1), Owner::NONE, &pairs);
-        let (found, by) = match mine {
-            Closing::Ordinary(claim) => {
-                let _ = world.slot.closed(claim, &actor(1), Outcome::Closed);
-                (other.join().unwrap(), 2)
-            }
-            Closing::NotOpen(found) => {
-                assert!(other.join().unwrap().is_none());
-                (Some(found), 1)
-            }
-            other => panic!("unexpected {other:?}"),
         };
-        let found = found.unwrap();
+        let other = thread::spawn({
+            let (world, pairs) = (world.clone(), pairs.clone());
+            move || end(&world, &pairs, 2)
+        });
+        let (found, verdict, by) = match (end(&world, &pairs, 1), other.join().unwrap()) {
+            (Ok(verdict), Err(found)) => (found, verdict, 2),
+            (Err(found), Ok(verdict)) => (found, verdict, 1),
+            both => panic!("one claim, not {both:?}"),
+        };
         assert_eq!(found.racing, found.state == State::Closing);
-        let racer = world.slot.snapshot().current.unwrap().racer;
         let expected = if found.racing { actor(by).party() } else { Party::ABSENT };
-        assert_eq!(racer, expected, "racing: {}", found.racing);
+        assert_eq!(world.slot.snapshot().current.unwrap().racer, expected, "racing: {}", found.racing);
+        // The truth about the overlap: the claimant's last step came after the racer's proof, so it must have seen it.
+        let accused = verdict.map_or(Party::ABSENT, |verdict| verdict.closed);
+        let bad_fd = outcome == Outcome::Failed { bad_fd: true };
+        assert_eq!(accused, if bad_fd { expected } else { Party::ABSENT }, "racing: {}", found.racing);
     });
+}
+
+#[test]
+fn a_racer_is_recorded_exactly_when_it_overlapped() {
+    overlap(Outcome::Closed);
+}
+
+#[test]
+fn a_racer_is_accused_exactly_when_it_overlapped() {
+    overlap(Outcome::Failed { bad_fd: true });
 }
 
 #[test]
@@ -286,5 +292,21 @@ fn the_quarantine_loses_and_doubles_nothing() {
         popped.sort_by_key(|entry| entry.fd);
         let entry = |fd: u32| Entry { fd, generation: fd * 10, pushed_at: u64::from(fd) * 100 };
         assert_eq!(popped, [entry(1), entry(2)]);
+    });
+}
+
+#[test]
+fn two_poppers_never_take_the_same() {
+    explore(3, || {
+        let queue = Arc::new(Quarantine::<2>::new());
+        assert!(queue.push(1, 10, 100) && queue.push(2, 20, 200));
+        let popper = thread::spawn({
+            let queue = queue.clone();
+            move || queue.pop_any().unwrap().fd
+        });
+        let mine = queue.pop_due(1000, 0, 0).map(|entry| entry.fd);
+        let theirs = popper.join().unwrap();
+        assert_eq!(mine.unwrap() + theirs, 3, "one each");
+        assert!(queue.is_empty());
     });
 }

@@ -214,6 +214,8 @@ impl Model {
             }
             if bad_fd || outcome == Outcome::Refused {
                 life.standing = CloseStanding::None;
+            }
+            if outcome == Outcome::Refused {
                 life.racers.clear();
             }
             let next = match outcome {
