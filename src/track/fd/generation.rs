@@ -162,7 +162,7 @@ impl Generation {
                 racer: AtomicU64::new(0),
                 last: AtomicU64::new(0),
                 meta: AtomicU64::new(0),
-                label: array_of!(AtomicU64::new(0)),
+                label: array_of!(AtomicU64::new(0); LABEL_WORDS),
             }
         }
     }

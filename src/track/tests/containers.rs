@@ -4,6 +4,7 @@
 
 use proptest::prelude::*;
 use std::collections::{HashSet, VecDeque};
+use std::mem::MaybeUninit;
 use track::fd::*;
 
 proptest! {
@@ -131,7 +132,7 @@ fn the_ends_of_the_range_are_no_neighbours() {
 #[test]
 fn a_zeroed_queue_of_full_size_works_over_several_laps() {
     // SAFETY: a Quarantine is AtomicU64 and nothing else (its size is asserted where it is defined), valid while zero.
-    let queue: Box<Quarantine> = unsafe { Box::<Quarantine>::new_zeroed().assume_init() };
+    let queue: Box<Quarantine> = Box::new(unsafe { MaybeUninit::zeroed().assume_init() });
     let fill = (QUARANTINE_CAPACITY as u32) * 3 / 4;
     for lap in 0..4 {
         for fd in 0..fill {

@@ -99,7 +99,7 @@ impl Number {
         self.slot.snapshot().state
     }
 
-    /// Thread 1 opens, `by` closes it at 11, thread 3 opens it again and uses it: `by` has a stale number in hand.
+    /// `by` opens the number and closes it at 11, then thread 3 opens it: `by` has a stale number in hand.
     pub fn stale_in_the_hand_of(by: T) -> Number {
         let number = Number::default();
         number.open(by);
