@@ -11,14 +11,14 @@ pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
 
 /// An array whose elements are all made by the same expression.
 macro_rules! array_of {
-    ($make:expr) => {{
+    ($make:expr; $len:expr) => {{
         #[cfg(not(loom))]
         {
-            [const { $make }; _]
+            [const { $make }; $len]
         }
         #[cfg(loom)]
         {
-            core::array::from_fn(|_| $make)
+            core::array::from_fn::<_, { $len }, _>(|_| $make)
         }
     }};
 }

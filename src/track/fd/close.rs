@@ -8,7 +8,8 @@
 //! no closer yet; it asks the kernel first, and a kernel that says "not open" answers after (3).
 //!
 //! A racing closer writes its name, then proves by a compare-and-swap of the word (flag `RACED`) that the first closer is
-//! still inside; if it is not, it takes its name back. So a claimant whose close fails believes the flag, never the name.
+//! still inside; if it is not, it takes its name back. So a claimant whose close fails believes the flag (in the word, or its
+//! copy in the generation, set only after it), never the name alone.
 //!
 //! Rules: nothing here waits. A number that moved on while we looked is left alone: its new life has its own record.
 
@@ -34,7 +35,7 @@ pub struct Claim {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotOpen {
     pub generation: u32,
-    /// `Closed`, `Tombstoned`, `Evicting`, or `Closing` when racing.
+    /// `Closed`, `Tombstoned`, `Evicting`, `Replacing` (what was not open), or `Closing` when racing.
     pub state: State,
     /// Another thread is inside its close of the number at this moment.
     pub racing: bool,
@@ -243,6 +244,7 @@ impl Slot {
         while word.is(State::Closing, generation) {
             // Before the word: once it says open, the next claimant writes here.
             self.ring(generation).clear_closer();
+            self.ring(generation).clear_racer();
             match self.swap(word, Word::new(State::Open, Flags::NONE, by.epoch, generation)) {
                 Ok(()) => return,
                 Err(now) => word = now,
@@ -256,11 +258,12 @@ impl Slot {
         let mut word = self.load();
         while word.is(State::Closing, generation) {
             let facts = ring.facts();
-            let raced = word.flags().has(Flags::RACED) && !facts.racer.is_absent();
-            // Before the word: once it says closed, a later EBADF would accuse this thread of a close it did not make.
+            // Either proof will do: a dup2 of our own that failed in between drops the word's flag.
+            let raced = (word.flags().has(Flags::RACED) || facts.meta.raced) && !facts.racer.is_absent();
+            // Before the word: once it says closed, a later EBADF would accuse this thread of a close it did not make. The
+            // racer's name stays: one that has not proved itself yet makes the swap fail when it does, or takes it back.
             ring.clear_closer();
             if raced {
-                ring.racer.store(facts.racer.pack(), Ordering::Release);
                 ring.closer.store(facts.racer.pack(), Ordering::Release);
             }
             match self.swap(word, Word::new(State::Closed, Flags::NONE, by.epoch, generation)) {

@@ -162,7 +162,7 @@ impl Generation {
                 racer: AtomicU64::new(0),
                 last: AtomicU64::new(0),
                 meta: AtomicU64::new(0),
-                label: array_of!(AtomicU64::new(0)),
+                label: array_of!(AtomicU64::new(0); LABEL_WORDS),
             }
         }
     }
@@ -233,12 +233,18 @@ impl Generation {
         self.closer.store(by.party().pack(), Ordering::Release);
     }
 
-    /// Take back what [`write_closer`](Self::write_closer) wrote, and any racer with it.
+    /// Take back what [`write_closer`](Self::write_closer) wrote.
     /// pre: the caller holds the claim.
     pub(super) fn clear_closer(&self) {
         self.closer.store(0, Ordering::Release);
         self.closed_at.store(0, Ordering::Release);
+        self.update_meta(|meta| Meta { closer: ThreadIndex(0), standing: CloseStanding::None, ..meta });
+    }
+
+    /// Forget who raced. Not before the outcome of a failed close is decided: a racer may be between its name and its proof.
+    /// pre: the caller holds the claim.
+    pub(super) fn clear_racer(&self) {
         self.racer.store(0, Ordering::Release);
-        self.update_meta(|meta| Meta { closer: ThreadIndex(0), standing: CloseStanding::None, raced: false, ..meta });
+        self.update_meta(|meta| Meta { raced: false, ..meta });
     }
 }

@@ -43,7 +43,7 @@ impl PairSet {
     constructor! {
         /// The empty set.
         pub fn new() -> Self {
-            PairSet { cells: array_of!(AtomicU64::new(0)) }
+            PairSet { cells: array_of!(AtomicU64::new(0); PAIRS) }
         }
     }
 

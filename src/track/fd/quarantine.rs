@@ -75,7 +75,7 @@ impl<const N: usize> Quarantine<N> {
     constructor! {
         /// The empty queue.
         pub fn new() -> Self {
-            Quarantine { head: AtomicU64::new(0), tail: AtomicU64::new(0), cells: array_of!(Cell::new()) }
+            Quarantine { head: AtomicU64::new(0), tail: AtomicU64::new(0), cells: array_of!(Cell::new(); N) }
         }
     }
 

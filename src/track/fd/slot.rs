@@ -80,7 +80,7 @@ impl Slot {
     constructor! {
         /// An unknown number: all zero, so zeroed memory is as good.
         pub fn new() -> Self {
-            Slot { word: AtomicU64::new(0), _head: array_of!(AtomicU64::new(0)), ring: array_of!(Generation::new()) }
+            Slot { word: AtomicU64::new(0), _head: array_of!(AtomicU64::new(0); 7), ring: array_of!(Generation::new(); RING) }
         }
     }
 

@@ -1,0 +1,539 @@
+//! Random histories of one number against a naive model that forgets nothing.
+//!
+//! The model keeps every life of the number in a Vec and states the rules directly, sentence by sentence;
+//! the slot has one word and a ring of four. Whatever either says, the other must say: every answer, every verdict, and the
+//! state after every step. What the ring forgets, the model must leave out too (`remembered`).
+//!
+//! Longer than 500 lines so that all the rules are stated a second time in one place, apart from the code they check.
+//! `PROPTEST_CASES=150000 cargo test -p track --release --test model` looks deeper in a quarter of a minute.
+#![cfg(not(loom))]
+#![allow(clippy::unwrap_used)] // The model may panic: then the test has failed.
+
+use proptest::prelude::*;
+use std::collections::{BTreeSet, HashSet};
+use track::fd::*;
+
+#[derive(Clone, Debug)]
+struct Life {
+    opener: Party,
+    epoch: u16,
+    imported: bool,
+    kind: FdKind,
+    holders: BTreeSet<u16>,
+    owner: Owner,
+    closer: Party,
+    standing: CloseStanding,
+    racers: Vec<Party>,
+}
+
+#[derive(Default)]
+struct Model {
+    lives: Vec<Life>,
+    state: State,
+    was: State,
+    epoch: u16,
+    learned: HashSet<(u32, u32)>,
+}
+
+impl Model {
+    fn generation(&self) -> u32 {
+        self.lives.len() as u32
+    }
+
+    /// Life g, if the slot can still know it.
+    fn remembered(&self, g: u32) -> Option<&Life> {
+        (g >= 1 && g <= self.generation() && self.generation() - g < 4).then(|| &self.lives[g as usize - 1])
+    }
+
+    fn go(&mut self, state: State, by: &Actor) {
+        (self.state, self.epoch) = (state, by.epoch);
+    }
+
+    fn opened(&mut self, by: &Actor, what: Opening) -> Opened {
+        let displaced = self.state;
+        let holders = if what.imported { BTreeSet::new() } else { BTreeSet::from([by.thread.0 % 64]) };
+        self.lives.push(Life {
+            opener: by.party(),
+            epoch: by.epoch,
+            imported: what.imported,
+            kind: what.kind,
+            holders,
+            owner: what.owner,
+            closer: Party::ABSENT,
+            standing: CloseStanding::None,
+            racers: vec![],
+        });
+        self.go(State::Open, by);
+        Opened { generation: self.generation(), displaced }
+    }
+
+    fn used(&mut self, thread: ThreadIndex) {
+        if self.state == State::Open {
+            self.lives.last_mut().unwrap().holders.insert(thread.0 % 64);
+        }
+    }
+
+    fn set_owner(&mut self, by: &Actor, owner: Owner) -> Option<Verdict> {
+        if self.state != State::Open {
+            return None;
+        }
+        let generation = self.generation();
+        let life = self.lives.last_mut().unwrap();
+        let first = std::mem::replace(&mut life.owner, owner);
+        let second = first != Owner::NONE && owner != Owner::NONE && first != owner && life.epoch == by.epoch;
+        second.then(|| Verdict {
+            fault: Fault::Owner,
+            severity: Severity::Error,
+            refuse: false,
+            generation,
+            here: by.party(),
+            closed: Party::ABSENT,
+            opened: life.opener,
+            victim: Party::ABSENT,
+            owner: first,
+        })
+    }
+
+    /// Rules for a close of the open life: C2, holder, C4 and P and U by T's own earlier close, the confirmed victim, U.
+    fn right(&self, by: &Actor, acting: Owner) -> (CloseStanding, Option<Verdict>) {
+        let g = self.generation();
+        let life = self.lives.last().unwrap();
+        let finding = |fault| Verdict {
+            fault,
+            severity: Severity::Error,
+            refuse: true,
+            generation: g,
+            here: by.party(),
+            closed: Party::ABSENT,
+            opened: life.opener,
+            victim: Party::ABSENT,
+            owner: Owner::NONE,
+        };
+        let inherited = life.epoch != by.epoch;
+        if !inherited && life.owner != acting && !(life.imported && life.owner == Owner::NONE) {
+            let owner = if life.owner != Owner::NONE { life.owner } else { acting };
+            return (CloseStanding::NotOwner, Some(Verdict { owner, ..finding(Fault::Owner) }));
+        }
+        if inherited || life.imported || life.holders.contains(&(by.thread.0 % 64)) {
+            return (CloseStanding::Holder, None);
+        }
+        if let Some(h) = self.remembered(g - 1).filter(|h| h.epoch == by.epoch && h.closer.tid == by.tid) {
+            let (s1, s2) = (h.closer.stack.0, by.stack.0);
+            if self.learned.contains(&(s1, s2)) {
+                return (CloseStanding::Stale, Some(Verdict { closed: h.closer, ..finding(Fault::StaleClose) }));
+            }
+            let differ = s1 != 0 && s2 != 0 && s1 != s2;
+            return (if differ { CloseStanding::Pending } else { CloseStanding::HandOff }, None);
+        }
+        for h in 1..g {
+            if self.remembered(h).is_some() {
+                if let Some(verdict) = self.victim_of(h, by) {
+                    return (CloseStanding::Victim, Some(Verdict { refuse: true, ..verdict }));
+                }
+            }
+        }
+        (CloseStanding::HandOff, None)
+    }
+
+    /// T held h; T2, not T, closed it pending: T2's close of h was stale.
+    fn victim_of(&self, h: u32, by: &Actor) -> Option<Verdict> {
+        let life = self.remembered(h)?;
+        let held = life.holders.contains(&(by.thread.0 % 64)) && life.epoch == by.epoch;
+        let other = life.closer != Party::ABSENT && life.closer.tid != by.tid;
+        if !held || !other || life.standing != CloseStanding::Pending {
+            return None;
+        }
+        let own = h.checked_sub(1).and_then(|before| self.remembered(before)).map(|before| before.closer);
+        Some(Verdict {
+            fault: Fault::StaleClose,
+            severity: Severity::Error,
+            refuse: false,
+            generation: h,
+            here: life.closer,
+            closed: own.filter(|own| own.tid == life.closer.tid).unwrap_or_default(),
+            opened: life.opener,
+            victim: by.party(),
+            owner: Owner::NONE,
+        })
+    }
+
+    fn closing(&mut self, by: &Actor, acting: Owner) -> Closing {
+        let generation = self.generation();
+        let not_open = |state, racing| Closing::NotOpen(NotOpen { generation, state, racing });
+        match self.state {
+            State::Unknown => Closing::Unseen,
+            State::Open => {
+                let (standing, verdict) = self.right(by, acting);
+                self.go(State::Closing, by);
+                let life = self.lives.last_mut().unwrap();
+                (life.closer, life.standing) = (by.party(), standing);
+                let claim = Claim { generation };
+                match (verdict, standing) {
+                    (Some(verdict), _) => Closing::Suspicious(claim, verdict),
+                    (_, CloseStanding::Pending) => Closing::Pending(claim),
+                    (_, CloseStanding::HandOff) => Closing::HandOff(claim),
+                    _ => Closing::Ordinary(claim),
+                }
+            }
+            _ if self.epoch != by.epoch => {
+                self.go(State::Unknown, by);
+                Closing::Unseen
+            }
+            State::Replacing if !matches!(self.was, State::Closed | State::Tombstoned) => Closing::Unseen,
+            State::Closing => {
+                let life = self.lives.last_mut().unwrap();
+                if life.closer.tid == by.tid {
+                    life.closer = by.party();
+                    return Closing::Ordinary(Claim { generation });
+                }
+                life.racers.push(by.party());
+                not_open(State::Closing, true)
+            }
+            state => not_open(state, false),
+        }
+    }
+
+    fn closed(&mut self, claim: &Claim, by: &Actor, outcome: Outcome) -> Option<Verdict> {
+        let g = claim.generation;
+        let ours = self.state == State::Closing && self.generation() == g;
+        let bad_fd = outcome == Outcome::Failed { bad_fd: true };
+        let verdict = self.remembered(g).filter(|life| bad_fd && !life.racers.is_empty()).map(|life| Verdict {
+            fault: Fault::DoubleClose,
+            severity: if life.epoch == by.epoch { Severity::Error } else { Severity::Info },
+            refuse: false,
+            generation: g,
+            here: by.party(),
+            closed: life.racers[0],
+            opened: life.opener,
+            victim: Party::ABSENT,
+            owner: Owner::NONE,
+        });
+        if ours {
+            let life = self.lives.last_mut().unwrap();
+            if bad_fd {
+                life.closer = life.racers.first().copied().unwrap_or_default();
+            } else if outcome == Outcome::Refused {
+                life.closer = Party::ABSENT;
+            }
+            if bad_fd || outcome == Outcome::Refused {
+                life.standing = CloseStanding::None;
+            }
+            if outcome == Outcome::Refused {
+                life.racers.clear();
+            }
+            let next = match outcome {
+                Outcome::Closed | Outcome::Failed { .. } => State::Closed,
+                Outcome::Tombstoned => State::Tombstoned,
+                Outcome::Refused => State::Open,
+            };
+            self.go(next, by);
+        }
+        verdict
+    }
+
+    fn judge(&mut self, by: &Actor, found: &NotOpen, kernel: KernelView) -> Option<Verdict> {
+        let life = self.remembered(found.generation)?;
+        let again = Verdict {
+            fault: Fault::DoubleClose,
+            severity: Severity::Error,
+            refuse: true,
+            generation: found.generation,
+            here: by.party(),
+            closed: life.closer,
+            opened: life.opener,
+            victim: Party::ABSENT,
+            owner: Owner::NONE,
+        };
+        let libc = Some(Verdict { fault: Fault::ClosedLibc, ..again });
+        let own_netlink = matches!(life.kind, FdKind::Netlink | FdKind::Socket | FdKind::Unknown);
+        match kernel {
+            KernelView::OpenElsewhere => None,
+            KernelView::LibcNetlink => libc.filter(|_| !found.racing || !own_netlink),
+            KernelView::OpenDuringResolver => libc.filter(|_| !found.racing),
+            KernelView::NotOpen => {
+                if let Some(verdict) = self.victim_of(found.generation, by) {
+                    return Some(Verdict { refuse: true, ..verdict });
+                }
+                if life.epoch != by.epoch {
+                    return Some(Verdict { severity: Severity::Info, refuse: false, ..again });
+                }
+                let (s1, s2) = (life.closer.stack.0, by.stack.0);
+                if life.closer.tid == by.tid && s1 != 0 && s2 != 0 {
+                    self.learned.insert((s1, s2));
+                }
+                Some(again)
+            }
+        }
+    }
+
+    fn failed_use(&self, by: &Actor) -> Option<Verdict> {
+        let nothing = Verdict {
+            fault: Fault::BadFd,
+            severity: Severity::Info,
+            here: by.party(),
+            refuse: false,
+            generation: 0,
+            closed: Party::ABSENT,
+            opened: Party::ABSENT,
+            victim: Party::ABSENT,
+            owner: Owner::NONE,
+        };
+        let elsewhere = self.epoch != by.epoch;
+        match self.state {
+            State::Open => return None,
+            State::Unknown => return Some(nothing),
+            State::Closed | State::Tombstoned => {}
+            _ if elsewhere => return Some(nothing),
+            State::Replacing => return None,
+            State::Closing | State::Evicting => {}
+        }
+        let life = self.lives.last().unwrap();
+        let foreign = elsewhere || life.epoch != by.epoch;
+        if !foreign {
+            if let Some(verdict) = self.victim_of(self.generation(), by) {
+                return Some(verdict);
+            }
+        }
+        Some(Verdict {
+            fault: Fault::UseAfterClose,
+            severity: if foreign { Severity::Info } else { Severity::Error },
+            generation: self.generation(),
+            closed: life.closer,
+            opened: life.opener,
+            ..nothing
+        })
+    }
+
+    fn begin_replace(&mut self, by: &Actor) -> Replace {
+        let was = match self.state {
+            State::Open => State::Open,
+            _ if self.epoch != by.epoch => State::Unknown,
+            State::Closing if self.lives.last().unwrap().closer.tid == by.tid => State::Closing,
+            State::Closing | State::Evicting | State::Replacing => return Replace::Busy,
+            other => other,
+        };
+        self.was = was;
+        self.go(State::Replacing, by);
+        Replace::Claimed { was, verdict: None, generation: self.generation() }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Open(Actor, Opening),
+    Use(Actor),
+    SetOwner(Actor, Owner),
+    Close(Actor, Owner),
+    /// Finish the nth outstanding claim; in a forked child there are none.
+    Closed(usize, Outcome),
+    /// Judge the nth number found not open.
+    Judge(usize, KernelView),
+    FailedUse(Actor),
+    Evict(u32),
+    EndEvict(u32),
+    Replace(Actor),
+    EndReplace(usize),
+    Fork,
+}
+
+fn actors() -> impl Strategy<Value = Actor> {
+    // The fourth thread shares its holder bit with the first.
+    (0..4u16, 0..4u32).prop_map(|(thread, stack)| Actor {
+        tid: Tid(100 + u32::from(thread)),
+        thread: ThreadIndex(if thread == 3 { 64 } else { thread }),
+        stack: StackId(stack),
+        now: 0,
+        epoch: 0,
+    })
+}
+
+fn owners() -> impl Strategy<Value = Owner> {
+    prop_oneof![
+        8 => Just(Owner::NONE),
+        1 => (1..3u64).prop_map(|addr| Owner { kind: OwnerKind::Stdio, addr }),
+        1 => Just(Owner { kind: OwnerKind::Dir, addr: 1 }),
+    ]
+}
+
+fn openings() -> impl Strategy<Value = Opening> {
+    let kinds = prop_oneof![Just(FdKind::Tcp), Just(FdKind::Netlink), Just(FdKind::Unknown)];
+    (kinds, owners(), prop::bool::weighted(0.1)).prop_map(|(kind, owner, imported)| Opening {
+        kind,
+        owner,
+        imported,
+        ..Opening::default()
+    })
+}
+
+fn ops() -> impl Strategy<Value = Op> {
+    let outcomes = prop_oneof![
+        10 => Just(Outcome::Closed),
+        2 => Just(Outcome::Tombstoned),
+        2 => Just(Outcome::Failed { bad_fd: true }),
+        1 => Just(Outcome::Failed { bad_fd: false }),
+        1 => Just(Outcome::Refused),
+    ];
+    let views = prop_oneof![
+        6 => Just(KernelView::NotOpen),
+        1 => Just(KernelView::OpenElsewhere),
+        1 => Just(KernelView::LibcNetlink),
+        1 => Just(KernelView::OpenDuringResolver),
+    ];
+    prop_oneof![
+        8 => (actors(), openings()).prop_map(|(by, what)| Op::Open(by, what)),
+        4 => actors().prop_map(Op::Use),
+        1 => (actors(), owners()).prop_map(|(by, owner)| Op::SetOwner(by, owner)),
+        14 => (actors(), owners()).prop_map(|(by, acting)| Op::Close(by, acting)),
+        12 => (0..2usize, outcomes).prop_map(|(nth, outcome)| Op::Closed(nth, outcome)),
+        6 => (0..2usize, views).prop_map(|(nth, view)| Op::Judge(nth, view)),
+        3 => actors().prop_map(Op::FailedUse),
+        1 => (0..2u32).prop_map(Op::Evict),
+        1 => (0..2u32).prop_map(Op::EndEvict),
+        1 => actors().prop_map(Op::Replace),
+        1 => (0..2usize).prop_map(Op::EndReplace),
+        1 => Just(Op::Fork),
+    ]
+}
+
+/// Run a history through both. The verdicts that were given, for the test that looks at the generator itself.
+fn run(history: Vec<Op>) -> Result<Vec<Verdict>, TestCaseError> {
+    let (slot, pairs, mut model) = (Slot::new(), PairSet::new(), Model::default());
+    let mut claims: Vec<(Claim, Actor)> = vec![];
+    let mut found: Vec<(NotOpen, Actor)> = vec![];
+    let mut replaces: Vec<Replace> = vec![];
+    let mut epoch = 0;
+    let mut verdicts = vec![];
+    for op in history {
+        let at = format!("{op:?}");
+        let now = |by: Actor| Actor { epoch, ..by };
+        match op {
+            Op::Open(by, what) => {
+                prop_assert_eq!(slot.opened(&now(by), what), model.opened(&now(by), what), "{}", at);
+            }
+            Op::Use(by) => {
+                slot.used(by.thread);
+                model.used(by.thread);
+            }
+            Op::SetOwner(by, owner) => {
+                let got = slot.set_owner(&now(by), owner);
+                prop_assert_eq!(got, model.set_owner(&now(by), owner), "{}", at);
+                verdicts.extend(got);
+            }
+            Op::Close(by, acting) => {
+                let got = slot.closing(&now(by), acting, &pairs);
+                prop_assert_eq!(&got, &model.closing(&now(by), acting), "{}", at);
+                match got {
+                    Closing::Ordinary(claim) | Closing::HandOff(claim) | Closing::Pending(claim) => {
+                        claims.push((claim, now(by)));
+                    }
+                    Closing::Suspicious(claim, verdict) => {
+                        claims.push((claim, now(by)));
+                        verdicts.push(verdict);
+                    }
+                    Closing::NotOpen(standing) => found.push((standing, now(by))),
+                    Closing::Unseen => {}
+                }
+            }
+            Op::Closed(nth, outcome) if nth < claims.len() => {
+                let (claim, by) = claims.remove(nth);
+                let expected = model.closed(&claim, &by, outcome);
+                let got = slot.closed(claim, &by, outcome);
+                prop_assert_eq!(got, expected, "{}", at);
+                verdicts.extend(got);
+            }
+            Op::Judge(nth, view) if nth < found.len() => {
+                let (standing, by) = found.remove(nth);
+                let got = slot.judge_not_open(&by, &standing, view, &pairs);
+                prop_assert_eq!(got, model.judge(&by, &standing, view), "{} {:?}", at, standing);
+                verdicts.extend(got);
+            }
+            Op::FailedUse(by) => {
+                let got = slot.failed_use(&now(by), &pairs);
+                prop_assert_eq!(got, model.failed_use(&now(by)), "{}", at);
+                verdicts.extend(got);
+            }
+            Op::Evict(behind) => {
+                let generation = model.generation().saturating_sub(behind);
+                let expected = model.state == State::Tombstoned && behind == 0;
+                prop_assert_eq!(slot.begin_evict(generation), expected, "{}", at);
+                if expected {
+                    model.state = State::Evicting;
+                }
+            }
+            Op::EndEvict(behind) => {
+                slot.end_evict(model.generation().saturating_sub(behind));
+                if model.state == State::Evicting && behind == 0 {
+                    model.state = State::Closed;
+                }
+            }
+            Op::Replace(by) => {
+                let got = slot.begin_replace(&now(by));
+                prop_assert_eq!(&got, &model.begin_replace(&now(by)), "{}", at);
+                replaces.push(got);
+            }
+            Op::EndReplace(nth) if nth < replaces.len() => {
+                let token = replaces.remove(nth);
+                if let Replace::Claimed { was, generation, .. } = token {
+                    if model.state == State::Replacing && model.generation() == generation {
+                        model.state = was;
+                    }
+                }
+                slot.end_replace(token);
+            }
+            Op::Fork => {
+                epoch += 1;
+                (claims, found, replaces) = Default::default();
+            }
+            Op::Closed(..) | Op::Judge(..) | Op::EndReplace(..) => {}
+        }
+        let seen = slot.snapshot();
+        prop_assert_eq!((seen.state, seen.generation), (model.state, model.generation()), "{}", at);
+        let expected = model.lives.last().map(|life| (life.opener, life.owner, life.closer, life.standing));
+        let got = seen.current.map(|facts| (facts.opener, facts.owner, facts.closer, facts.meta.standing));
+        prop_assert_eq!(got, expected, "{}", at);
+    }
+    Ok(verdicts)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn slot_and_model_agree_on_every_history(history in prop::collection::vec(ops(), 1..80)) {
+        run(history)?;
+    }
+}
+
+/// A property is worth what its generator reaches: every fault at every severity it can have, with and without a victim.
+#[test]
+fn the_generator_reaches_every_verdict() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let histories = prop::collection::vec(ops(), 1..80);
+    let mut reached = HashSet::new();
+    for _ in 0..3000 {
+        let history = histories.new_tree(&mut runner).unwrap().current();
+        for verdict in run(history).unwrap() {
+            let victim = verdict.victim != Party::ABSENT;
+            reached.insert((verdict.fault, verdict.severity, victim, verdict.refuse));
+        }
+    }
+    for expected in [
+        (Fault::DoubleClose, Severity::Error, false, true),
+        (Fault::DoubleClose, Severity::Error, false, false),
+        (Fault::DoubleClose, Severity::Info, false, false),
+        (Fault::StaleClose, Severity::Error, false, true),
+        (Fault::StaleClose, Severity::Error, true, true),
+        (Fault::StaleClose, Severity::Error, true, false),
+        (Fault::ClosedLibc, Severity::Error, false, true),
+        (Fault::Owner, Severity::Error, false, true),
+        (Fault::Owner, Severity::Error, false, false),
+        (Fault::UseAfterClose, Severity::Error, false, false),
+        (Fault::UseAfterClose, Severity::Info, false, false),
+        (Fault::BadFd, Severity::Info, false, false),
+    ] {
+        assert!(reached.contains(&expected), "never reached: {expected:?}; reached {reached:?}");
+    }
+}
