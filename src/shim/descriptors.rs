@@ -16,15 +16,15 @@ use crate::private::{self, Use};
 use crate::recording::RECORDING;
 use crate::thread::{self, Entry, Scope, State};
 use crate::{finding, message, recording, start, sys};
+use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicU32, AtomicU64};
 use libc::c_int;
 use record::label::Label;
 use record::layout::{Counter, DESCRIPTOR_LEN, Op, Section, ThreadCounter};
 use record::store::Store;
 use track::fd::{
-    Actor, Claim, Closing, FdKind, KernelView, NotOpen, Opening, Outcome, Owner, PairSet, Policy, Quarantine, Replace, Slot,
-    ThreadIndex, Verdict, limit_for,
+    Actor, Claim, Closing, FdKind, KernelView, NotOpen, Opening, Outcome, Owner, PairSet, Policy, Quarantine, Replace,
+    Slot, ThreadIndex, Verdict, limit_for,
 };
 
 const _: () = assert!(size_of::<Slot>() == DESCRIPTOR_LEN);
@@ -37,8 +37,6 @@ const TOMBSTONE_AGE_NS: u64 = 2_000_000_000;
 /// How many tombstones may wait now; recomputed every so often.
 static LIMIT: AtomicU32 = AtomicU32::new(0);
 static SINCE_LIMIT: AtomicU32 = AtomicU32::new(0);
-/// Descriptors that the program has open, roughly; kept only while there is a quarantine.
-static OPEN: AtomicU64 = AtomicU64::new(0);
 /// Threads inside a resolver call of libc.
 pub static RESOLVING: AtomicU32 = AtomicU32::new(0);
 
@@ -52,10 +50,15 @@ pub fn slot(fd: c_int) -> Option<&'static Slot> {
 }
 
 fn slot_or_commit(fd: c_int) -> Option<&'static Slot> {
+    if let Some(slot) = slot(fd) {
+        return Some(slot);
+    }
     if fd < 0 {
         return None;
     }
-    if fd as usize >= Section::Descriptors.capacity() || RECORDING.commit(Section::Descriptors, fd as usize / PER_CHUNK).is_none() {
+    if fd as usize >= Section::Descriptors.capacity()
+        || RECORDING.commit(Section::Descriptors, fd as usize / PER_CHUNK).is_none()
+    {
         recording::count(Counter::DescriptorsUntracked);
         return None;
     }
@@ -125,6 +128,12 @@ impl By {
         self.state().log_at(actor.now, op, fd, detail, actor.stack.0, errno);
     }
 
+    fn announce(&mut self, fd: c_int, verdict: &Verdict, call: &str, policy: Policy) {
+        if let Self::Full(scope, _) = self {
+            announce(scope, fd, verdict, call, policy);
+        }
+    }
+
     /// A nested hook cannot report: its findings are counted as re-entered events only.
     pub fn report(&mut self, fd: c_int, verdict: &Verdict, call: &str) {
         if let Self::Full(scope, _) = self {
@@ -154,9 +163,6 @@ fn record_open(by: &By, fd: c_int, what: Opening, op: Op) {
     }
     by.state().add(ThreadCounter::Opens, 1);
     by.log(op, fd, u64::from(opened.generation), 0);
-    if quarantined() && !op.eq(&Op::Dup) {
-        OPEN.fetch_add(1, Relaxed);
-    }
 }
 
 /// Runs a call that makes a descriptor. When the process is out of numbers, the quarantine gives back its own first.
@@ -209,9 +215,15 @@ fn evict(fd: c_int, generation: u32) -> bool {
     true
 }
 
+/// How many descriptors the program has open, roughly.
+fn open_now() -> u64 {
+    let sum = |c: ThreadCounter| thread::registry().map(|t| t.entry.counters[c as usize].load(Relaxed)).sum::<u64>();
+    sum(ThreadCounter::Opens).saturating_sub(sum(ThreadCounter::Closes))
+}
+
 fn evict_due(now: u64) {
     if SINCE_LIMIT.fetch_add(1, Relaxed) % 256 == 0 {
-        let limit = limit_for(sys::descriptor_limits().soft, OPEN.load(Relaxed));
+        let limit = limit_for(sys::descriptor_limits().soft, open_now());
         LIMIT.store(limit as u32, Relaxed);
     }
     // A bounded amount of work per close: two keep up with one.
@@ -253,6 +265,7 @@ pub struct Ticket {
     generation: Option<u32>,
     not_open: Option<NotOpen>,
     actor: Actor,
+    policy: Policy,
 }
 
 /// How the close will be made.
@@ -284,10 +297,12 @@ pub fn before_close(fd: c_int, acting: Owner, way: Way, call: &str) -> Before {
         let closing = slot.closing(by.actor(), acting, &PAIRS);
         let protect = options::fd_mode() == Mode::Protect;
         return match closing {
-            Closing::Ordinary(claim) | Closing::HandOff(claim) | Closing::Pending(claim) => claimed(&by, slot, fd, claim, way),
+            Closing::Ordinary(claim) | Closing::HandOff(claim) | Closing::Pending(claim) => {
+                claimed(&by, slot, fd, claim, way)
+            }
             Closing::Suspicious(claim, verdict) => {
                 let refuse = protect && verdict.refuse && policy == Policy::Report;
-                announce(&mut by, fd, &verdict, call, policy);
+                by.announce(fd, &verdict, call, policy);
                 if refuse {
                     slot.closed(claim, by.actor(), Outcome::Refused);
                     refused(&by, fd)
@@ -307,7 +322,7 @@ pub fn before_close(fd: c_int, acting: Owner, way: Way, call: &str) -> Before {
                 let verdict = slot.judge_not_open(by.actor(), &standing, view, &PAIRS);
                 let refuse = held_by_us && is_tombstone(fd) || protect && verdict.is_some_and(|v| v.refuse);
                 if let Some(verdict) = &verdict {
-                    announce(&mut by, fd, verdict, call, policy);
+                    by.announce(fd, verdict, call, policy);
                 } else if view == KernelView::OpenElsewhere {
                     recording::count(Counter::Unseen);
                 }
@@ -316,10 +331,10 @@ pub fn before_close(fd: c_int, acting: Owner, way: Way, call: &str) -> Before {
                 } else {
                     // Reported already: what the kernel now answers adds nothing, unless it was thought open.
                     let again = (verdict.is_none()).then_some(standing);
-                    Before::Call(Ticket { generation: None, not_open: again, actor: *by.actor() })
+                    Before::Call(Ticket { generation: None, not_open: again, actor: *by.actor(), policy })
                 }
             }
-            Closing::Unseen => Before::Call(Ticket { generation: None, not_open: None, actor: *by.actor() }),
+            Closing::Unseen => Before::Call(Ticket { generation: None, not_open: None, actor: *by.actor(), policy }),
         };
     }
 }
@@ -348,14 +363,16 @@ fn sweep(by: &mut By, fd: c_int) -> Policy {
     policy
 }
 
-fn announce(by: &mut By, fd: c_int, verdict: &Verdict, call: &str, policy: Policy) {
+/// Reports what was found at a close, or holds it back while it may be part of a sweep. Information is never urgent: it
+/// waits for the end of the run, so that a sweep from above is silent too.
+fn announce(scope: &mut Scope, fd: c_int, verdict: &Verdict, call: &str, policy: Policy) {
     match policy {
-        Policy::Report => by.report(fd, verdict, call),
-        Policy::Hold => {
-            if let By::Full(scope, _) = by {
-                if let Some((fd, oldest)) = scope.inner().held.push((fd, *verdict)) {
-                    finding::descriptor(scope, fd, slot(fd), &oldest, call);
-                }
+        Policy::Report if verdict.severity != track::fd::Severity::Info => {
+            finding::descriptor(scope, fd, slot(fd), verdict, call);
+        }
+        Policy::Report | Policy::Hold => {
+            if let Some((fd, oldest)) = scope.inner().held.push((fd, *verdict)) {
+                finding::descriptor(scope, fd, slot(fd), &oldest, call);
             }
         }
         Policy::Silent => {}
@@ -367,7 +384,6 @@ fn claimed(by: &By, slot: &Slot, fd: c_int, claim: Claim, way: Way) -> Before {
     let actor = *by.actor();
     by.log(Op::Close, fd, u64::from(claim.generation), 0);
     if quarantined() {
-        OPEN.fetch_update(Relaxed, Relaxed, |n| Some(n.saturating_sub(1))).ok();
         evict_due(actor.now);
         if way == Way::Close && fd > 2 && is_socket(slot) && entomb(fd) {
             let generation = claim.generation;
@@ -379,7 +395,7 @@ fn claimed(by: &By, slot: &Slot, fd: c_int, claim: Claim, way: Way) -> Before {
             return Before::Done;
         }
     }
-    Before::Call(Ticket { generation: Some(claim.generation), not_open: None, actor })
+    Before::Call(Ticket { generation: Some(claim.generation), not_open: None, actor, policy: Policy::Report })
 }
 
 fn is_socket(slot: &Slot) -> bool {
@@ -415,18 +431,17 @@ pub fn after_close(fd: c_int, ticket: Ticket, result: c_int, call: &str) {
             }
         }
         _ if bad_fd => {
-            let late = ticket.not_open.and_then(|standing| {
-                slot(fd)?.judge_not_open(&ticket.actor, &standing, KernelView::NotOpen, &PAIRS)
-            });
-            match (late, slot(fd).and_then(|s| s.failed_use(&ticket.actor, &PAIRS)), ticket.not_open) {
-                (Some(verdict), _, _) => {
-                    finding::guarded(|scope| finding::descriptor(scope, fd, slot(fd), &verdict, call));
+            let verdict = match ticket.not_open {
+                Some(standing) => {
+                    slot(fd).and_then(|s| s.judge_not_open(&ticket.actor, &standing, KernelView::NotOpen, &PAIRS))
                 }
                 // A close of a number that was never open: worth knowing, no more.
-                (None, Some(verdict), None) if verdict.fault == track::fd::Fault::BadFd => {
-                    finding::guarded(|scope| finding::descriptor(scope, fd, slot(fd), &verdict, call));
-                }
-                _ => {}
+                None => slot(fd)
+                    .and_then(|s| s.failed_use(&ticket.actor, &PAIRS))
+                    .filter(|v| v.fault == track::fd::Fault::BadFd),
+            };
+            if let Some(verdict) = verdict {
+                finding::guarded(|scope| announce(scope, fd, &verdict, call, ticket.policy));
             }
         }
         _ => {}
@@ -591,7 +606,10 @@ fn vanished(slot: &Slot, by: &By) {
     let snapshot = slot.snapshot();
     match snapshot.state {
         track::fd::State::Open => match slot.closing(by.actor(), Owner::NONE, &PAIRS) {
-            Closing::Ordinary(claim) | Closing::HandOff(claim) | Closing::Pending(claim) | Closing::Suspicious(claim, _) => {
+            Closing::Ordinary(claim)
+            | Closing::HandOff(claim)
+            | Closing::Pending(claim)
+            | Closing::Suspicious(claim, _) => {
                 slot.closed(claim, by.actor(), Outcome::Closed);
             }
             Closing::NotOpen(_) | Closing::Unseen => {}

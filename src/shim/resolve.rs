@@ -49,6 +49,16 @@ impl Slot {
         self.cell.get().filter(|found| *found != ABSENT)
     }
 
+    /// The address, without a check: for the hottest hooks.
+    ///
+    /// # Safety
+    /// The function is required, and [`all`] has run (any registered thread proves it).
+    #[inline(always)]
+    pub unsafe fn known(&self) -> usize {
+        // SAFETY: the caller's.
+        unsafe { self.cell.get().unwrap_unchecked() }.get()
+    }
+
     #[cold]
     fn resolve(&self) -> Option<NonZeroUsize> {
         let found = thread::inside_libc(|| {
@@ -180,9 +190,18 @@ pub fn bootstrap(size: usize, align: usize) -> *mut c_void {
 /// Is this one of [`bootstrap`]'s blocks?
 #[inline]
 pub fn is_bootstrap(block: *const c_void) -> bool {
-    let base = ARENA_MEMORY.0.get() as usize;
-    (block as usize).wrapping_sub(base) < ARENA
-        || (MAPPED[0].load(Relaxed) != 0 && MAPPED.iter().any(|m| m.load(Relaxed) == block as usize))
+    in_arena(block) || (any_mapped() && MAPPED.iter().any(|m| m.load(Relaxed) == block as usize))
+}
+
+/// Is it one of those in the arena itself?
+#[inline(always)]
+pub fn in_arena(block: *const c_void) -> bool {
+    (block as usize).wrapping_sub(ARENA_MEMORY.0.get() as usize) < ARENA
+}
+
+/// Was the arena too small? Then the heap hooks take their slow way for good, and their fast one need not ask.
+pub fn any_mapped() -> bool {
+    MAPPED[0].load(Relaxed) != 0
 }
 
 /// The size that was asked for.

@@ -21,7 +21,7 @@
 #![allow(clippy::missing_safety_doc)] // Every hook has the contract of the libc function of its name.
 #![allow(clippy::too_many_arguments)]
 
-use crate::hooks::{c_types::*, heap, loading, lifetime, making, passing, process, resolver, stdio, using};
+use crate::hooks::{c_types::*, heap, lifetime, loading, making, passing, process, resolver, stdio, using};
 
 macro_rules! roster {
     ($($family:literal { $($need:ident fn $name:ident ( $($arg:ident : $type:ty),* $(; $($var:ident : $vartype:ty),+)? ) -> $ret:ty = $hook:path $(, versions [$($version:literal),*])?;)* })*) => {
@@ -42,6 +42,12 @@ macro_rules! roster {
         pub mod real {
             use super::*;
             $($( roster!(@real $need $name ($($arg: $type),*) ($($($var: $vartype),+)?) $ret); )*)*
+        }
+
+        /// The same without a check, for the hottest hooks: to be called by registered threads only.
+        pub mod known {
+            use super::*;
+            $($( roster!(@known $need $name ($($arg: $type),*) $ret); )*)*
         }
 
         /// Where the real functions are kept.
@@ -105,6 +111,16 @@ macro_rules! roster {
             }
         }
     };
+
+    (@known required $name:ident ($($arg:ident : $type:ty),*) $ret:ty) => {
+        #[inline(always)]
+        #[allow(dead_code)] // Only a few are hot enough to be called this way.
+        pub unsafe fn $name($($arg: $type),*) -> $ret {
+            // SAFETY: a registered thread proves that the slot is filled; it holds the libc function of this name.
+            unsafe { core::mem::transmute::<usize, unsafe extern "C" fn($($type),*) -> $ret>(slots::$name.known())($($arg),*) }
+        }
+    };
+    (@known $need:ident $name:ident $args:tt $ret:ty) => {};
 
     (@kept alias $name:ident) => { None };
     (@kept own $name:ident) => { None };

@@ -25,7 +25,7 @@
 
 use crate::arch::{THREAD_BLOCK_LEN, VFORK_FLAG, thread_block};
 use crate::spin::Spin;
-use crate::{recording, start, sys, unwind};
+use crate::{recording, resolve, start, sys, unwind};
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
 use core::ptr::null_mut;
@@ -49,7 +49,8 @@ const ENDED: u32 = 2;
 /// thread for this purpose); they are atomics because its signal handlers read them.
 #[repr(C)]
 pub struct Block {
-    state: AtomicPtr<State>,
+    /// The thread's entry in the recording, for the hooks that only count.
+    entry: AtomicPtr<record::layout::Thread>,
     #[cfg(target_pointer_width = "32")]
     _pad: u32,
     /// Raised in a vfork child; `arch` knows its place.
@@ -58,13 +59,10 @@ pub struct Block {
     phase: AtomicU32,
     /// Rounds of key destructors seen.
     rounds: AtomicU32,
-    /// Inside a resolver call of libc.
-    pub resolving: AtomicU32,
+    state: AtomicPtr<State>,
     destructors: AtomicU32,
     /// Destructors of thread-locals of our own library: function and argument.
     destructor: [[AtomicPtr<c_void>; 2]; 4],
-    /// malloc-family calls made before the thread could be registered.
-    pub early: AtomicU32,
 }
 
 const _: () = assert!(size_of::<Block>() <= THREAD_BLOCK_LEN);
@@ -202,6 +200,14 @@ pub fn current() -> Option<&'static State> {
     (!state.is_null()).then(|| unsafe { &*state })
 }
 
+/// The counters of a registered, live thread. Not guarded.
+#[inline(always)]
+pub fn counters() -> Option<&'static record::layout::Thread> {
+    let entry = block().entry.load(Relaxed);
+    // SAFETY: set by `register` to an entry of the recording, which stays mapped.
+    (!entry.is_null()).then(|| unsafe { &*entry })
+}
+
 /// Registers without keeping the guard: for hooks that only count.
 #[cold]
 pub fn current_or_register() -> Option<&'static State> {
@@ -286,6 +292,9 @@ fn register(block: &'static Block) -> *mut State {
     state.begin();
     let at = core::ptr::from_ref(state).cast_mut();
     block.state.store(at, Release);
+    if !resolve::any_mapped() {
+        block.entry.store(core::ptr::from_ref(state.entry).cast_mut(), Release);
+    }
     inside_libc(|| {
         let key = KEY.load(Relaxed);
         if key != u32::MAX {
@@ -338,6 +347,7 @@ fn end() {
         state.entry.state.store(thread_state::ENDED, Release);
         state.live.store(false, Release);
         block.phase.store(ENDED, Relaxed);
+        block.entry.store(null_mut(), Relaxed);
         block.state.store(null_mut(), Relaxed);
         let _held = REGISTRY_LOCK.hold();
         run_destructors(block);
@@ -352,7 +362,9 @@ fn run_destructors(block: &Block) {
             // SAFETY: registered by our own standard library through `register_destructor` with this signature, and
             // run once, on the same thread.
             unsafe {
-                core::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void)>(function)(argument.load(Relaxed));
+                core::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void)>(function)(
+                    argument.load(Relaxed),
+                );
             }
         }
     }

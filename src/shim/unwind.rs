@@ -84,10 +84,10 @@ static SELF_END: AtomicU64 = AtomicU64::new(0);
 static FIND_OBJECT: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 static STACK_END: AtomicU64 = AtomicU64::new(0);
 
-#[cfg(target_pointer_width = "64")]
-use libc::{Elf64_Ehdr as Ehdr, Elf64_Phdr as Phdr};
 #[cfg(target_pointer_width = "32")]
 use libc::{Elf32_Ehdr as Ehdr, Elf32_Phdr as Phdr};
+#[cfg(target_pointer_width = "64")]
+use libc::{Elf64_Ehdr as Ehdr, Elf64_Phdr as Phdr};
 
 const CACHED: usize = 256;
 
@@ -529,7 +529,11 @@ fn examine(bias: u64, name: &CStr, headers: &[Phdr], first: bool) -> Option<Obje
     if first && name.is_empty() {
         flags |= module_flag::MAIN;
     }
-    if base.starts_with(b"libc.so.") || base.starts_with(b"libc-2.") || base.starts_with(b"ld-linux") || base.starts_with(b"libpthread") {
+    if base.starts_with(b"libc.so.")
+        || base.starts_with(b"libc-2.")
+        || base.starts_with(b"ld-linux")
+        || base.starts_with(b"libpthread")
+    {
         flags |= module_flag::LIBC;
     }
     if (start..end).contains(&own) {
@@ -737,7 +741,8 @@ fn unwinder(objects: &[Object]) -> engine::Native {
         let bytes = |from: u64, to: u64| unsafe {
             core::slice::from_raw_parts(from as usize as *const u8, to.saturating_sub(from) as usize)
         };
-        let Some(eh) = eh_frame_address(hdr, bytes(hdr, hdr + hdr_len)).filter(|eh| (o.start..o.end).contains(eh)) else {
+        let Some(eh) = eh_frame_address(hdr, bytes(hdr, hdr + hdr_len)).filter(|eh| (o.start..o.end).contains(eh))
+        else {
             continue;
         };
         // .eh_frame has no length of its own: it ends with its terminator, at the latest with its segment.

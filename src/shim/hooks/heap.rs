@@ -6,8 +6,8 @@
 #![allow(clippy::missing_safety_doc)]
 
 use super::c_types::*;
-use crate::resolve::{bootstrap, bootstrap_size, is_bootstrap};
-use crate::roster::{real, slots};
+use crate::resolve::{bootstrap, bootstrap_size, in_arena, is_bootstrap};
+use crate::roster::{known, real, slots};
 use crate::{sys, thread};
 use record::layout::ThreadCounter::{self, Allocations, BytesRequested, Frees, Reallocations};
 
@@ -16,16 +16,10 @@ use record::layout::ThreadCounter::{self, Allocations, BytesRequested, Frees, Re
 /// A registered thread also means that all real functions are known: they are resolved before any thread registers.
 #[inline(always)]
 fn counted(counter: ThreadCounter, bytes: usize) -> bool {
-    match thread::current() {
-        Some(state) => {
-            state.add(counter, 1);
-            if counter as usize != Frees as usize {
-                state.add(BytesRequested, bytes as u64);
-            }
-            true
-        }
-        None => false,
-    }
+    let Some(entry) = thread::counters() else { return false };
+    entry.add(counter, 1);
+    entry.add(BytesRequested, bytes as u64);
+    true
 }
 
 #[cold]
@@ -41,8 +35,8 @@ pub unsafe fn malloc(size: usize) -> *mut c_void {
     if !counted(Allocations, size) {
         return first_malloc(size);
     }
-    // SAFETY: the caller's.
-    unsafe { real::malloc(size) }
+    // SAFETY: the caller's; the thread is registered.
+    unsafe { known::malloc(size) }
 }
 
 #[cold]
@@ -59,8 +53,8 @@ pub unsafe fn calloc(count: usize, size: usize) -> *mut c_void {
     if !counted(Allocations, count.wrapping_mul(size)) {
         return first_calloc(count, size);
     }
-    // SAFETY: the caller's.
-    unsafe { real::calloc(count, size) }
+    // SAFETY: the caller's; the thread is registered.
+    unsafe { known::calloc(count, size) }
 }
 
 #[cold]
@@ -77,11 +71,11 @@ fn first_calloc(count: usize, size: usize) -> *mut c_void {
 }
 
 pub unsafe fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
-    if is_bootstrap(block) || !counted(Reallocations, size) {
+    if in_arena(block) || !counted(Reallocations, size) {
         return first_realloc(block, size);
     }
-    // SAFETY: the caller's.
-    unsafe { real::realloc(block, size) }
+    // SAFETY: the caller's; the thread is registered.
+    unsafe { known::realloc(block, size) }
 }
 
 #[cold]
@@ -102,11 +96,14 @@ fn first_realloc(block: *mut c_void, size: usize) -> *mut c_void {
 }
 
 pub unsafe fn free(block: *mut c_void) {
-    if is_bootstrap(block) || !counted(Frees, 0) {
-        return first_free(block);
+    match thread::counters() {
+        Some(entry) if !in_arena(block) => {
+            entry.add(Frees, 1);
+            // SAFETY: the caller's; the thread is registered.
+            unsafe { known::free(block) }
+        }
+        _ => first_free(block),
     }
-    // SAFETY: the caller's.
-    unsafe { real::free(block) }
 }
 
 #[cold]

@@ -182,6 +182,18 @@ impl Generation {
         self.set_label(&facts.label);
     }
 
+    pub(super) fn closer(&self) -> Party {
+        Party::unpack(self.closer.load(Ordering::Acquire))
+    }
+
+    /// The rule for holders (see `rules::closing`), when no other rule can apply: opened in this process, owned by who
+    /// acts, and held.
+    pub(super) fn plainly_held(&self, by: &Actor, acting: Owner) -> bool {
+        self.holders.load(Ordering::Acquire) & by.thread.bit() != 0
+            && self.owner.load(Ordering::Acquire) == acting.pack()
+            && self.meta().epoch == by.epoch
+    }
+
     /// Everything, field by field. The closer is read first: a closer that is seen was stored after its standing.
     pub(super) fn facts(&self) -> Facts {
         let closer = Party::unpack(self.closer.load(Ordering::Acquire));

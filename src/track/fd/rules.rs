@@ -45,7 +45,11 @@ pub(super) fn closing(
     let inherited = facts.inherited_by(by);
     if !inherited && violates_owner(facts, acting) {
         let owner = if facts.owner.is_none() { acting } else { facts.owner };
-        let verdict = Verdict { fault: Fault::Owner, refuse: true, owner, ..about(generation, facts, by.party()) };
+        // The FILE whose number is now somebody else's: who closed it under the FILE?
+        let lost = if acting.is_none() { None } else { older().into_iter().flatten().find(|h| h.owner.is(acting)) };
+        let closed = lost.map_or(Party::ABSENT, |h| h.closer);
+        let verdict =
+            Verdict { fault: Fault::Owner, refuse: true, owner, closed, ..about(generation, facts, by.party()) };
         return Decision { standing: CloseStanding::NotOwner, verdict: Some(verdict) };
     }
     if inherited || facts.meta.imported || facts.held_by(by.thread) {
@@ -96,7 +100,8 @@ pub(super) fn not_open(past: &Past, racing: bool, by: &Actor, kernel: KernelView
     if facts.inherited_by(by) {
         return Some(Verdict { severity: Severity::Info, refuse: false, ..again });
     }
-    if facts.closer.tid == by.tid {
+    // One place that closes twice in a row, such as a reaper's loop, proves nothing about its next close.
+    if facts.closer.tid == by.tid && facts.closer.stack != by.stack {
         pairs.learn(facts.closer.stack, by.stack);
     }
     Some(again)
@@ -152,13 +157,13 @@ fn violates_owner(facts: &Facts, acting: Owner) -> bool {
     !unproved && !facts.owner.is(acting)
 }
 
-/// `by` held generation h, and another thread that did not hold it closed it at a pending pair of stacks: its complaint
-/// proves that close stale. `before` is the generation before h, for the offender's own first close.
+/// `by` held generation h, and another thread that did not hold it closed it at a pending (or learned) pair of stacks: its
+/// complaint proves that close stale. `before` is the generation before h, for the offender's own first close.
 fn stale_close_of(h: u32, facts: &Facts, before: Option<&Option<Facts>>, by: &Actor) -> Option<Verdict> {
     let closer = facts.closer;
     let proved = !facts.inherited_by(by)
         && facts.held_by(by.thread)
-        && facts.meta.standing == CloseStanding::Pending
+        && matches!(facts.meta.standing, CloseStanding::Pending | CloseStanding::Stale)
         && !closer.is_absent()
         && closer.tid != by.tid;
     if !proved {

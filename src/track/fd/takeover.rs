@@ -61,7 +61,7 @@ impl Slot {
                 State::Open => State::Open,
                 // Left by a process that is not this one: its threads do not exist here.
                 _ if elsewhere => State::Unknown,
-                State::Closing if self.ring(generation).facts().closer.tid == by.tid => State::Closing,
+                State::Closing if self.ring(generation).closer().tid == by.tid => State::Closing,
                 State::Closing | State::Evicting | State::Replacing => return Replace::Busy,
                 settled => settled,
             };

@@ -112,7 +112,11 @@ impl Model {
         let inherited = life.epoch != by.epoch;
         if !inherited && life.owner != acting && !(life.imported && life.owner == Owner::NONE) {
             let owner = if life.owner != Owner::NONE { life.owner } else { acting };
-            return (CloseStanding::NotOwner, Some(Verdict { owner, ..finding(Fault::Owner) }));
+            // A FILE whose own life of the number was ended under it: by whom?
+            let lost =
+                (1..g).rev().filter_map(|h| self.remembered(h)).find(|h| acting != Owner::NONE && h.owner == acting);
+            let closed = lost.map(|h| h.closer).unwrap_or_default();
+            return (CloseStanding::NotOwner, Some(Verdict { owner, closed, ..finding(Fault::Owner) }));
         }
         if inherited || life.imported || life.holders.contains(&(by.thread.0 % 64)) {
             return (CloseStanding::Holder, None);
@@ -140,7 +144,7 @@ impl Model {
         let life = self.remembered(h)?;
         let held = life.holders.contains(&(by.thread.0 % 64)) && life.epoch == by.epoch;
         let other = life.closer != Party::ABSENT && life.closer.tid != by.tid;
-        if !held || !other || life.standing != CloseStanding::Pending {
+        if !held || !other || !matches!(life.standing, CloseStanding::Pending | CloseStanding::Stale) {
             return None;
         }
         let own = h.checked_sub(1).and_then(|before| self.remembered(before)).map(|before| before.closer);
@@ -258,7 +262,7 @@ impl Model {
                     return Some(Verdict { severity: Severity::Info, refuse: false, ..again });
                 }
                 let (s1, s2) = (life.closer.stack.0, by.stack.0);
-                if life.closer.tid == by.tid && s1 != 0 && s2 != 0 {
+                if life.closer.tid == by.tid && s1 != 0 && s2 != 0 && s1 != s2 {
                     self.learned.insert((s1, s2));
                 }
                 Some(again)
