@@ -13,12 +13,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,6 +63,25 @@ static inline int open_null(void)
 static inline int tcp(void)
 {
     return socket(AF_INET, SOCK_STREAM, 0);
+}
+
+/* Returns when the thread sleeps in a system call that is not a futex: a thread that has passed its barriers, in read(). */
+static inline void until_blocked(pid_t thread)
+{
+    char path[64], text[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/syscall", (int)thread);
+    for (;;) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        CHECK(fd >= 0);
+        ssize_t n = read(fd, text, sizeof text - 1);
+        close(fd);
+        CHECK(n > 0);
+        text[n] = 0;
+        /* The number of the call; or "running"; or -1, blocked elsewhere. */
+        if (text[0] >= '0' && text[0] <= '9' && strtol(text, NULL, 10) != SYS_futex)
+            return;
+        sched_yield();
+    }
 }
 
 #endif
