@@ -1,0 +1,3 @@
+/* The clean twin of close_twice_socket.c: without the second close. shim must be silent. */
+#define CLEAN
+#include "close_twice_socket.c"

@@ -1,0 +1,3 @@
+/* The clean twin of closed_libc_resolver.c: without the second close. shim must be silent. */
+#define CLEAN
+#include "closed_libc_resolver.c"

@@ -1,0 +1,3 @@
+/* The clean twin of owner_close_fileno.c: fclose alone. shim must be silent. */
+#define CLEAN
+#include "owner_close_fileno.c"

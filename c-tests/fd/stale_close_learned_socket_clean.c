@@ -1,0 +1,3 @@
+/* The clean twin of stale_close_learned_socket.c: without the second close. shim must be silent. */
+#define CLEAN
+#include "stale_close_learned_socket.c"

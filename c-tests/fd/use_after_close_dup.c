@@ -1,0 +1,19 @@
+/*
+ * dup() on a number that the program has closed.
+ * The record says by whom it was closed and the kernel agrees that it is closed: use after close.
+ */
+#include "../test.h"
+
+int main(void)
+{
+    int fd = AT(100, open_null()); /* opened */
+#ifdef CLEAN
+    CHECK(close(dup(fd)) == 0);
+#endif
+    CHECK(close(fd) == 0); /* closed */
+#ifndef CLEAN
+    CHECK(dup(fd) == -1 && errno == EBADF); /* here */
+#endif
+    printf("ok\n");
+    return 0;
+}

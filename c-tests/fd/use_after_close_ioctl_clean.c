@@ -1,0 +1,3 @@
+/* The clean twin of use_after_close_ioctl.c: ioctl() comes before the close. shim must be silent. */
+#define CLEAN
+#include "use_after_close_ioctl.c"

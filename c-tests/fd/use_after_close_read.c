@@ -1,0 +1,20 @@
+/*
+ * read() on a number that the program has closed.
+ * The record says by whom it was closed and the kernel agrees that it is closed: use after close.
+ */
+#include "../test.h"
+
+int main(void)
+{
+    char byte;
+    int fd = AT(100, open("/dev/zero", O_RDONLY)); /* opened */
+#ifdef CLEAN
+    CHECK(read(fd, &byte, 1) == 1);
+#endif
+    CHECK(close(fd) == 0); /* closed */
+#ifndef CLEAN
+    CHECK(read(fd, &byte, 1) == -1 && errno == EBADF); /* here */
+#endif
+    printf("ok\n");
+    return 0;
+}

@@ -1,0 +1,19 @@
+/*
+ * send() on a number that the program has closed.
+ * The record says by whom it was closed and the kernel agrees that it is closed: use after close.
+ */
+#include "../test.h"
+
+int main(void)
+{
+    int fd = AT(100, socket(AF_INET, SOCK_DGRAM, 0)); /* opened */
+#ifdef CLEAN
+    CHECK(send(fd, "x", 1, MSG_NOSIGNAL) == -1 && errno == EDESTADDRREQ);
+#endif
+    CHECK(close(fd) == 0); /* closed */
+#ifndef CLEAN
+    CHECK(send(fd, "x", 1, MSG_NOSIGNAL) == -1 && errno == EBADF); /* here */
+#endif
+    printf("ok\n");
+    return 0;
+}

@@ -1,0 +1,190 @@
+//! Is what a program did under shim what it did alone, and what was found what its `.expect` file says?
+
+use crate::Places;
+use crate::expect::{self, Expectation, Section, Stdout};
+use crate::findings::{self, Finding};
+use crate::program::{CLEAN, Program};
+use crate::run::{Ran, Watch, run};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+pub struct Judge<'a> {
+    pub places: &'a Places,
+    /// The names of all programs.
+    pub known: BTreeSet<String>,
+    pub update: bool,
+}
+
+impl Judge<'_> {
+    /// What is wrong with this program, one complaint each. Empty: nothing.
+    pub fn failures_of(&self, program: &Program) -> Vec<String> {
+        let mut failures = Vec::new();
+        if let Err(why) = self.check(program, &mut failures) {
+            failures.push(why);
+        }
+        failures
+    }
+
+    fn check(&self, program: &Program, failures: &mut Vec<String>) -> Result<(), String> {
+        let file = program.expect_file();
+        let mut expectation = match fs::read_to_string(&file) {
+            Ok(text) => Expectation::parse(&text).map_err(|why| format!("{}: {why}", file.display()))?,
+            Err(_) if self.update => Expectation::clean(),
+            Err(why) => return Err(format!("{}: {why} (UPDATE_EXPECT=1 makes it)", file.display())),
+        };
+        self.check_twin(program, &expectation, failures);
+
+        let binary = program.compile(self.places)?;
+        let folder = self.places.out.join("runs").join(&program.name);
+        let native = run(&binary, &empty(&folder.join("native"))?, None)?;
+        if native.stdout.lines().last() != Some("ok") {
+            return Err(format!(
+                "without shim it fails (exit {}):\n{}{}",
+                native.exit,
+                indent(&native.stdout),
+                indent(&native.stderr)
+            ));
+        }
+
+        let before = failures.len();
+        let mut got = Vec::new();
+        for section in &expectation.sections {
+            for name in &section.names {
+                let scene = Scene { judge: self, program, section, name, native: &native };
+                got.push(scene.play(&binary, &folder.join(name), failures)?);
+            }
+        }
+        if self.blesses(program) {
+            expectation.bless(&got);
+            fs::write(&file, expectation.write()).map_err(|e| format!("{}: {e}", file.display()))?;
+        }
+        if failures.len() == before {
+            let _ = fs::remove_dir_all(&folder);
+        }
+        Ok(())
+    }
+
+    /// A finding about a clean twin is a failure, whoever asks for it to be expected.
+    fn blesses(&self, program: &Program) -> bool {
+        self.update && !program.name.ends_with(CLEAN)
+    }
+
+    /// Every program that shim speaks about has a clean twin, of which shim says nothing.
+    fn check_twin(&self, program: &Program, expectation: &Expectation, failures: &mut Vec<String>) {
+        let speaks = expectation.sections.iter().any(Section::speaks);
+        if program.name.ends_with(CLEAN) {
+            if speaks {
+                failures.push("a clean twin must have no findings".into());
+            }
+        } else if speaks && !self.known.contains(&format!("{}{CLEAN}", program.name)) {
+            failures.push(format!("has findings but no clean twin {}{CLEAN}.c", program.name));
+        }
+    }
+}
+
+/// One section's run of one program.
+struct Scene<'a> {
+    judge: &'a Judge<'a>,
+    program: &'a Program,
+    section: &'a Section,
+    name: &'a str,
+    native: &'a Ran,
+}
+
+impl Scene<'_> {
+    /// Runs, complains, returns what was found.
+    fn play(&self, binary: &Path, folder: &Path, failures: &mut Vec<String>) -> Result<Vec<String>, String> {
+        let recordings = empty(&folder.join("recordings"))?;
+        let escaped = recordings.to_string_lossy().replace('\\', "\\\\").replace(':', "\\:");
+        let options = format!("{}:record={escaped}", self.section.options(self.name));
+        let watch = Watch { library: &self.judge.places.library, options: &options };
+        let ran = run(binary, folder, Some(&watch))?;
+        let mut complain = |what: &str, expected: &str, got: &str| {
+            if expected != got {
+                failures.push(format!("[{}] {what}:\n{}", self.name, difference(expected, got)));
+            }
+        };
+
+        complain("exit status", self.section.exit.as_ref().unwrap_or(&self.native.exit), &ran.exit);
+        match &self.section.stdout {
+            Stdout::Native => complain("stdout", &self.native.stdout, &ran.stdout),
+            Stdout::Lines(lines) => complain("stdout", &lines.join("\n"), ran.stdout.trim_end()),
+            Stdout::Any => {}
+        }
+
+        let found = self.report(&recordings)?;
+        let lines: Vec<String> = found.iter().map(|f| f.line.clone()).collect();
+        if let Some(expected) = self.section.findings.as_ref().filter(|_| !self.judge.blesses(self.program)) {
+            complain("findings", &expected.join("\n"), &lines.join("\n"));
+        }
+        self.check_stderr(&ran, &found, failures);
+        Ok(lines)
+    }
+
+    fn report(&self, recordings: &Path) -> Result<Vec<Finding>, String> {
+        let output = Command::new(&self.judge.places.command)
+            .args(["report", "--json"])
+            .arg(recordings)
+            .output()
+            .map_err(|e| format!("{}: {e}", self.judge.places.command.display()))?;
+        if !output.status.success() {
+            let why = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("[{}] shim report ({}):\n{}", self.name, output.status, indent(&why)));
+        }
+        findings::parse(&String::from_utf8_lossy(&output.stdout), &self.program.own_file())
+            .map_err(|why| format!("[{}] {why}", self.name))
+    }
+
+    /// A clean program's stderr is its own; each error and suspect is announced there as it is found.
+    fn check_stderr(&self, ran: &Ran, found: &[Finding], failures: &mut Vec<String>) {
+        for words in &self.section.stderr {
+            if !ran.stderr.lines().any(|line| line.starts_with("shim: ") && line.contains(words.as_str())) {
+                failures.push(format!("[{}] no line `shim: …{words}…` on stderr:\n{}", self.name, indent(&ran.stderr)));
+            }
+        }
+        let quiet = self.section.stderr.is_empty() && !found.iter().any(|f| f.shown);
+        if quiet && ran.stderr != self.native.stderr {
+            let diff = difference(&self.native.stderr, &ran.stderr);
+            failures.push(format!("[{}] nothing was found, stderr must be as without shim:\n{diff}", self.name));
+        }
+        for finding in found.iter().filter(|f| f.shown) {
+            if !ran.stderr.lines().any(|line| finding.is_announced_by(line)) {
+                let (line, stderr) = (&finding.line, indent(&ran.stderr));
+                failures.push(format!("[{}] not announced on stderr: {line}\n{stderr}", self.name));
+            }
+        }
+        debug_assert!(found.iter().all(|f| f.shown == expect::is_shown(&f.line)));
+    }
+}
+
+/// The folder, with nothing in it.
+fn empty(folder: &Path) -> Result<std::path::PathBuf, String> {
+    let _ = fs::remove_dir_all(folder);
+    fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    Ok(folder.to_owned())
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}\n")).collect()
+}
+
+/// Lines that are expected only, `-`; that were got only, `+`; the others as they are.
+fn difference(expected: &str, got: &str) -> String {
+    let mut missing: Vec<&str> = expected.lines().collect();
+    let mut text = String::new();
+    for line in got.lines() {
+        match missing.iter().position(|m| *m == line) {
+            Some(at) => {
+                missing.remove(at);
+                text.push_str(&format!("      {line}\n"));
+            }
+            None => text.push_str(&format!("    + {line}\n")),
+        }
+    }
+    for line in missing {
+        text.push_str(&format!("    - {line}\n"));
+    }
+    text
+}

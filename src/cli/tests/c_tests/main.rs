@@ -1,0 +1,124 @@
+//! The C tests: small programs, and what shim must say of each of them.
+//!
+//! Each program of `c-tests/` runs by itself first; that run is the oracle. Then it runs under `libshim.so`, once for each
+//! section of the `.expect` file beside it: same stdout, same exit status, the findings that the file lists and no others.
+//! [`expect`] has the format of the file.
+//!
+//! ```text
+//! cargo test --test c_tests                    all of them
+//! cargo test --test c_tests -- close_race      those with this in their name
+//! UPDATE_EXPECT=1 cargo test --test c_tests    write the findings of this run into the .expect files
+//! ```
+//!
+//! Needs gcc (or `$CC`) and `make build` before it: the library and the command are taken from `target/release`.
+//! Programs run two at a time, 30 seconds each at most. The last line is always `N passed, N failed`.
+
+mod expect;
+mod findings;
+mod judge;
+mod program;
+mod run;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// How many programs run at a time.
+const PARALLEL: usize = 2;
+/// A program that takes longer, all its runs together, is listed.
+const SLOW: Duration = Duration::from_secs(2);
+
+/// Where everything is.
+pub struct Places {
+    /// `c-tests/`.
+    tests: PathBuf,
+    /// `target/c-tests/`: programs, and what the runs leave behind.
+    out: PathBuf,
+    library: PathBuf,
+    command: PathBuf,
+}
+
+impl Places {
+    fn find() -> Result<Self, String> {
+        let exe = std::env::current_exe().map_err(|e| format!("cannot find myself: {e}"))?;
+        // target/<profile>/deps/c_tests-<hash>
+        let target = exe.ancestors().nth(3).ok_or("not in a target directory")?;
+        let release = target.join("release");
+        let places = Self {
+            tests: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../c-tests"),
+            out: target.join("c-tests"),
+            library: release.join("libshim.so"),
+            command: release.join("shim"),
+        };
+        for built in [&places.library, &places.command] {
+            if !built.exists() {
+                return Err(format!("{}: not there; run `make build` first", built.display()));
+            }
+        }
+        Ok(places)
+    }
+}
+
+struct Outcome {
+    name: String,
+    took: Duration,
+    /// Empty: passed.
+    failures: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let filters: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    match run_all(&filters) {
+        Ok(outcomes) => summary(&outcomes),
+        Err(why) => {
+            println!("c_tests: {why}");
+            println!("0 passed, 1 failed");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_all(filters: &[String]) -> Result<Vec<Outcome>, String> {
+    let places = Places::find()?;
+    let mut programs = program::all(&places.tests)?;
+    let known = programs.iter().map(|p| p.name.clone()).collect();
+    programs.retain(|p| filters.is_empty() || filters.iter().any(|f| p.name.contains(f.as_str())));
+
+    let update = std::env::var_os("UPDATE_EXPECT").is_some_and(|v| !v.is_empty() && v != "0");
+    let judge = judge::Judge { places: &places, known, update };
+    let next = AtomicUsize::new(0);
+    let outcomes = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..PARALLEL {
+            scope.spawn(|| {
+                while let Some(program) = programs.get(next.fetch_add(1, Relaxed)) {
+                    let begin = Instant::now();
+                    let failures = judge.failures_of(program);
+                    let outcome = Outcome { name: program.name.clone(), took: begin.elapsed(), failures };
+                    outcomes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(outcome);
+                }
+            });
+        }
+    });
+    let mut outcomes = outcomes.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    outcomes.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(outcomes)
+}
+
+fn summary(outcomes: &[Outcome]) -> ExitCode {
+    for outcome in outcomes.iter().filter(|o| o.took > SLOW) {
+        println!("slow: {} took {:.1} s", outcome.name, outcome.took.as_secs_f64());
+    }
+    let failed = outcomes.iter().filter(|o| !o.failures.is_empty());
+    for outcome in failed.clone() {
+        println!("\nFAILED {}", outcome.name);
+        for failure in &outcome.failures {
+            println!("{}", failure.trim_end());
+        }
+    }
+    let failed = failed.count();
+    println!("\n{} passed, {failed} failed", outcomes.len() - failed);
+    if failed == 0 && !outcomes.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
