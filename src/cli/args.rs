@@ -45,7 +45,7 @@ struct Cli {
 pub enum Command {
     /// Run a program under shim, then report with file and line
     #[command(after_help = RUN_NOTES, override_usage = "shim run [OPTIONS] [--] CMD [ARG]...")]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Report what recordings hold
     Report(ReportArgs),
     /// Tell what a kind of finding means, with a program that causes it, and how to fix it

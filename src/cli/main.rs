@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Err(stop) => return stop,
     };
     let done = match command {
-        Command::Run(args) => return run::run(args),
+        Command::Run(args) => return run::run(&args),
         Command::Report(args) => report::report(args),
         Command::Explain(args) => explain::explain(args),
         Command::Hooks => hooks::hooks(),

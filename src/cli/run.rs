@@ -27,8 +27,8 @@ use std::process::ExitCode;
 
 const PRELOAD: &str = "LD_PRELOAD";
 
-pub fn run(args: RunArgs) -> ExitCode {
-    match prepare_and_run(&args) {
+pub fn run(args: &RunArgs) -> ExitCode {
+    match prepare_and_run(args) {
         Ok(code) => code,
         Err(failure) => {
             say(&failure.line);
@@ -52,7 +52,7 @@ fn prepare_and_run(args: &RunArgs) -> Result<ExitCode, Failure> {
 
     // From here on the end of this process is the end of the program, whatever happens to the report.
     death::whatever_happens(&ended);
-    afterwards::report(program, &library, &ended, &place);
+    afterwards::Page { program, library: &library, ended: &ended, place: &place }.print();
     drop(place);
     Ok(death::end_as(&ended))
 }

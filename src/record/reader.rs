@@ -33,6 +33,8 @@ use core::mem::offset_of;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadError {
     Empty,
+    /// Room was made for it, and nothing was written.
+    Unwritten,
     NotARecording,
     OtherByteOrder,
     OtherVersion {
@@ -51,6 +53,7 @@ impl core::fmt::Display for ReadError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Empty => f.write_str("empty file"),
+            Self::Unwritten => f.write_str("its process ended before it had begun to write"),
             Self::NotARecording => f.write_str("not a recording of shim"),
             Self::OtherByteOrder => f.write_str("recorded on a machine of the other byte order"),
             Self::OtherVersion { found } => {
@@ -214,6 +217,9 @@ impl<B: AsRef<[u8]>> Recording<B> {
 fn check_header(all: &[u8]) -> Result<usize, ReadError> {
     if all.is_empty() {
         return Err(ReadError::Empty);
+    }
+    if all.len() >= MAGIC.len() && all[..MAGIC.len()].iter().all(|b| *b == 0) {
+        return Err(ReadError::Unwritten);
     }
     if !all.starts_with(&MAGIC[..MAGIC.len().min(all.len())]) {
         return Err(ReadError::NotARecording);

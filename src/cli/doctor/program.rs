@@ -124,7 +124,11 @@ fn script<'a>(data: impl ReadRef<'a>) -> Program {
     let start = data.read_bytes_at(0, len).unwrap_or_default();
     let line = start.split(|b| *b == b'\n').next().unwrap_or_default();
     let Some(line) = line.strip_prefix(b"#!") else {
-        return if start.contains(&0) { Program::Foreign } else { Program::Script { interpreter: "/bin/sh".into() } };
+        return if start.contains(&0) || start.starts_with(b"\x7fELF") {
+            Program::Foreign
+        } else {
+            Program::Script { interpreter: "/bin/sh".into() }
+        };
     };
     let mut words = line.split(|b| matches!(b, b' ' | b'\t' | b'\r')).filter(|word| !word.is_empty());
     let path = |word: &[u8]| PathBuf::from(OsStr::from_bytes(word));

@@ -18,66 +18,75 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
-pub fn report(program: &OsStr, library: &Path, ended: &Ended, place: &Place) {
-    let mut merge = Merge::default();
-    // Of the program itself: the last of those that it executed in turn under one pid.
-    let mut own: Option<Loaded> = None;
-    for path in place.recordings() {
-        match recordings::load(&path) {
-            Ok(recording) => {
-                merge.add(&recording);
-                let head = recording.head();
-                if head.pid == ended.pid && own.as_ref().is_none_or(|o| o.head().started_real <= head.started_real) {
-                    own = Some(recording);
-                }
-            }
-            Err(why) => say(format!("{}: {why}", shown(&path))),
-        }
-    }
-    let mut symbols = Symboliser::default();
-    let mut out = BufWriter::new(io::stderr().lock());
-    // Nobody is left to tell when stderr is gone.
-    write(program, library, ended, place, &mut merge, own.as_ref(), &mut symbols, &mut out).ok();
-    out.flush().ok();
+/// What the page is about.
+pub struct Page<'a> {
+    pub program: &'a OsStr,
+    pub library: &'a Path,
+    pub ended: &'a Ended,
+    pub place: &'a Place,
 }
 
-#[allow(clippy::too_many_arguments)] // The parts of one page.
-fn write(
-    program: &OsStr,
-    library: &Path,
-    ended: &Ended,
-    place: &Place,
-    merge: &mut Merge,
-    own: Option<&Loaded>,
-    symbols: &mut Symboliser,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let name = shown(program);
-    let mut something = false;
-    if let Some(signal) = ended.status.signal() {
-        let core = if ended.status.core_dumped() { " (core dumped)" } else { "" };
-        writeln!(out, "shim: {name} (pid {}) was killed by {}{core}", ended.pid, signal_name(signal))?;
-        if let Some(own) = own {
-            something = last_events::write(own, symbols, out)?;
+impl Page<'_> {
+    pub fn print(&self) {
+        let mut merge = Merge::default();
+        let own = self.read(&mut merge);
+        let mut out = BufWriter::new(io::stderr().lock());
+        // Nobody is left to tell when stderr is gone.
+        self.write(&mut merge, own.as_ref(), &mut out).ok();
+        out.flush().ok();
+    }
+
+    /// Reads all recordings of this run. Returned is that of the program itself: the last of those that it executed in
+    /// turn under one pid.
+    fn read(&self, merge: &mut Merge) -> Option<Loaded> {
+        let mut own: Option<(u64, Loaded)> = None;
+        for path in self.place.recordings() {
+            match recordings::load(&path) {
+                Ok(recording) => {
+                    merge.add(&recording);
+                    let head = recording.head();
+                    if head.pid == self.ended.pid
+                        && own.as_ref().is_none_or(|(started, _)| *started <= head.started_real)
+                    {
+                        own = Some((head.started_real, recording));
+                    }
+                }
+                Err(why) => say(format!("{}: {why}", shown(&path))),
+            }
         }
+        own.map(|(_, recording)| recording)
     }
-    merge.drop_infos();
-    if !merge.findings().is_empty() {
-        something = true;
-        writeln!(out, "{}", text::rule(merge))?;
-        report::render(merge, &mut text::Text::default(), symbols, out)?;
+
+    fn write(&self, merge: &mut Merge, own: Option<&Loaded>, out: &mut dyn Write) -> io::Result<()> {
+        let mut symbols = Symboliser::default();
+        let who = format!("{} (pid {})", shown(self.program), self.ended.pid);
+        let mut something = false;
+        if let Some(signal) = self.ended.status.signal() {
+            let core = if self.ended.status.core_dumped() { " (core dumped)" } else { "" };
+            writeln!(out, "shim: {who} was killed by {}{core}", signal_name(signal))?;
+            if let Some(own) = own {
+                something = last_events::write(own, &mut symbols, out)?;
+            }
+        }
+        merge.drop_infos();
+        if !merge.findings().is_empty() {
+            something = true;
+            writeln!(out, "{}", text::rule(merge))?;
+            report::render(merge, &mut text::Text::default(), &mut symbols, out)?;
+        }
+        if own.is_none() {
+            let why = doctor::why_not(self.program, self.library).unwrap_or_else(|| {
+                let place = shown(self.place.directory());
+                format!("libshim.so was not loaded, or could not write to {place}")
+            });
+            writeln!(out, "shim: {who} was not watched: {why}")?;
+        }
+        for problem in symbols.take_problems() {
+            writeln!(out, "shim: {problem}")?;
+        }
+        if something && self.place.is_temporary() {
+            writeln!(out, "shim: the recording is deleted now; --record DIR keeps it")?;
+        }
+        Ok(())
     }
-    if own.is_none() {
-        let why = doctor::why_not(program, library).unwrap_or_else(|| {
-            format!("libshim.so was not loaded, or could not write to {}", shown(place.directory()))
-        });
-        writeln!(out, "shim: {name} (pid {}) was not watched: {why}", ended.pid)?;
-    }
-    for problem in symbols.take_problems() {
-        writeln!(out, "shim: {problem}")?;
-    }
-    if something && place.is_temporary() {
-        writeln!(out, "shim: the recording is deleted now; --record DIR keeps it")?;
-    }
-    Ok(())
 }

@@ -6,6 +6,7 @@ use crate::{options, recordings};
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -29,8 +30,8 @@ impl Place {
         if let Some(given) = environment.and_then(|e| options::value(e, "record")) {
             return Ok(Self::kept(fixed_part(&given), None));
         }
-        // Mode 0700.
-        let temporary = tempfile::Builder::new().prefix("shim.").tempdir();
+        let private = std::fs::Permissions::from_mode(0o700);
+        let temporary = tempfile::Builder::new().prefix("shim.").permissions(private).tempdir();
         let temporary = temporary
             .map_err(|e| format!("{}: no temporary directory: {}", shown(std::env::temp_dir()), reason(&e)))?;
         let directory = temporary.path().to_owned();
@@ -101,7 +102,6 @@ fn fixed_part(value: &OsStr) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn without_a_wish_it_is_private_and_goes_away() {
