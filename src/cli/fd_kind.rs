@@ -1,10 +1,5 @@
-//! The names of descriptor kinds, by the code that a recording holds.
-
-const NAMES: [&str; 19] = [
-    "fd", "file", "dir", "pipe", "tcp", "udp", "unix", "netlink", "socket", "epoll", "event", "timer", "signal",
-    "inotify", "memfd", "pidfd", "pty", "shm", "other",
-];
+//! The name of a descriptor kind, by the code that a recording holds. One that is none is a plain "fd".
 
 pub fn name(code: u8) -> &'static str {
-    NAMES.get(usize::from(code)).copied().unwrap_or(NAMES[0])
+    track::fd::FdKind::from_bits(code).name()
 }

@@ -1,1 +1,26 @@
+//! libshim.so: what must touch the process. See src/README.md for the map and the invariants.
+//!
+//! - `roster` lists every interposed symbol; `hooks` answer them, one file per family, thin.
+//! - `resolve` finds the real functions; `start` is the life of the process; `thread` the guard and the registry.
+//! - `descriptors` asks `track::fd` and acts on what it says; `finding` files and prints.
+//! - `recording` maps the memory that `record` writes to; `unwind` takes stacks; `symbols` names them.
+//! - `arch`, `sys`, `spin`, `alloc`, `private`, `message`, `options` are the ground that the rest stands on.
 
+mod address;
+mod alloc;
+mod arch;
+mod descriptors;
+mod finding;
+mod hooks;
+mod message;
+mod options;
+mod private;
+mod recording;
+mod resolve;
+mod roster;
+mod spin;
+mod start;
+mod symbols;
+mod sys;
+mod thread;
+mod unwind;

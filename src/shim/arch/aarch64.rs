@@ -1,0 +1,107 @@
+//! aarch64: see [`super`] for the contract of each item.
+
+use core::arch::{asm, global_asm};
+
+global_asm!(
+    ".pushsection .tbss,\"awT\",@nobits",
+    ".hidden shim_thread_block",
+    ".globl shim_thread_block",
+    ".type shim_thread_block,@object",
+    ".size shim_thread_block,{len}",
+    ".p2align 6",
+    "shim_thread_block:",
+    ".zero {len}",
+    ".popsection",
+    len = const super::THREAD_BLOCK_LEN,
+);
+
+#[inline(always)]
+pub fn thread_block() -> *mut u8 {
+    let block: *mut u8;
+    // SAFETY: reads the offset of our own TLS symbol and the thread pointer.
+    unsafe {
+        asm!(
+            "adrp {1}, :gottprel:shim_thread_block",
+            "ldr {1}, [{1}, :gottprel_lo12:shim_thread_block]",
+            "mrs {0}, tpidr_el0",
+            "add {0}, {0}, {1}",
+            out(reg) block,
+            out(reg) _,
+            options(pure, nomem, nostack)
+        );
+    }
+    block
+}
+
+/// # Safety
+/// As the system call.
+#[inline(always)]
+pub unsafe fn syscall6(number: usize, a: [usize; 6]) -> isize {
+    let result: isize;
+    // SAFETY: the kernel's calling convention. What the call does is the caller's affair.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("x8") number,
+            inlateout("x0") a[0] as isize => result,
+            in("x1") a[1], in("x2") a[2], in("x3") a[3], in("x4") a[4], in("x5") a[5],
+            options(nostack)
+        );
+    }
+    result
+}
+
+#[inline(always)]
+pub fn registers() -> super::Registers {
+    let (pc, sp, fp, lr): (u64, u64, u64, u64);
+    // SAFETY: reads registers only.
+    unsafe {
+        asm!("adr {0}, .", "mov {1}, sp", "mov {2}, x29", "mov {3}, x30", out(reg) pc, out(reg) sp, out(reg) fp,
+            out(reg) lr, options(nomem, nostack, preserves_flags));
+    }
+    super::Registers { pc, sp, fp, lr }
+}
+
+// vfork is clone(CLONE_VFORK | CLONE_VM | SIGCHLD) here; the return address stays in x30, which the kernel preserves
+// for both (glibc sysdeps/unix/sysv/linux/aarch64/vfork.S).
+global_asm!(
+    ".text",
+    ".globl shim_vfork",
+    ".hidden shim_vfork",
+    ".type shim_vfork,%function",
+    "shim_vfork:",
+    "adrp x9, :gottprel:shim_thread_block",
+    "ldr x9, [x9, :gottprel_lo12:shim_thread_block]",
+    "mrs x10, tpidr_el0",
+    "add x9, x9, x10",
+    "ldr w10, [x9, {flag}]",
+    "add w10, w10, 1",
+    "str w10, [x9, {flag}]",
+    "mov x0, 0x4111",
+    "mov x1, 0",
+    "mov x8, 220",
+    "svc 0",
+    "cbz x0, 2f",
+    "ldr w10, [x9, {flag}]",
+    "sub w10, w10, 1",
+    "str w10, [x9, {flag}]",
+    "tbnz x0, 63, 3f",
+    "2: ret",
+    "3: neg w0, w0",
+    "b {failed}",
+    ".size shim_vfork, . - shim_vfork",
+    flag = const super::VFORK_FLAG,
+    failed = sym super::set_errno_and_fail,
+);
+
+// See x86_64 for why.
+global_asm!(
+    ".text",
+    ".globl __cxa_thread_atexit_impl",
+    ".hidden __cxa_thread_atexit_impl",
+    ".type __cxa_thread_atexit_impl,%function",
+    "__cxa_thread_atexit_impl:",
+    "b {register}",
+    ".size __cxa_thread_atexit_impl, . - __cxa_thread_atexit_impl",
+    register = sym crate::thread::register_destructor,
+);

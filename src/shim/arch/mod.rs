@@ -1,0 +1,53 @@
+//! What differs between processors, behind one interface. Every `asm!` of the project is in this folder.
+//!
+//! Each architecture provides:
+//! - `thread_block()`: the address of the calling thread's block of [`THREAD_BLOCK_LEN`] zero-initialised bytes, by
+//!   initial-exec TLS. Async-signal-safe.
+//! - `syscall6()`: a raw system call; a negative result is `-errno`. It never touches `errno`, which is why all our own
+//!   calls go this way: a hook must leave `errno` alone.
+//! - `registers()`: where an unwinder starts.
+//! - the symbol `shim_vfork`, and a hidden `__cxa_thread_atexit_impl`.
+#![allow(unsafe_code)] // Safety: assembly, argued at each block.
+
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+#[cfg(target_arch = "x86_64")]
+pub use x86_64::{registers, syscall6, thread_block};
+
+#[cfg(target_arch = "x86")]
+mod x86;
+#[cfg(target_arch = "x86")]
+pub use x86::{registers, syscall6, thread_block};
+
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(target_arch = "aarch64")]
+pub use aarch64::{registers, syscall6, thread_block};
+
+use libc::c_int;
+
+/// Bytes of the block; `thread` asserts that its `Block` fits.
+pub const THREAD_BLOCK_LEN: usize = 192;
+/// Where in the block the vfork counter lies (a `u32`).
+pub const VFORK_FLAG: usize = 8;
+
+/// Where an unwinder starts. `lr` only where the architecture has one.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))] // lr
+pub struct Registers {
+    pub pc: u64,
+    pub sp: u64,
+    pub fp: u64,
+    pub lr: u64,
+}
+
+/// The common end of a failed call in assembly.
+extern "C" fn set_errno_and_fail(errno: c_int) -> c_int {
+    crate::sys::set_errno(errno);
+    -1
+}
+
+unsafe extern "C" {
+    /// vfork(2), with the caller's frame handed through.
+    pub fn shim_vfork() -> libc::pid_t;
+}

@@ -1,0 +1,121 @@
+//! i686: see [`super`] for the contract of each item.
+
+use core::arch::{asm, global_asm};
+
+global_asm!(
+    ".pushsection .tbss,\"awT\",@nobits",
+    ".hidden shim_thread_block",
+    ".globl shim_thread_block",
+    ".type shim_thread_block,@object",
+    ".size shim_thread_block,{len}",
+    ".p2align 6",
+    "shim_thread_block:",
+    ".zero {len}",
+    ".popsection",
+    len = const super::THREAD_BLOCK_LEN,
+);
+
+#[inline(always)]
+pub fn thread_block() -> *mut u8 {
+    let block: *mut u8;
+    // SAFETY: reads the offset of our own TLS symbol through the GOT, found from the program counter, and the thread
+    // pointer.
+    unsafe {
+        asm!(
+            "call 2f",
+            "2: pop {0}",
+            "add {0}, offset _GLOBAL_OFFSET_TABLE_ + (. - 2b)",
+            "mov {0}, dword ptr [{0} + shim_thread_block@GOTNTPOFF]",
+            "add {0}, dword ptr gs:[0]",
+            out(reg) block,
+            options(pure, nomem)
+        );
+    }
+    block
+}
+
+/// # Safety
+/// As the system call.
+#[inline(always)]
+pub unsafe fn syscall6(number: usize, a: [usize; 6]) -> isize {
+    let result: isize;
+    let arguments: *const usize = a.as_ptr();
+    // SAFETY: the kernel's calling convention with six arguments; ebp and esi, which Rust reserves, are saved by hand.
+    unsafe {
+        asm!(
+            "push ebp",
+            "push esi",
+            "push ebx",
+            "mov ebx, [edi]",
+            "mov ecx, [edi + 4]",
+            "mov edx, [edi + 8]",
+            "mov esi, [edi + 12]",
+            "mov ebp, [edi + 20]",
+            "mov edi, [edi + 16]",
+            "int 0x80",
+            "pop ebx",
+            "pop esi",
+            "pop ebp",
+            inlateout("eax") number as isize => result,
+            inlateout("edi") arguments => _,
+            lateout("ecx") _, lateout("edx") _,
+        );
+    }
+    result
+}
+
+#[inline(always)]
+pub fn registers() -> super::Registers {
+    let (pc, sp, fp): (u32, u32, u32);
+    // SAFETY: reads registers only.
+    unsafe {
+        asm!("call 2f", "2: pop {0}", "mov {1}, esp", "mov {2}, ebp", out(reg) pc, out(reg) sp, out(reg) fp);
+    }
+    super::Registers { pc: pc.into(), sp: sp.into(), fp: fp.into(), lr: 0 }
+}
+
+// vfork: as on x86_64; the return address waits in ecx (glibc sysdeps/unix/sysv/linux/i386/vfork.S).
+global_asm!(
+    ".text",
+    ".globl shim_vfork",
+    ".hidden shim_vfork",
+    ".type shim_vfork,@function",
+    "shim_vfork:",
+    "call 2f",
+    "2: pop edx",
+    "add edx, offset _GLOBAL_OFFSET_TABLE_ + (. - 2b)",
+    "mov edx, dword ptr [edx + shim_thread_block@GOTNTPOFF]",
+    "add edx, dword ptr gs:[0]",
+    "inc dword ptr [edx + {flag}]",
+    "pop ecx",
+    "mov eax, 190",
+    "int 0x80",
+    "push ecx",
+    "test eax, eax",
+    "jz 3f",
+    "dec dword ptr [edx + {flag}]",
+    "test eax, eax",
+    "js 4f",
+    "3: ret",
+    "4: neg eax",
+    "sub esp, 8",
+    "push eax",
+    "call {failed}",
+    "add esp, 12",
+    "ret",
+    ".size shim_vfork, . - shim_vfork",
+    flag = const super::VFORK_FLAG,
+    failed = sym super::set_errno_and_fail,
+);
+
+// See x86_64 for why.
+global_asm!(
+    ".text",
+    ".globl __cxa_thread_atexit_impl",
+    ".hidden __cxa_thread_atexit_impl",
+    ".type __cxa_thread_atexit_impl,@function",
+    "__cxa_thread_atexit_impl:",
+    "jmp {register}",
+    ".size __cxa_thread_atexit_impl, . - __cxa_thread_atexit_impl",
+    register = sym crate::thread::register_destructor,
+);

@@ -1,0 +1,116 @@
+//! x86_64: the thread block, raw system calls, registers, and the entry points that no Rust function can be.
+//!
+//! See [`super`] for the contract of each item.
+
+use core::arch::{asm, global_asm};
+
+// The per-thread block. Initial-exec access (`@gottpoff`) is one load from the GOT and one from the thread pointer, and
+// never calls `__tls_get_addr`, which may allocate. Price: DF_STATIC_TLS, so preload only, never dlopen.
+global_asm!(
+    ".pushsection .tbss,\"awT\",@nobits",
+    ".hidden shim_thread_block",
+    ".globl shim_thread_block",
+    ".type shim_thread_block,@object",
+    ".size shim_thread_block,{len}",
+    ".p2align 6",
+    "shim_thread_block:",
+    ".zero {len}",
+    ".popsection",
+    len = const super::THREAD_BLOCK_LEN,
+);
+
+#[inline(always)]
+pub fn thread_block() -> *mut u8 {
+    let block: *mut u8;
+    // SAFETY: reads the offset of our own TLS symbol and the thread pointer; no memory of Rust's is touched.
+    unsafe {
+        asm!(
+            "mov {0}, qword ptr [rip + shim_thread_block@GOTTPOFF]",
+            "add {0}, qword ptr fs:[0]",
+            out(reg) block,
+            options(pure, nomem, nostack)
+        );
+    }
+    block
+}
+
+/// # Safety
+/// As the system call.
+#[inline(always)]
+pub unsafe fn syscall6(number: usize, a: [usize; 6]) -> isize {
+    let result: isize;
+    // SAFETY: the kernel's calling convention; rcx and r11 are clobbered. What the call does is the caller's affair.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number as isize => result,
+            in("rdi") a[0], in("rsi") a[1], in("rdx") a[2], in("r10") a[3], in("r8") a[4], in("r9") a[5],
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack)
+        );
+    }
+    result
+}
+
+/// The registers that an unwinder starts from, here and now.
+#[inline(always)]
+pub fn registers() -> super::Registers {
+    let (pc, sp, fp): (u64, u64, u64);
+    // SAFETY: reads registers only.
+    unsafe {
+        asm!("lea {0}, [rip]", "mov {1}, rsp", "mov {2}, rbp", out(reg) pc, out(reg) sp, out(reg) fp,
+            options(nomem, nostack, preserves_flags));
+    }
+    super::Registers { pc, sp, fp, lr: 0 }
+}
+
+// vfork: the child runs on our caller's stack, so no frame of ours may be live across the call; the return address waits
+// in rdi, which the kernel preserves for both. The child shares our memory: the flag in the thread block, raised before
+// and lowered by the parent after, tells the hooks that they run in a vfork child (glibc sysdeps/unix/sysv/linux/
+// x86_64/vfork.S has the same shape).
+global_asm!(
+    ".text",
+    ".globl shim_vfork",
+    ".hidden shim_vfork",
+    ".type shim_vfork,@function",
+    "shim_vfork:",
+    ".cfi_startproc",
+    "mov r8, qword ptr [rip + shim_thread_block@GOTTPOFF]",
+    "add r8, qword ptr fs:[0]",
+    "inc dword ptr [r8 + {flag}]",
+    "pop rdi",
+    ".cfi_adjust_cfa_offset -8",
+    ".cfi_register rip, rdi",
+    "mov eax, 58",
+    "syscall",
+    "push rdi",
+    ".cfi_adjust_cfa_offset 8",
+    ".cfi_offset rip, -8",
+    "test eax, eax",
+    "jz 2f",
+    "dec dword ptr [r8 + {flag}]",
+    "test eax, eax",
+    "js 3f",
+    "2: ret",
+    "3: neg eax",
+    "mov edi, eax",
+    "jmp {failed}",
+    ".cfi_endproc",
+    ".size shim_vfork, . - shim_vfork",
+    flag = const super::VFORK_FLAG,
+    failed = sym super::set_errno_and_fail,
+);
+
+// Rust's standard library registers destructors of thread-locals with __cxa_thread_atexit_impl, which in glibc callocs
+// and takes the loader's lock: a thread started by a constructor inside dlopen would wait for ever. This hidden
+// definition takes precedence inside our own library only; the destructors run when we end the thread.
+global_asm!(
+    ".text",
+    ".globl __cxa_thread_atexit_impl",
+    ".hidden __cxa_thread_atexit_impl",
+    ".type __cxa_thread_atexit_impl,@function",
+    "__cxa_thread_atexit_impl:",
+    "jmp {register}",
+    ".size __cxa_thread_atexit_impl, . - __cxa_thread_atexit_impl",
+    register = sym crate::thread::register_destructor,
+);

@@ -1,0 +1,713 @@
+//! The descriptor table of this process, and what the hooks do with it: ask `track::fd`, act, tell.
+//!
+//! Policy is in `track`; here is what needs the process: the table's memory, the kernel's view of a number, tombstones,
+//! and the order of steps around the real call.
+//!
+//! Why a close is recorded before it happens: once the real call returns, another thread may own the number.
+//!
+//! **Quarantine.** Instead of closing socket N, `dup3(tombstone, N)`: the socket is closed at once, the number stays
+//! taken by an O_PATH descriptor that answers EBADF to nearly everything, until it is old or the queue is long. The
+//! eviction claims the slot (`begin_evict`) before it closes the tombstone, and dup2 onto a number claims it too
+//! (`begin_replace`), so that an evictor never closes what the program has just put there.
+#![allow(unsafe_code)] // Safety: slots are `track::fd::Slot`s in recording chunks of that very layout.
+
+use crate::options::{self, Mode};
+use crate::private::{self, Use};
+use crate::recording::RECORDING;
+use crate::thread::{self, Entry, Scope, State};
+use crate::{finding, message, recording, start, sys};
+use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicU32, AtomicU64};
+use libc::c_int;
+use record::label::Label;
+use record::layout::{Counter, DESCRIPTOR_LEN, Op, Section, ThreadCounter};
+use record::store::Store;
+use track::fd::{
+    Actor, Claim, Closing, FdKind, KernelView, NotOpen, Opening, Outcome, Owner, PairSet, Policy, Quarantine, Replace, Slot,
+    ThreadIndex, Verdict, limit_for,
+};
+
+const _: () = assert!(size_of::<Slot>() == DESCRIPTOR_LEN);
+const PER_CHUNK: usize = Section::Descriptors.per_chunk();
+
+static PAIRS: PairSet = PairSet::new();
+static QUARANTINE: Quarantine = Quarantine::new();
+/// A tombstone this old has seen every stale close that was under way when its number was closed.
+const TOMBSTONE_AGE_NS: u64 = 2_000_000_000;
+/// How many tombstones may wait now; recomputed every so often.
+static LIMIT: AtomicU32 = AtomicU32::new(0);
+static SINCE_LIMIT: AtomicU32 = AtomicU32::new(0);
+/// Descriptors that the program has open, roughly; kept only while there is a quarantine.
+static OPEN: AtomicU64 = AtomicU64::new(0);
+/// Threads inside a resolver call of libc.
+pub static RESOLVING: AtomicU32 = AtomicU32::new(0);
+
+/// The slot of a number, when its chunk exists.
+#[inline(always)]
+pub fn slot(fd: c_int) -> Option<&'static Slot> {
+    let fd = fd as usize; // negative: beyond every chunk
+    let chunk = RECORDING.chunk(Section::Descriptors, fd / PER_CHUNK)?;
+    // SAFETY: a chunk is an array of PER_CHUNK slots of DESCRIPTOR_LEN bytes (asserted), valid when zero, all atomics.
+    Some(unsafe { &*chunk.as_ptr().cast::<Slot>().add(fd % PER_CHUNK) })
+}
+
+fn slot_or_commit(fd: c_int) -> Option<&'static Slot> {
+    if fd < 0 {
+        return None;
+    }
+    if fd as usize >= Section::Descriptors.capacity() || RECORDING.commit(Section::Descriptors, fd as usize / PER_CHUNK).is_none() {
+        recording::count(Counter::DescriptorsUntracked);
+        return None;
+    }
+    slot(fd)
+}
+
+/// Is the family watched?
+#[inline]
+pub fn on() -> bool {
+    options::fd_mode() != Mode::Off
+}
+
+fn quarantined() -> bool {
+    options::QUARANTINE_FDS.load(Relaxed)
+}
+
+/// At start: the tombstone.
+pub fn start() {
+    if !quarantined() {
+        return;
+    }
+    for path in [&b"/dev/null\0"[..], b"/proc/self/exe\0", b"/\0"] {
+        let fd = sys::open(path, libc::O_PATH | libc::O_CLOEXEC, 0);
+        if fd >= 0 && private::adopt(Use::Tombstone, fd as i32, true) {
+            return;
+        }
+    }
+    message::say(b"shim: no descriptor for the quarantine; closed numbers are reused at once\n");
+}
+
+/// Who acts. In a nested hook (a signal handler inside a hook) there is no stack.
+pub enum By {
+    Full(Scope, Actor),
+    Nested(&'static State, Actor),
+}
+
+impl By {
+    /// `None`: not to be watched; straight to libc.
+    #[inline]
+    pub fn now() -> Option<Self> {
+        match thread::enter() {
+            Entry::Full(mut scope) => {
+                start::notice_fork();
+                let actor = scope.actor();
+                Some(Self::Full(scope, actor))
+            }
+            Entry::Nested(state) => Some(Self::Nested(state, thread::actor(state, 0))),
+            Entry::Out => None,
+        }
+    }
+
+    pub fn actor(&self) -> &Actor {
+        match self {
+            Self::Full(_, actor) | Self::Nested(_, actor) => actor,
+        }
+    }
+
+    fn state(&self) -> &'static State {
+        match self {
+            Self::Full(scope, _) => scope.state,
+            Self::Nested(state, _) => state,
+        }
+    }
+
+    fn log(&self, op: Op, fd: c_int, detail: u64, errno: i32) {
+        let actor = self.actor();
+        self.state().log_at(actor.now, op, fd, detail, actor.stack.0, errno);
+    }
+
+    /// A nested hook cannot report: its findings are counted as re-entered events only.
+    pub fn report(&mut self, fd: c_int, verdict: &Verdict, call: &str) {
+        if let Self::Full(scope, _) = self {
+            finding::descriptor(scope, fd, slot(fd), verdict, call);
+        }
+    }
+}
+
+/// A descriptor has appeared under number `fd`.
+pub fn opened(fd: c_int, kind: FdKind, owner: Owner, label: Label) {
+    if fd < 0 || !on() {
+        return;
+    }
+    let Some(mut by) = By::now() else { return };
+    if let By::Full(scope, _) = &mut by {
+        start::materialise();
+        finding::flush_held(scope);
+    }
+    record_open(&by, fd, Opening { kind, owner, imported: false, label: label.words() }, Op::Open);
+}
+
+fn record_open(by: &By, fd: c_int, what: Opening, op: Op) {
+    let Some(slot) = slot_or_commit(fd) else { return };
+    let opened = slot.opened(by.actor(), what);
+    if opened.displaced == track::fd::State::Open {
+        recording::count(Counter::Unseen);
+    }
+    by.state().add(ThreadCounter::Opens, 1);
+    by.log(op, fd, u64::from(opened.generation), 0);
+    if quarantined() && !op.eq(&Op::Dup) {
+        OPEN.fetch_add(1, Relaxed);
+    }
+}
+
+/// Runs a call that makes a descriptor. When the process is out of numbers, the quarantine gives back its own first.
+///
+/// No guard is up and nothing needs dropping during the call: it may be a cancellation point.
+#[inline]
+pub fn making(call: impl Fn() -> c_int) -> c_int {
+    let state = if quarantined() { thread::current() } else { None };
+    if let Some(state) = state {
+        state.opening.store(true, Relaxed);
+    }
+    let mut fd = call();
+    if fd == -1 && quarantined() && matches!(sys::errno(), libc::EMFILE) && flush_quarantine() {
+        fd = call();
+    }
+    fd
+}
+
+/// To be called when [`making`]'s descriptor is recorded (or there is none).
+#[inline]
+pub fn made() {
+    if quarantined() {
+        if let Some(state) = thread::current() {
+            state.opening.store(false, Relaxed);
+        }
+    }
+}
+
+/// Closes every tombstone. True when there was one.
+fn flush_quarantine() -> bool {
+    let errno = sys::errno();
+    let mut any = false;
+    while let Some(entry) = QUARANTINE.pop_any() {
+        any |= evict(entry.fd as c_int, entry.generation);
+    }
+    if any {
+        recording::count(Counter::QuarantineFlushed);
+    }
+    sys::set_errno(errno);
+    any
+}
+
+fn evict(fd: c_int, generation: u32) -> bool {
+    let Some(slot) = slot(fd) else { return false };
+    if !slot.begin_evict(generation) {
+        return false;
+    }
+    sys::close(fd);
+    slot.end_evict(generation);
+    true
+}
+
+fn evict_due(now: u64) {
+    if SINCE_LIMIT.fetch_add(1, Relaxed) % 256 == 0 {
+        let limit = limit_for(sys::descriptor_limits().soft, OPEN.load(Relaxed));
+        LIMIT.store(limit as u32, Relaxed);
+    }
+    // A bounded amount of work per close: two keep up with one.
+    for _ in 0..2 {
+        match QUARANTINE.pop_due(now, LIMIT.load(Relaxed) as usize, TOMBSTONE_AGE_NS) {
+            Some(entry) => evict(entry.fd as c_int, entry.generation),
+            None => break,
+        };
+    }
+}
+
+/// Does a tombstone hold this number?
+#[inline]
+pub fn is_tombstone(fd: c_int) -> bool {
+    quarantined()
+        && slot(fd).is_some_and(|s| matches!(s.state(), track::fd::State::Tombstoned | track::fd::State::Evicting))
+}
+
+/// Is the number one that a program without us would find closed?
+#[inline]
+pub fn hidden(fd: c_int) -> bool {
+    private::is(fd) || is_tombstone(fd)
+}
+
+/// What to do about a close, decided before the real call.
+pub enum Before {
+    /// Make the call; then [`after_close`].
+    Call(Ticket),
+    /// Not ours to watch: make the call.
+    Pass,
+    /// Do not make the call: the number is not (any more) the caller's. EBADF.
+    Refuse,
+    /// Done, by a tombstone: the close has succeeded.
+    Done,
+}
+
+/// What [`after_close`] needs. Plain data: a cancelled close leaves nothing undone but the record.
+pub struct Ticket {
+    generation: Option<u32>,
+    not_open: Option<NotOpen>,
+    actor: Actor,
+}
+
+/// How the close will be made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// close(2) on the number.
+    Close,
+    /// fclose, closedir, pclose: the real call must run to free its object, so no tombstone takes its place.
+    Object,
+}
+
+/// Before a close of `fd`. `acting` is the FILE or DIR whose end this is.
+pub fn before_close(fd: c_int, acting: Owner, way: Way, call: &str) -> Before {
+    if private::is(fd) {
+        return Before::Refuse;
+    }
+    if fd < 0 || !on() {
+        return Before::Pass;
+    }
+    let Some(mut by) = By::now() else { return Before::Pass };
+    if fd == 2 {
+        message::stderr_closing();
+    }
+    let Some(slot) = slot(fd) else { return Before::Pass };
+    by.state().add(ThreadCounter::Closes, 1);
+    let policy = sweep(&mut by, fd);
+    let mut settled = 0;
+    loop {
+        let closing = slot.closing(by.actor(), acting, &PAIRS);
+        let protect = options::fd_mode() == Mode::Protect;
+        return match closing {
+            Closing::Ordinary(claim) | Closing::HandOff(claim) | Closing::Pending(claim) => claimed(&by, slot, fd, claim, way),
+            Closing::Suspicious(claim, verdict) => {
+                let refuse = protect && verdict.refuse && policy == Policy::Report;
+                announce(&mut by, fd, &verdict, call, policy);
+                if refuse {
+                    slot.closed(claim, by.actor(), Outcome::Refused);
+                    refused(&by, fd)
+                } else {
+                    claimed(&by, slot, fd, claim, way)
+                }
+            }
+            Closing::NotOpen(standing) => {
+                let view = kernel_view(&by, slot, fd, &standing);
+                if protect && view == KernelView::OpenElsewhere && settled < 64 && somebody_opens(by.state()) {
+                    // Perhaps a thread is between the kernel's answer and its record: let it finish.
+                    settled += 1;
+                    sys::sched_yield();
+                    continue;
+                }
+                let held_by_us = !sys_open_for_program(fd, &standing);
+                let verdict = slot.judge_not_open(by.actor(), &standing, view, &PAIRS);
+                let refuse = held_by_us && is_tombstone(fd) || protect && verdict.is_some_and(|v| v.refuse);
+                if let Some(verdict) = &verdict {
+                    announce(&mut by, fd, verdict, call, policy);
+                } else if view == KernelView::OpenElsewhere {
+                    recording::count(Counter::Unseen);
+                }
+                if refuse {
+                    refused(&by, fd)
+                } else {
+                    // Reported already: what the kernel now answers adds nothing, unless it was thought open.
+                    let again = (verdict.is_none()).then_some(standing);
+                    Before::Call(Ticket { generation: None, not_open: again, actor: *by.actor() })
+                }
+            }
+            Closing::Unseen => Before::Call(Ticket { generation: None, not_open: None, actor: *by.actor() }),
+        };
+    }
+}
+
+fn refused(by: &By, fd: c_int) -> Before {
+    recording::count(Counter::Refused);
+    by.log(Op::Refused, fd, 0, libc::EBADF);
+    Before::Refuse
+}
+
+/// Is the kernel's descriptor behind the number the program's (and not a tombstone)?
+fn sys_open_for_program(fd: c_int, standing: &NotOpen) -> bool {
+    !matches!(standing.state, track::fd::State::Tombstoned | track::fd::State::Evicting) && sys::is_open(fd)
+}
+
+fn sweep(by: &mut By, fd: c_int) -> Policy {
+    let By::Full(scope, actor) = by else { return Policy::Report };
+    let (stack, inner) = (actor.stack, scope.inner());
+    let standing = inner.sweep.step(fd, stack);
+    let policy = standing.policy(fd);
+    if policy == Policy::Silent {
+        inner.held.discard();
+    } else if standing.run <= 1 {
+        finding::flush_held(scope);
+    }
+    policy
+}
+
+fn announce(by: &mut By, fd: c_int, verdict: &Verdict, call: &str, policy: Policy) {
+    match policy {
+        Policy::Report => by.report(fd, verdict, call),
+        Policy::Hold => {
+            if let By::Full(scope, _) = by {
+                if let Some((fd, oldest)) = scope.inner().held.push((fd, *verdict)) {
+                    finding::descriptor(scope, fd, slot(fd), &oldest, call);
+                }
+            }
+        }
+        Policy::Silent => {}
+    }
+}
+
+/// The number is ours to close now.
+fn claimed(by: &By, slot: &Slot, fd: c_int, claim: Claim, way: Way) -> Before {
+    let actor = *by.actor();
+    by.log(Op::Close, fd, u64::from(claim.generation), 0);
+    if quarantined() {
+        OPEN.fetch_update(Relaxed, Relaxed, |n| Some(n.saturating_sub(1))).ok();
+        evict_due(actor.now);
+        if way == Way::Close && fd > 2 && is_socket(slot) && entomb(fd) {
+            let generation = claim.generation;
+            slot.closed(claim, &actor, Outcome::Tombstoned);
+            // Queued only now: an evictor that found the entry earlier would find no tombstone, and forget it.
+            if !QUARANTINE.push(fd as u32, generation, actor.now) {
+                evict(fd, generation);
+            }
+            return Before::Done;
+        }
+    }
+    Before::Call(Ticket { generation: Some(claim.generation), not_open: None, actor })
+}
+
+fn is_socket(slot: &Slot) -> bool {
+    slot.snapshot().current.is_some_and(|f| {
+        matches!(f.meta.kind, FdKind::Tcp | FdKind::Udp | FdKind::Unix | FdKind::Netlink | FdKind::Socket)
+    })
+}
+
+/// Puts a tombstone in the place of `fd`. False: the number must be closed the ordinary way.
+fn entomb(fd: c_int) -> bool {
+    let Some(tombstone) = private::get(Use::Tombstone) else { return false };
+    // dup3 onto a closed number would open it: a close that we could not see came before. EBUSY: the number is between
+    // two owners in the kernel; EBADF: the tombstone is gone, or the limit was lowered.
+    if LIMIT.load(Relaxed) == 0 || !sys::is_open(fd) || sys::dup3(tombstone, fd, libc::O_CLOEXEC) != fd as isize {
+        return false;
+    }
+    recording::count(Counter::Quarantined);
+    true
+}
+
+/// After the real close. Keeps errno.
+pub fn after_close(fd: c_int, ticket: Ticket, result: c_int, call: &str) {
+    let errno = sys::errno();
+    let bad_fd = result != 0 && errno == libc::EBADF;
+    match (ticket.generation.and_then(|_| slot(fd)), ticket.generation) {
+        (Some(slot), Some(generation)) => {
+            let outcome = if result == 0 { Outcome::Closed } else { Outcome::Failed { bad_fd } };
+            let verdict = slot.closed(Claim { generation }, &ticket.actor, outcome);
+            if let Some(verdict) = verdict {
+                finding::guarded(|scope| finding::descriptor(scope, fd, Some(slot), &verdict, call));
+            } else if bad_fd {
+                recording::count(Counter::Unseen);
+            }
+        }
+        _ if bad_fd => {
+            let late = ticket.not_open.and_then(|standing| {
+                slot(fd)?.judge_not_open(&ticket.actor, &standing, KernelView::NotOpen, &PAIRS)
+            });
+            match (late, slot(fd).and_then(|s| s.failed_use(&ticket.actor, &PAIRS)), ticket.not_open) {
+                (Some(verdict), _, _) => {
+                    finding::guarded(|scope| finding::descriptor(scope, fd, slot(fd), &verdict, call));
+                }
+                // A close of a number that was never open: worth knowing, no more.
+                (None, Some(verdict), None) if verdict.fault == track::fd::Fault::BadFd => {
+                    finding::guarded(|scope| finding::descriptor(scope, fd, slot(fd), &verdict, call));
+                }
+                _ => {}
+            }
+        }
+        _ => {}
+    }
+    sys::set_errno(errno);
+}
+
+fn kernel_view(by: &By, slot: &Slot, fd: c_int, standing: &NotOpen) -> KernelView {
+    if !sys_open_for_program(fd, standing) {
+        return KernelView::NotOpen;
+    }
+    if standing.racing {
+        // The first closer has not reached the kernel yet: the number is still its own.
+        return KernelView::NotOpen;
+    }
+    const SO_PROTOCOL: c_int = 38;
+    const SO_DOMAIN: c_int = 39;
+    if sys::socket_option(fd, SO_DOMAIN) == Some(libc::AF_NETLINK) {
+        return if sys::socket_option(fd, SO_PROTOCOL) == Some(libc::NETLINK_ROUTE) {
+            KernelView::LibcNetlink
+        } else {
+            KernelView::OpenElsewhere
+        };
+    }
+    let mine = by.state().resolving.load(Relaxed);
+    let others = RESOLVING.load(Relaxed).saturating_sub(mine.min(1)) > 0;
+    let closer = slot.snapshot().current.map(|f| f.closer.tid);
+    if others && closer == Some(by.actor().tid) {
+        return KernelView::OpenDuringResolver;
+    }
+    KernelView::OpenElsewhere
+}
+
+fn somebody_opens(me: &State) -> bool {
+    thread::registry().any(|t| !core::ptr::eq(t, me) && t.is_live() && t.opening.load(Relaxed))
+}
+
+/// The thread uses the number. False: it is one of ours, and the call must answer EBADF.
+#[inline(always)]
+pub fn used(fd: c_int) -> bool {
+    if private::is(fd) {
+        return false;
+    }
+    if let Some(state) = thread::current() {
+        if let Some(slot) = slot(fd) {
+            slot.used(ThreadIndex(state.index));
+        }
+    }
+    true
+}
+
+/// A call on `fd` has failed with EBADF. Keeps errno.
+#[cold]
+pub fn bad_use(fd: c_int, call: &str) {
+    if !on() || private::is(fd) || fd >= 0 && sys::is_open(fd) && !is_tombstone(fd) {
+        return;
+    }
+    let errno = sys::errno();
+    if let Some(mut by) = By::now() {
+        by.log(Op::BadUse, fd, 0, libc::EBADF);
+        let verdict = match slot_or_none(fd) {
+            Some(slot) => slot.failed_use(by.actor(), &PAIRS),
+            None => Some(never_open(by.actor())),
+        };
+        if let Some(verdict) = verdict {
+            by.report(fd, &verdict, call);
+        }
+    }
+    sys::set_errno(errno);
+}
+
+fn slot_or_none(fd: c_int) -> Option<&'static Slot> {
+    if fd < 0 { None } else { slot(fd) }
+}
+
+fn never_open(actor: &Actor) -> Verdict {
+    Verdict {
+        fault: track::fd::Fault::BadFd,
+        severity: track::fd::Severity::Info,
+        here: actor.party(),
+        ..Verdict::default()
+    }
+}
+
+/// `from` was copied to the new number `to`, which the kernel chose.
+pub fn duplicated(from: c_int, to: c_int) {
+    if to < 0 || !on() {
+        return;
+    }
+    used(from);
+    let (kind, label) = kind_and_label(from);
+    opened(to, kind, Owner::NONE, label);
+}
+
+/// What the record says is behind a number.
+pub fn kind_and_label(fd: c_int) -> (FdKind, Label) {
+    let known = slot(fd).map(Slot::snapshot).filter(|s| s.state == track::fd::State::Open).and_then(|s| s.current);
+    known.map_or((FdKind::Unknown, Label::NONE), |f| (f.meta.kind, Label::from_words(f.label)))
+}
+
+/// dup2 or dup3 onto a number: claims it, so that no eviction closes what the program puts there. To be followed by
+/// [`end_replace`].
+pub fn begin_replace(to: c_int) -> Option<Replace> {
+    if to < 0 || !on() {
+        return None;
+    }
+    let slot = slot(to)?;
+    let by = By::now()?;
+    for _ in 0..1000 {
+        match slot.begin_replace(by.actor()) {
+            Replace::Busy => sys::sched_yield(),
+            claimed => return Some(claimed),
+        }
+    }
+    None
+}
+
+pub fn end_replace(from: c_int, to: c_int, result: c_int, claim: Option<Replace>) {
+    let errno = sys::errno();
+    if result == -1 {
+        if let (Some(claim), Some(slot)) = (claim, slot(to)) {
+            slot.end_replace(claim);
+        }
+    } else if on() {
+        used(from);
+        let (kind, label) = kind_and_label(from);
+        if let Some(mut by) = By::now() {
+            if let By::Full(scope, _) = &mut by {
+                start::materialise();
+                finding::flush_held(scope);
+            }
+            by.log(Op::Dup, from, to as u64, 0);
+            record_open(&by, to, Opening { kind, owner: Owner::NONE, imported: false, label: label.words() }, Op::Dup);
+        }
+        if to == 2 {
+            finding::guarded(|_| message::stderr_redirected());
+        }
+    }
+    sys::set_errno(errno);
+}
+
+/// A range was closed in one call: no finding, whatever was open.
+pub fn range_closed(first: u32, last: u32) {
+    let Some(by) = By::now() else { return };
+    by.log(Op::CloseRange, first as i32, u64::from(last), 0);
+    let end = (last as usize).min(Section::Descriptors.capacity() - 1);
+    let mut fd = first as usize;
+    while fd <= end {
+        let Some(slot) = slot(fd as c_int) else {
+            fd = (fd / PER_CHUNK + 1) * PER_CHUNK;
+            continue;
+        };
+        if !private::is(fd as c_int) {
+            vanished(slot, &by);
+        }
+        fd += 1;
+    }
+}
+
+/// The number was closed in a way that is no finding.
+fn vanished(slot: &Slot, by: &By) {
+    let snapshot = slot.snapshot();
+    match snapshot.state {
+        track::fd::State::Open => match slot.closing(by.actor(), Owner::NONE, &PAIRS) {
+            Closing::Ordinary(claim) | Closing::HandOff(claim) | Closing::Pending(claim) | Closing::Suspicious(claim, _) => {
+                slot.closed(claim, by.actor(), Outcome::Closed);
+            }
+            Closing::NotOpen(_) | Closing::Unseen => {}
+        },
+        track::fd::State::Tombstoned if slot.begin_evict(snapshot.generation) => slot.end_evict(snapshot.generation),
+        _ => {}
+    }
+}
+
+/// A FILE or DIR takes the number over.
+pub fn owned(fd: c_int, owner: Owner, call: &str) {
+    if fd < 0 || !on() {
+        return;
+    }
+    let Some(slot) = slot(fd) else { return };
+    let Some(mut by) = By::now() else { return };
+    used(fd);
+    if let Some(verdict) = slot.set_owner(by.actor(), owner) {
+        by.report(fd, &verdict, call);
+    }
+}
+
+/// What the kernel says is behind a number, by one to three system calls.
+pub fn probe(fd: c_int) -> (FdKind, Label) {
+    let Some(identity) = sys::identity(fd) else { return (FdKind::Unknown, Label::NONE) };
+    match identity.mode & libc::S_IFMT {
+        libc::S_IFSOCK => (probe_socket(fd), socket_label(fd)),
+        libc::S_IFIFO => (FdKind::Pipe, Label::NONE),
+        libc::S_IFDIR => (FdKind::Dir, path_of(fd)),
+        libc::S_IFREG | libc::S_IFBLK => (FdKind::File, path_of(fd)),
+        libc::S_IFCHR => {
+            let label = path_of(fd);
+            let pty = label.name().is_some_and(|(name, _)| name.starts_with(b"/dev/pts/") || name == b"/dev/ptmx");
+            (if pty { FdKind::Pty } else { FdKind::File }, label)
+        }
+        _ => (FdKind::Other, path_of(fd)),
+    }
+}
+
+fn probe_socket(fd: c_int) -> FdKind {
+    let kind = sys::socket_option(fd, libc::SO_TYPE).unwrap_or(0);
+    socket_kind(sys::socket_option(fd, 39).unwrap_or(0), kind)
+}
+
+pub fn socket_kind(domain: c_int, kind: c_int) -> FdKind {
+    match (domain, kind & 15) {
+        (libc::AF_INET | libc::AF_INET6, libc::SOCK_STREAM) => FdKind::Tcp,
+        (libc::AF_INET | libc::AF_INET6, libc::SOCK_DGRAM) => FdKind::Udp,
+        (libc::AF_UNIX, _) => FdKind::Unix,
+        (libc::AF_NETLINK, _) => FdKind::Netlink,
+        _ => FdKind::Socket,
+    }
+}
+
+/// Both ends of a socket, as the kernel says.
+pub fn socket_label(fd: c_int) -> Label {
+    let (mut local, mut peer) = ([0u8; 128], [0u8; 128]);
+    let (l, p) = (sys::socket_name(fd, false, &mut local), sys::socket_name(fd, true, &mut peer));
+    Label::endpoints(crate::address::endpoint(&local[..l]), crate::address::endpoint(&peer[..p]))
+}
+
+fn path_of(fd: c_int) -> Label {
+    let mut path = [0; 48];
+    let mut line = record::text::Line::new(&mut path);
+    line.text("/proc/self/fd/").number(fd as u64).raw(b"\0");
+    let mut target = [0; 512];
+    let n = sys::readlink(line.as_bytes(), &mut target);
+    if n > 0 { Label::path(&target[..n as usize]) } else { Label::NONE }
+}
+
+/// Records what is open already: left by exec, or made before us. In the constructor, with one thread as a rule.
+pub fn import(scope: &mut Scope) {
+    if !on() {
+        return;
+    }
+    let fd = sys::open(b"/proc/self/fd\0", libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC, 0);
+    if fd < 0 {
+        return;
+    }
+    let list = fd as c_int;
+    let actor = scope.actor();
+    let mut buffer = [0u8; 2048];
+    loop {
+        let n = sys::directory_entries(list, &mut buffer);
+        if n <= 0 {
+            break;
+        }
+        let mut rest = &buffer[..n as usize];
+        // struct linux_dirent64: ino, off, u16 length, u8 type, name.
+        while rest.len() > 19 {
+            let len = usize::from(u16::from_ne_bytes([rest[16], rest[17]]));
+            let name = record::text::until_nul(&rest[19..len.clamp(19, rest.len())]);
+            let number = core::str::from_utf8(name).ok().and_then(|n| n.parse::<c_int>().ok());
+            if let Some(number) = number.filter(|n| *n != list && !private::is(*n)) {
+                import_one(&actor, number);
+            }
+            rest = rest.get(len.max(1)..).unwrap_or(&[]);
+        }
+    }
+    sys::close(list);
+}
+
+fn import_one(actor: &Actor, fd: c_int) {
+    let Some(slot) = slot_or_commit(fd) else { return };
+    if slot.state() == track::fd::State::Unknown {
+        let (kind, label) = probe(fd);
+        let _ = slot.opened(actor, Opening { kind, owner: Owner::NONE, imported: true, label: label.words() });
+    }
+}
+
+/// In a forked child: the resolver calls of other threads are gone. Tombstones were copied with the table, and their
+/// queue with our memory, so they are evicted here as there.
+pub fn after_fork() {
+    RESOLVING.store(thread::current().map_or(0, |s| s.resolving.load(Relaxed).min(1)), Relaxed);
+    if quarantined() && private::get_checked(Use::Tombstone).is_none() {
+        private::drop_descriptor(Use::Tombstone);
+        start();
+    }
+}

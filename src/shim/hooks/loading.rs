@@ -1,0 +1,13 @@
+//! Loading hooks: dlclose, which takes modules away under the unwinder. dlopen is left alone: it resolves RUNPATH by
+//! the address it returns to (see `unwind`).
+#![allow(unsafe_code)] // Safety: every hook has the contract of the libc function of its name.
+#![allow(clippy::missing_safety_doc)]
+
+use super::c_types::*;
+use crate::roster::real;
+use crate::unwind;
+
+pub unsafe fn dlclose(handle: *mut c_void) -> c_int {
+    // SAFETY: the caller's.
+    unwind::around_unload(|| unsafe { real::dlclose(handle) })
+}

@@ -1,0 +1,18 @@
+//! The hooks, one file per family. A hook asks, calls the real function, tells, and returns libc's answer.
+//!
+//! Rules of every hook: no allocation from the program's heap, no lock that the program can hold, errno unchanged
+//! unless the call itself changes it, correct while every static is zero, no guard up and nothing to drop across the
+//! real call. The last one is because a cancelled thread is unwound through our frame: these functions are `extern "C"`
+//! in a crate with `panic = "abort"`, so their frames have unwind tables but no landing pads, and glibc's forced unwind
+//! steps over them (c-tests/fd/cancel_*.c).
+
+pub mod c_types;
+pub mod heap;
+pub mod lifetime;
+pub mod loading;
+pub mod making;
+pub mod passing;
+pub mod process;
+pub mod resolver;
+pub mod stdio;
+pub mod using;

@@ -1,0 +1,523 @@
+//! Descriptor use hooks: the calls that only use a number. A few ns each: the holder mark before, and after an EBADF the
+//! question whose fault it is.
+//!
+//! A tombstone answers EBADF to most of them by itself; those that it would not (fstat, fchdir, select) are answered here.
+#![allow(unsafe_code)] // Safety: every hook has the contract of the libc function of its name.
+#![allow(clippy::missing_safety_doc)]
+
+use super::c_types::*;
+use crate::descriptors::{bad_use, hidden, is_tombstone, used};
+use crate::roster::real;
+use crate::{private, sys};
+use libc::EBADF;
+
+/// A result that says whether the call failed.
+trait Outcome: Copy {
+    const FAILED: Self;
+    fn failed(self) -> bool;
+}
+
+impl Outcome for c_int {
+    const FAILED: Self = -1;
+    fn failed(self) -> bool {
+        self == -1
+    }
+}
+
+impl Outcome for isize {
+    const FAILED: Self = -1;
+    fn failed(self) -> bool {
+        self == -1
+    }
+}
+
+impl Outcome for i64 {
+    const FAILED: Self = -1;
+    fn failed(self) -> bool {
+        self == -1
+    }
+}
+
+/// A call that uses `fd` and is known as `name`.
+#[inline(always)]
+fn using<R: Outcome>(fd: c_int, name: &str, call: impl FnOnce() -> R) -> R {
+    if !used(fd) {
+        sys::set_errno(EBADF);
+        return R::FAILED;
+    }
+    let result = call();
+    if result.failed() {
+        after_failure(fd, name);
+    }
+    result
+}
+
+#[cold]
+#[inline(never)]
+fn after_failure(fd: c_int, name: &str) {
+    if sys::errno() == EBADF {
+        bad_use(fd, name);
+    }
+}
+
+/// A call that would succeed on a tombstone. `probe`: programs use it to ask whether a number is open, so its EBADF is no
+/// finding.
+#[inline(always)]
+fn using_visible<R: Outcome>(fd: c_int, name: &str, probe: bool, call: impl FnOnce() -> R) -> R {
+    if hidden(fd) {
+        if !probe {
+            bad_use(fd, name);
+        }
+        sys::set_errno(EBADF);
+        return R::FAILED;
+    }
+    if probe {
+        return call();
+    }
+    using(fd, name, call)
+}
+
+/// A call that uses two descriptors.
+#[inline(always)]
+fn using_two<R: Outcome>(first: c_int, second: c_int, name: &str, call: impl FnOnce() -> R) -> R {
+    if !used(first) || !used(second) {
+        sys::set_errno(EBADF);
+        return R::FAILED;
+    }
+    let result = call();
+    if result.failed() && sys::errno() == EBADF {
+        let culprit = if sys::is_open(first) && !is_tombstone(first) { second } else { first };
+        bad_use(culprit, name);
+    }
+    result
+}
+
+pub unsafe fn read(fd: c_int, to: *mut c_void, len: usize) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "read", || unsafe { real::read(fd, to, len) })
+}
+
+pub unsafe fn __read_chk(fd: c_int, to: *mut c_void, len: usize, room: usize) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "read", || unsafe { real::__read_chk(fd, to, len, room) })
+}
+
+pub unsafe fn write(fd: c_int, from: *const c_void, len: usize) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "write", || unsafe { real::write(fd, from, len) })
+}
+
+pub unsafe fn pread(fd: c_int, to: *mut c_void, len: usize, at: off_t) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "pread", || unsafe { real::pread(fd, to, len, at) })
+}
+
+pub unsafe fn pread64(fd: c_int, to: *mut c_void, len: usize, at: off64_t) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "pread", || unsafe { real::pread64(fd, to, len, at) })
+}
+
+pub unsafe fn __pread_chk(fd: c_int, to: *mut c_void, len: usize, at: off_t, room: usize) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "pread", || unsafe { real::__pread_chk(fd, to, len, at, room) })
+}
+
+pub unsafe fn __pread64_chk(fd: c_int, to: *mut c_void, len: usize, at: off64_t, room: usize) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "pread", || unsafe { real::__pread64_chk(fd, to, len, at, room) })
+}
+
+pub unsafe fn pwrite(fd: c_int, from: *const c_void, len: usize, at: off_t) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "pwrite", || unsafe { real::pwrite(fd, from, len, at) })
+}
+
+pub unsafe fn pwrite64(fd: c_int, from: *const c_void, len: usize, at: off64_t) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "pwrite", || unsafe { real::pwrite64(fd, from, len, at) })
+}
+
+pub unsafe fn readv(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "readv", || unsafe { real::readv(fd, parts, count) })
+}
+
+pub unsafe fn writev(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "writev", || unsafe { real::writev(fd, parts, count) })
+}
+
+pub unsafe fn preadv(fd: c_int, parts: *const iovec, count: c_int, at: off_t) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "preadv", || unsafe { real::preadv(fd, parts, count, at) })
+}
+
+pub unsafe fn preadv64(fd: c_int, parts: *const iovec, count: c_int, at: off64_t) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "preadv", || unsafe { real::preadv64(fd, parts, count, at) })
+}
+
+pub unsafe fn pwritev(fd: c_int, parts: *const iovec, count: c_int, at: off_t) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "pwritev", || unsafe { real::pwritev(fd, parts, count, at) })
+}
+
+pub unsafe fn pwritev64(fd: c_int, parts: *const iovec, count: c_int, at: off64_t) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "pwritev", || unsafe { real::pwritev64(fd, parts, count, at) })
+}
+
+pub unsafe fn preadv2(fd: c_int, parts: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "preadv2", || unsafe { real::preadv2(fd, parts, count, at, flags) })
+}
+
+pub unsafe fn preadv64v2(fd: c_int, parts: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "preadvv2", || unsafe { real::preadv64v2(fd, parts, count, at, flags) })
+}
+
+pub unsafe fn pwritev2(fd: c_int, parts: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "pwritev2", || unsafe { real::pwritev2(fd, parts, count, at, flags) })
+}
+
+pub unsafe fn pwritev64v2(fd: c_int, parts: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "pwritevv2", || unsafe { real::pwritev64v2(fd, parts, count, at, flags) })
+}
+
+pub unsafe fn send(fd: c_int, from: *const c_void, len: usize, flags: c_int) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "send", || unsafe { real::send(fd, from, len, flags) })
+}
+
+pub unsafe fn sendto(fd: c_int, from: *const c_void, len: usize, flags: c_int, to: *const sockaddr, to_len: socklen_t) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "sendto", || unsafe { real::sendto(fd, from, len, flags, to, to_len) })
+}
+
+pub unsafe fn recv(fd: c_int, to: *mut c_void, len: usize, flags: c_int) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "recv", || unsafe { real::recv(fd, to, len, flags) })
+}
+
+pub unsafe fn __recv_chk(fd: c_int, to: *mut c_void, len: usize, room: usize, flags: c_int) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "recv", || unsafe { real::__recv_chk(fd, to, len, room, flags) })
+}
+
+pub unsafe fn recvfrom(fd: c_int, to: *mut c_void, len: usize, flags: c_int, from: *mut sockaddr, from_len: *mut socklen_t) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "recvfrom", || unsafe { real::recvfrom(fd, to, len, flags, from, from_len) })
+}
+
+pub unsafe fn __recvfrom_chk(fd: c_int, to: *mut c_void, len: usize, room: usize, flags: c_int, from: *mut sockaddr, from_len: *mut socklen_t) -> ssize_t {
+    // SAFETY: the caller's.
+    using(fd, "recvfrom", || unsafe { real::__recvfrom_chk(fd, to, len, room, flags, from, from_len) })
+}
+
+pub unsafe fn epoll_wait(fd: c_int, events: *mut c_void, count: c_int, timeout: c_int) -> c_int {
+    // SAFETY: the caller's.
+    using(fd, "epoll_wait", || unsafe { real::epoll_wait(fd, events, count, timeout) })
+}
+
+pub unsafe fn epoll_pwait(fd: c_int, events: *mut c_void, count: c_int, timeout: c_int, mask: *const sigset_t) -> c_int {
+    // SAFETY: the caller's.
+    using(fd, "epoll_pwait", || unsafe { real::epoll_pwait(fd, events, count, timeout, mask) })
+}
+
+pub unsafe fn getsockopt(fd: c_int, level: c_int, option: c_int, value: *mut c_void, len: *mut socklen_t) -> c_int {
+    // SAFETY: the caller's.
+    using(fd, "getsockopt", || unsafe { real::getsockopt(fd, level, option, value, len) })
+}
+
+pub unsafe fn setsockopt(fd: c_int, level: c_int, option: c_int, value: *const c_void, len: socklen_t) -> c_int {
+    // SAFETY: the caller's.
+    using(fd, "setsockopt", || unsafe { real::setsockopt(fd, level, option, value, len) })
+}
+
+pub unsafe fn getsockname(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int {
+    // SAFETY: the caller's.
+    using(fd, "getsockname", || unsafe { real::getsockname(fd, address, len) })
+}
+
+pub unsafe fn getpeername(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int {
+    // SAFETY: the caller's.
+    using(fd, "getpeername", || unsafe { real::getpeername(fd, address, len) })
+}
+
+pub unsafe fn shutdown(fd: c_int, how: c_int) -> c_int {
+    // SAFETY: the caller's.
+    using(fd, "shutdown", || unsafe { real::shutdown(fd, how) })
+}
+
+pub unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
+    // SAFETY: the caller's.
+    using(fd, "listen", || unsafe { real::listen(fd, backlog) })
+}
+
+pub unsafe fn lseek(fd: c_int, at: off_t, whence: c_int) -> off_t {
+    // SAFETY: the caller's.
+    using(fd, "lseek", || unsafe { real::lseek(fd, at, whence) })
+}
+
+pub unsafe fn lseek64(fd: c_int, at: off64_t, whence: c_int) -> off64_t {
+    // SAFETY: the caller's.
+    using(fd, "lseek", || unsafe { real::lseek64(fd, at, whence) })
+}
+
+pub unsafe fn fsync(fd: c_int) -> c_int {
+    // SAFETY: the caller's.
+    using(fd, "fsync", || unsafe { real::fsync(fd) })
+}
+
+pub unsafe fn fdatasync(fd: c_int) -> c_int {
+    // SAFETY: the caller's.
+    using(fd, "fdatasync", || unsafe { real::fdatasync(fd) })
+}
+
+pub unsafe fn ftruncate(fd: c_int, len: off_t) -> c_int {
+    // SAFETY: the caller's.
+    using(fd, "ftruncate", || unsafe { real::ftruncate(fd, len) })
+}
+
+pub unsafe fn ftruncate64(fd: c_int, len: off64_t) -> c_int {
+    // SAFETY: the caller's.
+    using(fd, "ftruncate", || unsafe { real::ftruncate64(fd, len) })
+}
+
+pub unsafe fn fchmod(fd: c_int, mode: mode_t) -> c_int {
+    // SAFETY: the caller's.
+    using(fd, "fchmod", || unsafe { real::fchmod(fd, mode) })
+}
+
+pub unsafe fn fchown(fd: c_int, user: u32, group: u32) -> c_int {
+    // SAFETY: the caller's.
+    using(fd, "fchown", || unsafe { real::fchown(fd, user, group) })
+}
+
+pub unsafe fn flock(fd: c_int, operation: c_int) -> c_int {
+    // SAFETY: the caller's.
+    using(fd, "flock", || unsafe { real::flock(fd, operation) })
+}
+
+/// TCGETS is isatty(3), which is also asked of numbers that may not be open.
+pub unsafe fn ioctl(fd: c_int, request: c_ulong, argument: usize) -> c_int {
+    if request == libc::TCGETS as c_ulong {
+        // SAFETY: the caller's.
+        return using_visible(fd, "ioctl", true, || unsafe { real::ioctl(fd, request, argument) });
+    }
+    // SAFETY: the caller's.
+    using(fd, "ioctl", || unsafe { real::ioctl(fd, request, argument) })
+}
+
+pub unsafe fn epoll_ctl(fd: c_int, op: c_int, target: c_int, event: *mut c_void) -> c_int {
+    // SAFETY: the caller's.
+    using_two(fd, target, "epoll_ctl", || unsafe { real::epoll_ctl(fd, op, target, event) })
+}
+
+pub unsafe fn sendfile(to: c_int, from: c_int, at: *mut off_t, len: usize) -> ssize_t {
+    // SAFETY: the caller's.
+    using_two(to, from, "sendfile", || unsafe { real::sendfile(to, from, at, len) })
+}
+
+pub unsafe fn sendfile64(to: c_int, from: c_int, at: *mut off64_t, len: usize) -> ssize_t {
+    // SAFETY: the caller's.
+    using_two(to, from, "sendfile", || unsafe { real::sendfile64(to, from, at, len) })
+}
+
+pub unsafe fn splice(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, len: usize, flags: c_uint) -> ssize_t {
+    // SAFETY: the caller's.
+    using_two(from, to, "splice", || unsafe { real::splice(from, from_at, to, to_at, len, flags) })
+}
+
+pub unsafe fn copy_file_range(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, len: usize, flags: c_uint) -> ssize_t {
+    // SAFETY: the caller's.
+    using_two(from, to, "copy_file_range", || unsafe { real::copy_file_range(from, from_at, to, to_at, len, flags) })
+}
+
+pub unsafe fn fchdir(fd: c_int) -> c_int {
+    // SAFETY: the caller's.
+    using_visible(fd, "fchdir", false, || unsafe { real::fchdir(fd) })
+}
+
+pub unsafe fn fstat(fd: c_int, out: *mut c_void) -> c_int {
+    // SAFETY: the caller's.
+    using_visible(fd, "fstat", true, || unsafe { real::fstat(fd, out) })
+}
+
+pub unsafe fn fstat64(fd: c_int, out: *mut c_void) -> c_int {
+    // SAFETY: the caller's.
+    using_visible(fd, "fstat", true, || unsafe { real::fstat64(fd, out) })
+}
+
+pub unsafe fn __fxstat(version: c_int, fd: c_int, out: *mut c_void) -> c_int {
+    // SAFETY: the caller's.
+    using_visible(fd, "fstat", true, || unsafe { real::__fxstat(version, fd, out) })
+}
+
+pub unsafe fn __fxstat64(version: c_int, fd: c_int, out: *mut c_void) -> c_int {
+    // SAFETY: the caller's.
+    using_visible(fd, "fstat", true, || unsafe { real::__fxstat64(version, fd, out) })
+}
+
+/// Before a poll: the holder mark for each.
+#[inline]
+unsafe fn polled(list: *const pollfd, count: nfds_t) {
+    // SAFETY: the program passes `count` entries; the kernel checks far larger lists, so only a prefix is marked.
+    let list = unsafe { prefix(list, count) };
+    for entry in list {
+        if entry.fd >= 0 {
+            used(entry.fd);
+        }
+    }
+}
+
+/// # Safety
+/// `list` has `count` entries, or is not readable at all.
+unsafe fn prefix<'a>(list: *const pollfd, count: nfds_t) -> &'a [pollfd] {
+    if list.is_null() || count == 0 || count > 4096 || !sys::readable(list as u64 & !7) {
+        return &[];
+    }
+    // SAFETY: the caller's; its first word was just probed.
+    unsafe { core::slice::from_raw_parts(list, count as usize) }
+}
+
+/// After one: POLLNVAL is EBADF here.
+#[inline]
+unsafe fn after_poll(list: *const pollfd, count: nfds_t, result: c_int) {
+    if result > 0 {
+        // SAFETY: as in `polled`; the kernel has just written the list.
+        for entry in unsafe { prefix(list, count) } {
+            if entry.revents & libc::POLLNVAL != 0 && entry.fd >= 0 {
+                bad_use(entry.fd, "poll");
+            }
+        }
+    }
+}
+
+pub unsafe fn poll(list: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int {
+    // SAFETY: the caller's.
+    unsafe {
+        polled(list, count);
+        let result = real::poll(list, count, timeout);
+        after_poll(list, count, result);
+        result
+    }
+}
+
+pub unsafe fn ppoll(list: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const sigset_t) -> c_int {
+    // SAFETY: the caller's.
+    unsafe {
+        polled(list, count);
+        let result = real::ppoll(list, count, timeout, mask);
+        after_poll(list, count, result);
+        result
+    }
+}
+
+pub unsafe fn __poll_chk(list: *mut pollfd, count: nfds_t, timeout: c_int, room: usize) -> c_int {
+    // SAFETY: the caller's.
+    unsafe {
+        let result = real::__poll_chk(list, count, timeout, room);
+        after_poll(list, count, result);
+        result
+    }
+}
+
+pub unsafe fn __ppoll_chk(list: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const sigset_t, room: usize) -> c_int {
+    // SAFETY: the caller's.
+    unsafe {
+        let result = real::__ppoll_chk(list, count, timeout, mask, room);
+        after_poll(list, count, result);
+        result
+    }
+}
+
+/// The members of the sets, as far as `count` goes.
+unsafe fn members(count: c_int, sets: [*mut fd_set; 3], mut each: impl FnMut(c_int) -> bool) {
+    const BITS: usize = usize::BITS as usize;
+    for set in sets {
+        if set.is_null() || !sys::readable(set as u64 & !7) {
+            continue;
+        }
+        for word in 0..(count.max(0) as usize).div_ceil(BITS) {
+            // SAFETY: the program says that the set has `count` bits (programs allocate sets beyond FD_SETSIZE).
+            let mut bits = unsafe { *set.cast::<usize>().add(word) };
+            while bits != 0 {
+                let fd = (word * BITS) as c_int + bits.trailing_zeros() as c_int;
+                bits &= bits - 1;
+                if fd < count && !each(fd) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// select would call a tombstone ready, and one of ours too.
+unsafe fn select_refused(count: c_int, sets: [*mut fd_set; 3]) -> bool {
+    let mut refused = false;
+    // SAFETY: the caller's sets.
+    unsafe {
+        members(count, sets, |fd| {
+            refused = hidden(fd);
+            if refused && !private::is(fd) {
+                bad_use(fd, "select");
+            }
+            !refused
+        });
+    }
+    if refused {
+        sys::set_errno(EBADF);
+    }
+    refused
+}
+
+/// After EBADF: which one was it?
+#[cold]
+unsafe fn select_failed(count: c_int, sets: [*mut fd_set; 3]) {
+    let errno = sys::errno();
+    // SAFETY: on an error the kernel leaves the sets as they were (select(2)).
+    unsafe {
+        members(count, sets, |fd| {
+            if sys::is_open(fd) {
+                return true;
+            }
+            bad_use(fd, "select");
+            false
+        });
+    }
+    sys::set_errno(errno);
+}
+
+pub unsafe fn select(count: c_int, readable: *mut fd_set, writable: *mut fd_set, exceptional: *mut fd_set, timeout: *mut timeval) -> c_int {
+    let sets = [readable, writable, exceptional];
+    // SAFETY: the caller's.
+    unsafe {
+        if select_refused(count, sets) {
+            return -1;
+        }
+        let result = real::select(count, readable, writable, exceptional, timeout);
+        if result == -1 && sys::errno() == EBADF {
+            select_failed(count, sets);
+        }
+        result
+    }
+}
+
+pub unsafe fn pselect(count: c_int, readable: *mut fd_set, writable: *mut fd_set, exceptional: *mut fd_set, timeout: *const timespec, mask: *const sigset_t) -> c_int {
+    let sets = [readable, writable, exceptional];
+    // SAFETY: the caller's.
+    unsafe {
+        if select_refused(count, sets) {
+            return -1;
+        }
+        let result = real::pselect(count, readable, writable, exceptional, timeout, mask);
+        if result == -1 && sys::errno() == EBADF {
+            select_failed(count, sets);
+        }
+        result
+    }
+}

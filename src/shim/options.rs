@@ -1,0 +1,198 @@
+//! `SHIM_OPTIONS`: parsed once, at start, into plain atomics that are valid when zero.
+//!
+//! Syntax: `key=value:key=value`; `\:` is a colon inside a value. A preset sets the rest, later keys override.
+//! A key or value that makes no sense is one line on stderr, and the program runs on without it.
+
+use crate::message;
+use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32};
+use once_cell::race::OnceBox;
+use record::text::Line;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Mode {
+    Observe = 0,
+    Protect = 1,
+    Abort = 2,
+    Off = 3,
+}
+
+pub static FD: AtomicU8 = AtomicU8::new(0);
+/// Hold closed socket numbers in the quarantine: protect and hunt.
+pub static QUARANTINE_FDS: AtomicBool = AtomicBool::new(false);
+/// Frames per stack; 0 means the default.
+static STACK_DEPTH: AtomicU32 = AtomicU32::new(0);
+pub static ERROR_EXITCODE: AtomicI32 = AtomicI32::new(0);
+pub static NO_FOLLOW: AtomicBool = AtomicBool::new(false);
+
+static PATHS: OnceBox<Paths> = OnceBox::new();
+
+/// Where things go; empty = not given.
+#[derive(Default)]
+pub struct Paths {
+    pub record: Vec<u8>,
+    pub report: Vec<u8>,
+    /// `SHIM_OPTIONS` as given, for the recording.
+    pub given: Vec<u8>,
+}
+
+pub fn paths() -> Option<&'static Paths> {
+    PATHS.get()
+}
+
+#[inline]
+pub fn fd_mode() -> Mode {
+    match FD.load(Relaxed) {
+        0 => Mode::Observe,
+        1 => Mode::Protect,
+        2 => Mode::Abort,
+        _ => Mode::Off,
+    }
+}
+
+pub fn stack_depth() -> usize {
+    match STACK_DEPTH.load(Relaxed) {
+        0 => 32,
+        n => n as usize,
+    }
+}
+
+/// Keys of the interface whose family this build does not contain: accepted, and said where they ask for more than
+/// what is there.
+const ABSENT: &[(&str, &[&str])] = &[
+    ("heap", &["sites", "count", "off"]),
+    ("quarantine", &["0"]),
+    ("guard", &["0"]),
+    ("canary", &["0"]),
+    ("keys", &["observe", "off"]),
+    ("locks", &["observe", "off"]),
+    ("tiers", &[]),
+    ("suppressions", &[]),
+];
+
+const KNOWN: &str = "preset, fd, heap, quarantine, guard, canary, keys, locks, tiers, stack_depth, report, record, \
+                     suppressions, error_exitcode, follow";
+
+/// Parses the variable. Called once, by the thread that starts us; allocates from the private allocator.
+pub fn parse(text: &[u8]) {
+    let mut paths = Paths { given: text.to_vec(), ..Paths::default() };
+    let pairs: Vec<Vec<u8>> = split(text);
+    // A preset sets the rest wherever it stands, so that later keys override it and earlier ones do, too.
+    for (key, value) in pairs.iter().filter_map(|p| pair(p)) {
+        if key == b"preset" {
+            preset(value);
+        }
+    }
+    for item in &pairs {
+        match pair(item) {
+            Some((key, value)) => set(key, value, &mut paths),
+            None => complain(item, b"", "expected key=value"),
+        }
+    }
+    PATHS.get_or_init(|| Box::new(paths));
+}
+
+fn split(text: &[u8]) -> Vec<Vec<u8>> {
+    let mut items = vec![Vec::new()];
+    let mut rest = text.iter().copied().peekable();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'\\' if rest.peek() == Some(&b':') => {
+                rest.next();
+                if let Some(last) = items.last_mut() {
+                    last.push(b':');
+                }
+            }
+            b':' => items.push(Vec::new()),
+            _ => {
+                if let Some(last) = items.last_mut() {
+                    last.push(byte);
+                }
+            }
+        }
+    }
+    items.retain(|i| !i.is_empty());
+    items
+}
+
+fn pair(item: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = item.iter().position(|b| *b == b'=')?;
+    Some((&item[..at], &item[at + 1..]))
+}
+
+fn preset(value: &[u8]) {
+    match value {
+        b"observe" => {}
+        b"protect" => {
+            FD.store(Mode::Protect as u8, Relaxed);
+            QUARANTINE_FDS.store(true, Relaxed);
+        }
+        b"hunt" => QUARANTINE_FDS.store(true, Relaxed),
+        _ => complain(b"preset", value, "expected observe, protect or hunt"),
+    }
+}
+
+fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
+    match key {
+        b"preset" => {}
+        b"fd" => match value {
+            b"observe" => FD.store(Mode::Observe as u8, Relaxed),
+            b"protect" => {
+                FD.store(Mode::Protect as u8, Relaxed);
+                QUARANTINE_FDS.store(true, Relaxed);
+            }
+            b"abort" => FD.store(Mode::Abort as u8, Relaxed),
+            b"off" => {
+                FD.store(Mode::Off as u8, Relaxed);
+                QUARANTINE_FDS.store(false, Relaxed);
+            }
+            _ => complain(key, value, "expected observe, protect, abort or off"),
+        },
+        b"stack_depth" => match number(value) {
+            Some(n) if (1..=record::stacks::MAX_FRAMES as u64).contains(&n) => STACK_DEPTH.store(n as u32, Relaxed),
+            _ => complain(key, value, "expected 1 to 64"),
+        },
+        b"error_exitcode" => match number(value) {
+            Some(n) if n <= 255 => ERROR_EXITCODE.store(n as i32, Relaxed),
+            _ => complain(key, value, "expected 0 to 255"),
+        },
+        b"follow" => match value {
+            b"1" => {}
+            b"0" => NO_FOLLOW.store(true, Relaxed),
+            _ => complain(key, value, "expected 0 or 1"),
+        },
+        b"record" if value.is_empty() => complain(key, value, "expected a directory"),
+        b"record" => paths.record = value.to_vec(),
+        b"report" if value.is_empty() => complain(key, value, "expected stderr or a path"),
+        b"report" => {
+            paths.report = if value == b"stderr" { Vec::new() } else { value.to_vec() };
+        }
+        _ => match ABSENT.iter().find(|(name, _)| name.as_bytes() == key) {
+            Some((_, silent)) if silent.iter().any(|s| s.as_bytes() == value) => {}
+            Some(_) => complain(key, value, "not in this build; ignored"),
+            None => {
+                let mut buffer = [0; 512];
+                let mut line = Line::new(&mut buffer);
+                line.text("shim: SHIM_OPTIONS: unknown key '").foreign(key).text("' (known: ").text(KNOWN);
+                line.text(")\n");
+                message::say(line.as_bytes());
+            }
+        },
+    }
+}
+
+fn number(value: &[u8]) -> Option<u64> {
+    core::str::from_utf8(value).ok()?.parse().ok()
+}
+
+fn complain(key: &[u8], value: &[u8], expected: &str) {
+    let mut buffer = [0; 512];
+    let mut line = Line::new(&mut buffer);
+    line.text("shim: SHIM_OPTIONS: ").foreign(key);
+    if !value.is_empty() {
+        line.text("=").foreign(value);
+    }
+    line.text(": ").text(expected).text("\n");
+    message::say(line.as_bytes());
+}

@@ -1,0 +1,114 @@
+//! Our own descriptors: kept where the program does not look, and hidden where it does.
+//!
+//! Where: above the soft RLIMIT_NOFILE when the hard one allows it, so that they neither take a number that the program
+//! could get, nor bring EMFILE nearer, nor lie in the way of a loop up to `sysconf(_SC_OPEN_MAX)`; else just below it.
+//! A descriptor above the limit stays usable. The limit is raised and put back only while the process has one thread.
+//!
+//! Every hook that takes a descriptor asks [`is`] first and answers EBADF, which is what the number would have been
+//! without us. Raw system calls can still reach them, so whoever writes through one checks its identity first.
+
+use crate::sys::{self, Identity};
+use crate::thread;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicI32, AtomicU64};
+
+/// What each is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Use {
+    Message = 0,
+    Record = 1,
+    Tombstone = 2,
+}
+
+const USES: usize = 3;
+/// The number + 1; 0 = none.
+static NUMBERS: [AtomicI32; USES] = [const { AtomicI32::new(0) }; USES];
+static INODES: [AtomicU64; USES] = [const { AtomicU64::new(0) }; USES];
+/// i32::MAX - the lowest of them, so that zero means "none". Only ever grows.
+static BELOW_MAX: AtomicI32 = AtomicI32::new(0);
+
+/// Is this number one of ours?
+#[inline(always)]
+pub fn is(fd: i32) -> bool {
+    fd >= i32::MAX - BELOW_MAX.load(Relaxed) && is_slowly(fd)
+}
+
+#[cold]
+fn is_slowly(fd: i32) -> bool {
+    fd >= 0 && fd != i32::MAX && NUMBERS.iter().any(|n| n.load(Acquire) == fd + 1)
+}
+
+/// The lowest and highest of our numbers, for calls that take ranges.
+pub fn in_range(first: u32, last: u32) -> impl Iterator<Item = u32> {
+    let mut ours: [u32; USES] = [u32::MAX; USES];
+    for (to, n) in ours.iter_mut().zip(&NUMBERS) {
+        let n = n.load(Acquire);
+        if n > 0 {
+            *to = n as u32 - 1;
+        }
+    }
+    ours.sort_unstable();
+    ours.into_iter().filter(move |n| *n != u32::MAX && (first..=last).contains(n))
+}
+
+/// The descriptor, if it is there.
+pub fn get(what: Use) -> Option<i32> {
+    let n = NUMBERS[what as usize].load(Acquire);
+    (n > 0).then_some(n - 1)
+}
+
+/// As [`get`], when it still is what we put there: a raw close may have given the number to somebody else.
+pub fn get_checked(what: Use) -> Option<i32> {
+    let fd = get(what)?;
+    let now = sys::identity(fd)?;
+    (fingerprint(&now) == INODES[what as usize].load(Acquire)).then_some(fd)
+}
+
+pub fn fingerprint(i: &Identity) -> u64 {
+    i.inode ^ i.device.rotate_left(40) ^ u64::from(i.mode & 0o170000) << 20
+}
+
+/// Moves `fd` to a private number; the original is closed when `close_original`. False: no number was to be had, and
+/// nothing has changed but that close.
+pub fn adopt(what: Use, fd: i32, close_original: bool) -> bool {
+    let limits = sys::descriptor_limits();
+    let alone = thread::registry().filter(|t| t.is_live()).count() <= 1;
+    let mut high = -1;
+    if alone && limits.hard > limits.soft && limits.soft < 1 << 30 {
+        let raised = sys::Limits { soft: limits.hard.min(limits.soft + 64), hard: limits.hard };
+        if sys::set_descriptor_limits(&raised) {
+            high = sys::fcntl(fd, libc::F_DUPFD_CLOEXEC, limits.soft as usize);
+            sys::set_descriptor_limits(&limits);
+        }
+    }
+    // Soft equals hard, or threads are about: the last numbers below the limit. Never the low ones, which programs
+    // expect to get in order.
+    let mut room = 8;
+    while high < 0 && room <= 64 && limits.soft > room + 16 {
+        high = sys::fcntl(fd, libc::F_DUPFD_CLOEXEC, (limits.soft.min(1 << 30) - room) as usize);
+        room *= 2;
+    }
+    if close_original {
+        sys::close(fd);
+    }
+    if high < 0 {
+        return false;
+    }
+    let high = high as i32;
+    let print = sys::identity(high).map_or(0, |i| fingerprint(&i));
+    drop_descriptor(what);
+    INODES[what as usize].store(print, Release);
+    BELOW_MAX.fetch_max(i32::MAX - high, Relaxed);
+    NUMBERS[what as usize].store(high + 1, Release);
+    true
+}
+
+/// Closes one of ours.
+pub fn drop_descriptor(what: Use) {
+    let still = get_checked(what);
+    NUMBERS[what as usize].store(0, Release);
+    if let Some(fd) = still {
+        sys::close(fd);
+    }
+}

@@ -1,0 +1,478 @@
+//! Where the recording lives: a mapped file, or anonymous memory when nobody asked for one.
+//!
+//! Chunks are reached through a table of pointers, so that the file can be compact and no address space is reserved
+//! for what is never used. A chunk's blocks are reserved with fallocate before it is mapped: a full disk is an answer
+//! here, never a SIGBUS in a hook.
+//!
+//! **Fork.** A MAP_SHARED recording belongs to the parent. The child first maps the same file privately over the same
+//! addresses: every pointer stays valid, nothing it writes reaches the parent. Pages that it has not touched can still
+//! show what the parent wrote after the fork; that is why a descriptor entry carries the epoch in which it was written,
+//! and an index of stacks is never believed without comparing the stack. Most children exec at once and leave no file;
+//! one that makes a descriptor or a thread, or has something to say, gets a recording of its own ([`materialise`]).
+#![allow(unsafe_code)] // Safety: the mappings made here are never unmapped; see `record::store::Store`.
+
+use crate::private::{self, Use};
+use crate::spin::Spin;
+use crate::{message, options, sys};
+use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicPtr, AtomicU32};
+use once_cell::race::OnceBox;
+use record::layout::{
+    CHUNK_LEN, CHUNKS_AT, Counter, DIRECTORY_LEN, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, ORDER, Section, Thread, VERSION,
+    state,
+};
+use record::store::{Store, entry, entry_or_commit};
+use record::text::{self, Line};
+
+/// The one recording of this process.
+pub struct Recording;
+pub static RECORDING: Recording = Recording;
+
+static HEADER: AtomicPtr<Header> = AtomicPtr::new(null_mut());
+/// Chunk addresses of all sections, one after the other.
+static CHUNKS: [AtomicPtr<u8>; TOTAL] = [const { AtomicPtr::new(null_mut()) }; TOTAL];
+/// Chunk addresses in file order, for fork.
+static IN_ORDER: [AtomicPtr<u8>; MAX_CHUNKS] = [const { AtomicPtr::new(null_mut()) }; MAX_CHUNKS];
+static COMMIT: Spin = Spin::new();
+static BACKING: AtomicU32 = AtomicU32::new(ANONYMOUS);
+
+const ANONYMOUS: u32 = 0;
+const FILE: u32 = 1;
+/// A forked child that has not asked for a file of its own yet.
+const PRIVATE_COPY: u32 = 2;
+
+const BASE: [usize; 8] = {
+    let mut base = [0; 8];
+    let mut i = 0;
+    while i < 7 {
+        base[i + 1] = base[i] + Section::ALL[i].max_chunks();
+        i += 1;
+    }
+    base
+};
+const TOTAL: usize = BASE[7];
+/// `Section::ALL` is in the order of the codes 1, 2, …: this makes `BASE` indexable by code.
+const _: () = {
+    let mut i = 0;
+    while i < 7 {
+        assert!(Section::ALL[i] as usize == i + 1);
+        i += 1;
+    }
+};
+
+/// Committed at start, in one mapping.
+const INITIAL: [(Section, usize); 8] = [
+    (Section::Threads, 0),
+    (Section::Descriptors, 0),
+    (Section::StackIndex, 0),
+    (Section::StackIndex, 1),
+    (Section::StackWords, 0),
+    (Section::Findings, 0),
+    (Section::Modules, 0),
+    (Section::Strings, 0),
+];
+
+// SAFETY: chunks are page-aligned mappings of `CHUNK_LEN` bytes, zero at first, never unmapped (a fork remaps them in
+// place), published with release after they are mapped.
+unsafe impl Store for Recording {
+    #[inline]
+    fn header(&self) -> &Header {
+        // SAFETY: `open` ran: callers come through `start::ready`.
+        unsafe { &*HEADER.load(Relaxed) }
+    }
+
+    #[inline]
+    fn chunk(&self, section: Section, index: usize) -> Option<NonNull<u8>> {
+        if index >= section.max_chunks() {
+            return None;
+        }
+        NonNull::new(CHUNKS[BASE[section as usize - 1] + index].load(Acquire))
+    }
+
+    fn commit(&self, section: Section, index: usize) -> Option<NonNull<u8>> {
+        if let Some(chunk) = self.chunk(section, index) {
+            return Some(chunk);
+        }
+        if index >= section.max_chunks() {
+            return None;
+        }
+        let Some(_held) = hold_commit() else {
+            count(Counter::ChunksRefused);
+            return None;
+        };
+        if let Some(chunk) = self.chunk(section, index) {
+            return Some(chunk);
+        }
+        let order = self.header().chunks.load(Relaxed) as usize;
+        let chunk = (order < MAX_CHUNKS).then(|| map_chunk(order)).flatten();
+        let Some(chunk) = chunk else {
+            count(Counter::ChunksRefused);
+            return None;
+        };
+        publish(section, index, order, chunk);
+        self.header().chunks.store(order as u32 + 1, Release);
+        Some(chunk)
+    }
+}
+
+/// A signal handler may have interrupted this very thread inside `commit`: then waiting would be for ever.
+fn hold_commit() -> Option<crate::spin::Held<'static>> {
+    for _ in 0..200 {
+        if let Some(held) = COMMIT.try_hold() {
+            return Some(held);
+        }
+        sys::sched_yield();
+    }
+    None
+}
+
+pub fn commit_lock() -> &'static Spin {
+    &COMMIT
+}
+
+fn map_chunk(order: usize) -> Option<NonNull<u8>> {
+    let at = if BACKING.load(Relaxed) == FILE {
+        let fd = private::get_checked(Use::Record)?;
+        let offset = (CHUNKS_AT + order * CHUNK_LEN) as u64;
+        if reserve(fd, offset, CHUNK_LEN as u64) != 0 {
+            return None;
+        }
+        let at = sys::mmap(0, CHUNK_LEN, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, fd, offset);
+        if sys::failed(at) { 0 } else { at as usize }
+    } else {
+        sys::map_anonymous(CHUNK_LEN)
+    };
+    NonNull::new(at as *mut u8)
+}
+
+/// Reserves blocks: 0, or an errno. File systems without fallocate get zeroes written.
+fn reserve(fd: i32, offset: u64, len: u64) -> i32 {
+    match sys::fallocate(fd, offset, len) {
+        0 => 0,
+        e if e == -(libc::EOPNOTSUPP as isize) || e == -(libc::ENOSYS as isize) || e == -(libc::EINTR as isize) => {
+            let zeroes = [0u8; 4096];
+            let mut at = offset;
+            while at < offset + len {
+                let written = sys::pwrite(fd, &zeroes, at);
+                if written <= 0 {
+                    return if written == 0 { libc::ENOSPC } else { -written as i32 };
+                }
+                at += written as u64;
+            }
+            0
+        }
+        e => -e as i32,
+    }
+}
+
+fn publish(section: Section, index: usize, order: usize, chunk: NonNull<u8>) {
+    let header = HEADER.load(Relaxed).cast::<u8>();
+    // SAFETY: the directory follows the header in the same mapping and has MAX_CHUNKS entries.
+    let directory = unsafe { &*header.add(HEADER_LEN).cast::<[AtomicU32; DIRECTORY_LEN / 4]>() };
+    directory[order].store((section as u32) << 24 | index as u32, Relaxed);
+    IN_ORDER[order].store(chunk.as_ptr(), Relaxed);
+    CHUNKS[BASE[section as usize - 1] + index].store(chunk.as_ptr(), Release);
+}
+
+/// Is there a recording to write to (a file or memory)?
+#[inline]
+pub fn ready() -> bool {
+    !HEADER.load(Relaxed).is_null()
+}
+
+pub fn count(counter: Counter) {
+    if ready() {
+        record::store::count(&RECORDING, counter);
+    }
+}
+
+/// Makes the recording. Called once, by the thread that starts us. False: there is no memory, and shim stays inert.
+pub fn open() -> bool {
+    let len = CHUNKS_AT + INITIAL.len() * CHUNK_LEN;
+    let mut base = 0;
+    let wanted = options::paths().is_some_and(|p| !p.record.is_empty());
+    if wanted {
+        match create_file(len) {
+            Ok(fd) => {
+                let at = sys::mmap(0, len, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, fd, 0);
+                if !sys::failed(at) && private::adopt(Use::Record, fd, true) {
+                    base = at as usize;
+                    BACKING.store(FILE, Relaxed);
+                } else {
+                    complain(libc::ENOMEM);
+                }
+            }
+            Err(errno) => complain(errno),
+        }
+    }
+    if base == 0 {
+        base = sys::map_anonymous(len);
+        if base == 0 {
+            return false;
+        }
+    }
+    HEADER.store(base as *mut Header, Release);
+    for (order, (section, index)) in INITIAL.into_iter().enumerate() {
+        if let Some(chunk) = NonNull::new((base + CHUNKS_AT + order * CHUNK_LEN) as *mut u8) {
+            publish(section, index, order, chunk);
+        }
+    }
+    // SAFETY: nobody else knows the header yet; its plain fields are written before `state` says that it is valid.
+    unsafe {
+        let header = HEADER.load(Relaxed);
+        (*header).version = VERSION;
+        (*header).order = ORDER;
+        (*header).header_len = HEADER_LEN as u32;
+        (*header).chunk_len = CHUNK_LEN as u32;
+        (*header).machine = MACHINE;
+        (*header).pointer_bits = usize::BITS;
+        (*header).magic = MAGIC;
+    }
+    let header = RECORDING.header();
+    header.chunks.store(INITIAL.len() as u32, Release);
+    describe(header);
+    header.state.store(state::RUNNING, Release);
+    true
+}
+
+#[cfg(target_arch = "x86_64")]
+const MACHINE: u32 = 62;
+#[cfg(target_arch = "x86")]
+const MACHINE: u32 = 3;
+#[cfg(target_arch = "aarch64")]
+const MACHINE: u32 = 183;
+
+fn describe(header: &Header) {
+    header.pid.store(sys::getpid(), Relaxed);
+    header.ppid.store(sys::getppid(), Relaxed);
+    header.rank.store(rank().map_or(0, |r| r + 1), Relaxed);
+    header.started_real.store(sys::clock(libc::CLOCK_REALTIME), Relaxed);
+    header.started.store(sys::now(), Relaxed);
+    text::store(&header.comm, &sys::thread_name());
+    text::store(&header.shim_version, env!("CARGO_PKG_VERSION").as_bytes());
+    text::store(&header.options, options::paths().map_or(&b""[..], |p| &p.given[..]));
+    let mut buffer = [0u8; 2048];
+    let n = sys::readlink(b"/proc/self/exe\0", &mut buffer[..1024]);
+    text::store(&header.exe, if n > 0 { &buffer[..n as usize] } else { b"" });
+    let fd = sys::open(b"/proc/self/cmdline\0", libc::O_RDONLY | libc::O_CLOEXEC, 0);
+    if fd >= 0 {
+        let n = sys::read(fd as i32, &mut buffer);
+        sys::close(fd as i32);
+        text::store(&header.command, if n > 0 { &buffer[..n as usize] } else { b"" });
+    }
+    // SAFETY: returns a static string.
+    let version = unsafe { core::ffi::CStr::from_ptr(libc::gnu_get_libc_version()) };
+    text::store(&header.libc_version, version.to_bytes());
+}
+
+/// Creates `<program>.<pid>.<n>.shim` in the record directory, with its blocks reserved.
+fn create_file(len: usize) -> Result<i32, i32> {
+    let Some(paths) = options::paths() else { return Err(libc::EINVAL) };
+    let mut directory = message::expand(&paths.record);
+    sys::mkdir(&directory, 0o700);
+    directory.pop();
+    for n in 0..1000u64 {
+        let mut path = directory.clone();
+        path.push(b'/');
+        path.extend_from_slice(&program_name());
+        let mut buffer = [0; 64];
+        let mut line = Line::new(&mut buffer);
+        line.text(".").number(u64::from(sys::getpid())).text(".").number(n).raw(b".shim\0");
+        path.extend_from_slice(line.as_bytes());
+        let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC | libc::O_NOFOLLOW;
+        let fd = sys::open(&path, flags, 0o600);
+        if fd == -(libc::EEXIST as isize) {
+            continue;
+        }
+        if fd < 0 {
+            return Err(-fd as i32);
+        }
+        let errno = reserve(fd as i32, 0, len as u64);
+        if errno == 0 {
+            return Ok(fd as i32);
+        }
+        sys::close(fd as i32);
+        sys::unlink(&path);
+        return Err(errno);
+    }
+    Err(libc::EEXIST)
+}
+
+fn complain(errno: i32) {
+    let mut buffer = [0; 512];
+    let mut line = Line::new(&mut buffer);
+    line.text("shim: record=").foreign(options::paths().map_or(&b""[..], |p| &p.record[..]));
+    line.text(": no recording (").text(message::error_name(errno)).text("); the program runs and is watched\n");
+    message::say(line.as_bytes());
+}
+
+/// The base name of the program, safe in a file name.
+pub fn program_name() -> Vec<u8> {
+    let mut buffer = [0u8; 1024];
+    let n = sys::readlink(b"/proc/self/exe\0", &mut buffer).max(0) as usize;
+    let path = &buffer[..n];
+    let base = path.rsplit(|b| *b == b'/').next().unwrap_or(b"");
+    let base = if base.is_empty() { &b"program"[..] } else { base };
+    base.iter().take(64).map(|b| if b.is_ascii_graphic() { *b } else { b'_' }).collect()
+}
+
+static RANK: OnceBox<Option<u32>> = OnceBox::new();
+
+/// The MPI rank, from the launcher's variables.
+pub fn rank() -> Option<u32> {
+    *RANK.get_or_init(|| {
+        let names = [c"PMIX_RANK", c"OMPI_COMM_WORLD_RANK", c"PMI_RANK", c"SLURM_PROCID"];
+        Box::new(names.iter().find_map(|name| {
+            // SAFETY: getenv reads the environment; at start, before the program can change it from another thread.
+            let value = unsafe { libc::getenv(name.as_ptr()) };
+            // SAFETY: a NUL-terminated string of the environment.
+            let value = (!value.is_null()).then(|| unsafe { core::ffi::CStr::from_ptr(value) })?;
+            value.to_str().ok()?.parse().ok()
+        }))
+    })
+}
+
+/// A thread entry that was never used. Under the registry's lock.
+pub fn new_thread_entry() -> Option<(u16, &'static Thread)> {
+    let index = RECORDING.header().threads.load(Relaxed) as usize;
+    let found = entry_or_commit::<Thread>(&RECORDING, index)?;
+    RECORDING.header().threads.store(index as u32 + 1, Release);
+    Some((index as u16, found))
+}
+
+pub fn free_thread_entries() -> usize {
+    Section::Threads.capacity() - (RECORDING.header().threads.load(Relaxed) as usize).min(Section::Threads.capacity())
+}
+
+/// In the child of a fork: leaves the parent's recording. Called with one thread, before any other hook runs.
+pub fn after_fork() {
+    if !ready() {
+        return;
+    }
+    let chunks = RECORDING.header().chunks.load(Relaxed) as usize;
+    if BACKING.load(Relaxed) == FILE {
+        let header = HEADER.load(Relaxed) as usize;
+        match private::get_checked(Use::Record) {
+            Some(fd) => {
+                let remap = |at: usize, len: usize, offset: usize| {
+                    let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
+                    sys::mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, fd, offset as u64)
+                };
+                remap(header, CHUNKS_AT, 0);
+                for (order, chunk) in IN_ORDER.iter().enumerate().take(chunks) {
+                    let chunk = chunk.load(Relaxed) as usize;
+                    if chunk != 0 {
+                        remap(chunk, CHUNK_LEN, CHUNKS_AT + order * CHUNK_LEN);
+                    }
+                }
+            }
+            // A raw close took the descriptor: copy by hand.
+            None => copy_in_place(header, chunks),
+        }
+        BACKING.store(PRIVATE_COPY, Relaxed);
+        private::drop_descriptor(Use::Record);
+    }
+    let header = RECORDING.header();
+    for counter in &header.counters {
+        counter.store(0, Relaxed);
+    }
+    header.epoch.fetch_add(1, Relaxed);
+    header.pid.store(sys::getpid(), Relaxed);
+    header.ppid.store(sys::getppid(), Relaxed);
+    header.started_real.store(sys::clock(libc::CLOCK_REALTIME), Relaxed);
+    header.started.store(sys::now(), Relaxed);
+    header.state.store(state::RUNNING, Relaxed);
+    for index in 0..header.findings.swap(0, Relaxed) as usize {
+        if let Some(finding) = entry::<record::layout::Finding>(&RECORDING, index) {
+            finding.key.store(0, Relaxed);
+            finding.count.store(0, Relaxed);
+            finding.state.store(0, Relaxed);
+        }
+    }
+    for index in 0..header.threads.load(Relaxed) as usize {
+        if let Some(thread) = entry::<Thread>(&RECORDING, index) {
+            thread.written.store(0, Relaxed);
+            for counter in &thread.counters {
+                counter.store(0, Relaxed);
+            }
+            for event in &thread.ring {
+                event.seal.store(0, Relaxed);
+            }
+        }
+    }
+}
+
+fn copy_in_place(header: usize, chunks: usize) {
+    let copy = |at: usize, len: usize| {
+        let spare = sys::map_anonymous(len);
+        if spare == 0 {
+            return;
+        }
+        // SAFETY: both ranges are mapped and `len` long; the fixed mapping replaces the one just copied, in the only
+        // thread of this process.
+        unsafe {
+            core::ptr::copy_nonoverlapping(at as *const u8, spare as *mut u8, len);
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+            if !sys::failed(sys::mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)) {
+                core::ptr::copy_nonoverlapping(spare as *const u8, at as *mut u8, len);
+            }
+            sys::munmap(spare, len);
+        }
+    };
+    copy(header, CHUNKS_AT);
+    for chunk in IN_ORDER.iter().take(chunks) {
+        let chunk = chunk.load(Relaxed) as usize;
+        if chunk != 0 {
+            copy(chunk, CHUNK_LEN);
+        }
+    }
+}
+
+/// Does this process still live in a private copy of its parent's recording?
+#[inline]
+pub fn is_private_copy() -> bool {
+    BACKING.load(Relaxed) == PRIVATE_COPY
+}
+
+/// Gives a forked child a recording of its own. While it has one thread, as a rule: what another thread writes between
+/// the copy and the remap of a chunk is lost, and every table tolerates that.
+#[cold]
+pub fn materialise() {
+    let Some(_held) = hold_commit() else { return };
+    if !is_private_copy() {
+        return;
+    }
+    let chunks = RECORDING.header().chunks.load(Relaxed) as usize;
+    let len = CHUNKS_AT + chunks * CHUNK_LEN;
+    let fd = match create_file(len) {
+        Ok(fd) => fd,
+        Err(errno) => {
+            BACKING.store(ANONYMOUS, Relaxed);
+            complain(errno);
+            return;
+        }
+    };
+    let header = HEADER.load(Relaxed) as usize;
+    let move_over = |at: usize, len: usize, offset: usize| {
+        // SAFETY: a mapped range of this recording.
+        let bytes = unsafe { core::slice::from_raw_parts(at as *const u8, len) };
+        let mut done = 0;
+        while done < len {
+            let n = sys::pwrite(fd, &bytes[done..], (offset + done) as u64);
+            if n <= 0 {
+                return false;
+            }
+            done += n as usize;
+        }
+        let flags = libc::MAP_SHARED | libc::MAP_FIXED;
+        !sys::failed(sys::mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, fd, offset as u64))
+    };
+    let mut whole = move_over(header, CHUNKS_AT, 0);
+    for (order, chunk) in IN_ORDER.iter().enumerate().take(chunks) {
+        let chunk = chunk.load(Relaxed) as usize;
+        whole &= chunk != 0 && move_over(chunk, CHUNK_LEN, CHUNKS_AT + order * CHUNK_LEN);
+    }
+    let adopted = private::adopt(Use::Record, fd, true);
+    BACKING.store(if whole && adopted { FILE } else { ANONYMOUS }, Relaxed);
+}

@@ -1,0 +1,192 @@
+//! The real functions: found once with dlsym(RTLD_NEXT), kept in lock-free slots.
+//!
+//! Why `once_cell::race`: a slot may be wanted in a signal handler or while another thread resolves it; racing costs a
+//! second dlsym with the same answer, never a wait. A waiting thread could hold the loader's lock that the resolving
+//! one needs. Why eagerly ([`all`]): dlsym takes the loader's lock, so nothing should be left for a later hook, where
+//! the program may hold it.
+//!
+//! Why a bootstrap arena: up to glibc 2.33 the first dlsym of a thread callocs, and a failing one always allocates its
+//! error string. Those calls come back to our own malloc while there is no real one yet; they are served from here, and
+//! free and realloc know these pointers for ever.
+#![allow(unsafe_code)] // Safety: dlsym's answers are only cast to the types in the roster; the arena hands out disjoint ranges.
+
+use crate::{sys, thread};
+use core::ffi::CStr;
+use core::num::NonZeroUsize;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use libc::c_void;
+use once_cell::race::OnceNonZeroUsize;
+
+/// Where a real function was looked for and not found.
+const ABSENT: NonZeroUsize = NonZeroUsize::MIN;
+
+/// One real function.
+pub struct Slot {
+    cell: OnceNonZeroUsize,
+    pub name: &'static CStr,
+    /// Symbol versions to ask for first, newest behaviour first (`dlvsym`).
+    pub versions: &'static [&'static CStr],
+}
+
+impl Slot {
+    pub const fn new(name: &'static CStr, versions: &'static [&'static CStr]) -> Self {
+        Self { cell: OnceNonZeroUsize::new(), name, versions }
+    }
+
+    /// The address, resolved now if need be; `None` when no library after us has it.
+    #[inline(always)]
+    pub fn get(&self) -> Option<NonZeroUsize> {
+        match self.cell.get() {
+            Some(found) if found != ABSENT => Some(found),
+            Some(_) => None,
+            None => self.resolve(),
+        }
+    }
+
+    /// The address, if it has been resolved: never calls dlsym.
+    #[inline(always)]
+    pub fn resolved(&self) -> Option<NonZeroUsize> {
+        self.cell.get().filter(|found| *found != ABSENT)
+    }
+
+    #[cold]
+    fn resolve(&self) -> Option<NonZeroUsize> {
+        let found = thread::inside_libc(|| {
+            // SAFETY: NUL-terminated names. RTLD_NEXT looks behind the library that this code is in: ours.
+            unsafe {
+                for version in self.versions {
+                    let at = libc::dlvsym(libc::RTLD_NEXT, self.name.as_ptr(), version.as_ptr());
+                    if !at.is_null() {
+                        return NonZeroUsize::new(at as usize);
+                    }
+                }
+                let at = libc::dlsym(libc::RTLD_NEXT, self.name.as_ptr());
+                if at.is_null() {
+                    // The program must not see our failure.
+                    libc::dlerror();
+                }
+                NonZeroUsize::new(at as usize)
+            }
+        });
+        let kept = self.cell.get_or_init(|| found.unwrap_or(ABSENT));
+        (kept != ABSENT).then_some(kept)
+    }
+}
+
+/// Resolves every slot. Once, at start.
+pub fn all() {
+    for slot in crate::roster::SLOTS.iter().flatten() {
+        slot.get();
+    }
+}
+
+/// What a hook answers when libc has no such function.
+pub trait Absent {
+    fn absent() -> Self;
+}
+
+impl Absent for i32 {
+    fn absent() -> Self {
+        sys::set_errno(libc::ENOSYS);
+        -1
+    }
+}
+
+impl Absent for isize {
+    fn absent() -> Self {
+        sys::set_errno(libc::ENOSYS);
+        -1
+    }
+}
+
+#[cfg(target_pointer_width = "32")]
+impl Absent for i64 {
+    fn absent() -> Self {
+        sys::set_errno(libc::ENOSYS);
+        -1
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+impl Absent for i64 {
+    fn absent() -> Self {
+        sys::set_errno(libc::ENOSYS);
+        -1
+    }
+}
+
+impl Absent for usize {
+    fn absent() -> Self {
+        0
+    }
+}
+
+impl Absent for u32 {
+    fn absent() -> Self {
+        0
+    }
+}
+
+impl Absent for () {
+    fn absent() -> Self {}
+}
+
+impl<T> Absent for *mut T {
+    fn absent() -> Self {
+        core::ptr::null_mut()
+    }
+}
+
+const ARENA: usize = 64 * 1024;
+const HEADER: usize = 16;
+
+#[repr(C, align(16))]
+struct Arena(core::cell::UnsafeCell<[u8; ARENA]>);
+// SAFETY: ranges are handed out once, by an atomic bump.
+unsafe impl Sync for Arena {}
+
+static ARENA_MEMORY: Arena = Arena(core::cell::UnsafeCell::new([0; ARENA]));
+static ARENA_USED: AtomicUsize = AtomicUsize::new(0);
+/// Blocks that did not fit and were mapped one by one.
+static MAPPED: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
+
+/// A zeroed block from the bootstrap arena. It is never given back.
+pub fn bootstrap(size: usize, align: usize) -> *mut c_void {
+    let align = align.max(16);
+    let Some(need) = size.checked_add(HEADER + align) else { return core::ptr::null_mut() };
+    let base = ARENA_MEMORY.0.get() as usize;
+    let at = if need <= ARENA / 2 { ARENA_USED.fetch_add(need.next_multiple_of(16), Relaxed) } else { ARENA };
+    let start = if at + need <= ARENA {
+        base + at
+    } else {
+        let mapped = sys::map_anonymous(need);
+        if mapped == 0 {
+            return core::ptr::null_mut();
+        }
+        mapped
+    };
+    let block = (start + HEADER).next_multiple_of(align);
+    if at + need > ARENA {
+        let free = MAPPED.iter().find(|m| m.compare_exchange(0, block, Relaxed, Relaxed).is_ok());
+        if free.is_none() {
+            return core::ptr::null_mut();
+        }
+    }
+    // SAFETY: inside the fresh range, HEADER bytes before the block.
+    unsafe { *((block - size_of::<usize>()) as *mut usize) = size };
+    block as *mut c_void
+}
+
+/// Is this one of [`bootstrap`]'s blocks?
+#[inline]
+pub fn is_bootstrap(block: *const c_void) -> bool {
+    let base = ARENA_MEMORY.0.get() as usize;
+    (block as usize).wrapping_sub(base) < ARENA
+        || (MAPPED[0].load(Relaxed) != 0 && MAPPED.iter().any(|m| m.load(Relaxed) == block as usize))
+}
+
+/// The size that was asked for.
+pub fn bootstrap_size(block: *const c_void) -> usize {
+    // SAFETY: `is_bootstrap(block)`: its size lies before it.
+    unsafe { *((block as usize - size_of::<usize>()) as *const usize) }
+}

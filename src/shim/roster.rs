@@ -1,0 +1,326 @@
+//! The roster: every interposed symbol once, with its signature, its family and the hook that answers it.
+//!
+//! One line expands to the exported C symbol, the slot of the real function, `real::name` to call it, and an entry in
+//! the section `.shim.roster`, which `shim hooks` prints and a test compares with `nm -D`.
+//!
+//! ```text
+//! required fn close(fd: c_int) -> c_int = lifetime::close;             every libc has it
+//! optional fn pidfd_open(…) -> c_int = making::pidfd_open;             newer or other libraries have it
+//! alias    fn __close(fd: c_int) -> c_int = lifetime::close;           another name for a hook, no slot of its own
+//! own      fn cfree(block: *mut c_void) -> () = heap::cfree;           answered without a real one
+//! required fn fcntl(fd: c_int, command: c_int; argument: usize) …      after `;`: a variadic argument, fixed here
+//! required fn f(…) -> … = hook, versions ["GLIBC_2.3.2"];              asked for first, with dlvsym
+//! ```
+//!
+//! **Variadics at fixed arity.** Stable Rust can call C-variadic functions but not define them. On x86_64 (System V),
+//! aarch64 (AAPCS64 as Linux has it) and i386 a variadic integer or pointer argument travels exactly where a fixed one
+//! would; an argument that the caller did not pass is an undefined register or stack word, which we hand on unread, and
+//! which libc does not read either, because the command says that there is none. c-tests/fd/variadics.c tests both.
+#![allow(unsafe_code)] // Safety: signatures are those of the man pages; a slot holds the function of that name.
+#![allow(non_upper_case_globals)] // Slots carry the names of the functions that they hold.
+#![allow(clippy::missing_safety_doc)] // Every hook has the contract of the libc function of its name.
+#![allow(clippy::too_many_arguments)]
+
+use crate::hooks::{c_types::*, heap, loading, lifetime, making, passing, process, resolver, stdio, using};
+
+macro_rules! roster {
+    ($($family:literal { $($need:ident fn $name:ident ( $($arg:ident : $type:ty),* $(; $($var:ident : $vartype:ty),+)? ) -> $ret:ty = $hook:path $(, versions [$($version:literal),*])?;)* })*) => {
+        /// The C symbols: thin, one per line of the roster.
+        mod exports {
+            use super::*;
+            $($(
+                #[unsafe(no_mangle)]
+                pub unsafe extern "C" fn $name($($arg: $type,)* $($($var: $vartype),+)?) -> $ret {
+                    // SAFETY: the caller's, who called the libc function of this name.
+                    unsafe { $hook($($arg,)* $($($var),+)?) }
+                }
+                roster!(@entry $need $name $family $($($version)*)?);
+            )*)*
+        }
+
+        /// The real functions. Each has the contract of the libc function of its name.
+        pub mod real {
+            use super::*;
+            $($( roster!(@real $need $name ($($arg: $type),*) ($($($var: $vartype),+)?) $ret); )*)*
+        }
+
+        /// Where the real functions are kept.
+        pub mod slots {
+            use crate::resolve::Slot;
+            $($( roster!(@slot $need $name [$($($version),*)?]); )*)*
+        }
+
+        pub static SLOTS: &[Option<&crate::resolve::Slot>] = &[$($(roster!(@kept $need $name)),*),*];
+    };
+
+    (@entry $need:ident $name:ident $family:literal $($version:literal)*) => {
+        const _: () = {
+            const TEXT: &str = concat!(stringify!($name), "\t", $family, "\t", stringify!($need), "\t", $($version, " ",)* "\n");
+            #[used]
+            #[unsafe(link_section = ".shim.roster")]
+            static ENTRY: [u8; TEXT.len()] = {
+                let mut bytes = [0; TEXT.len()];
+                let mut i = 0;
+                while i < bytes.len() {
+                    bytes[i] = TEXT.as_bytes()[i];
+                    i += 1;
+                }
+                bytes
+            };
+        };
+    };
+
+    (@slot alias $name:ident [$($version:literal),*]) => {};
+    (@slot own $name:ident [$($version:literal),*]) => {};
+    (@slot $need:ident $name:ident [$($version:literal),*]) => {
+        pub static $name: Slot = Slot::new(
+            match core::ffi::CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) { Ok(s) => s, Err(_) => c"" },
+            &[$(match core::ffi::CStr::from_bytes_with_nul(concat!($version, "\0").as_bytes()) { Ok(s) => s, Err(_) => c"" }),*],
+        );
+    };
+
+    (@real alias $name:ident $args:tt $vars:tt $ret:ty) => {};
+    (@real own $name:ident $args:tt $vars:tt $ret:ty) => {};
+    (@real $need:ident $name:ident ($($arg:ident : $type:ty),*) () $ret:ty) => {
+        #[inline(always)]
+        pub unsafe fn $name($($arg: $type),*) -> $ret {
+            match slots::$name.get() {
+                // SAFETY: the slot holds the libc function of this name, whose type this is.
+                Some(f) => unsafe {
+                    core::mem::transmute::<usize, unsafe extern "C" fn($($type),*) -> $ret>(f.get())($($arg),*)
+                },
+                None => crate::resolve::Absent::absent(),
+            }
+        }
+    };
+    (@real $need:ident $name:ident ($($arg:ident : $type:ty),*) ($($var:ident : $vartype:ty),+) $ret:ty) => {
+        #[inline(always)]
+        pub unsafe fn $name($($arg: $type,)* $($var: $vartype),*) -> $ret {
+            match slots::$name.get() {
+                // SAFETY: as above; the function is variadic.
+                Some(f) => unsafe {
+                    core::mem::transmute::<usize, unsafe extern "C" fn($($type,)* ...) -> $ret>(f.get())($($arg,)* $($var),*)
+                },
+                None => crate::resolve::Absent::absent(),
+            }
+        }
+    };
+
+    (@kept alias $name:ident) => { None };
+    (@kept own $name:ident) => { None };
+    (@kept $need:ident $name:ident) => { Some(&slots::$name) };
+}
+
+roster! {
+    "heap" {
+        required fn malloc(size: usize) -> *mut c_void = heap::malloc;
+        required fn calloc(count: usize, size: usize) -> *mut c_void = heap::calloc;
+        required fn realloc(block: *mut c_void, size: usize) -> *mut c_void = heap::realloc;
+        required fn free(block: *mut c_void) -> () = heap::free;
+        own fn reallocarray(block: *mut c_void, count: usize, size: usize) -> *mut c_void = heap::reallocarray;
+        required fn posix_memalign(out: *mut *mut c_void, align: usize, size: usize) -> c_int = heap::posix_memalign;
+        required fn aligned_alloc(align: usize, size: usize) -> *mut c_void = heap::aligned_alloc;
+        required fn memalign(align: usize, size: usize) -> *mut c_void = heap::memalign;
+        required fn valloc(size: usize) -> *mut c_void = heap::valloc;
+        required fn pvalloc(size: usize) -> *mut c_void = heap::pvalloc;
+        required fn malloc_usable_size(block: *mut c_void) -> usize = heap::malloc_usable_size;
+        own fn cfree(block: *mut c_void) -> () = heap::cfree;
+        own fn free_sized(block: *mut c_void, size: usize) -> () = heap::free_sized;
+        own fn free_aligned_sized(block: *mut c_void, align: usize, size: usize) -> () = heap::free_aligned_sized;
+    }
+
+    "descriptor lifetime" {
+        required fn close(fd: c_int) -> c_int = lifetime::close;
+        alias fn __close(fd: c_int) -> c_int = lifetime::close;
+        optional fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int = lifetime::close_range;
+        optional fn closefrom(first: c_int) -> () = lifetime::closefrom;
+        required fn dup(fd: c_int) -> c_int = lifetime::dup;
+        required fn dup2(fd: c_int, to: c_int) -> c_int = lifetime::dup2;
+        alias fn __dup2(fd: c_int, to: c_int) -> c_int = lifetime::dup2;
+        required fn dup3(fd: c_int, to: c_int, flags: c_int) -> c_int = lifetime::dup3;
+        required fn fcntl(fd: c_int, command: c_int; argument: usize) -> c_int = lifetime::fcntl;
+        alias fn __fcntl(fd: c_int, command: c_int, argument: usize) -> c_int = lifetime::fcntl;
+        optional fn fcntl64(fd: c_int, command: c_int; argument: usize) -> c_int = lifetime::fcntl64;
+        required fn syscall(number: c_long; a: usize, b: usize, c: usize, d: usize, e: usize, f: usize) -> c_long = lifetime::syscall;
+    }
+
+    "descriptor making" {
+        required fn open(path: *const c_char, flags: c_int; mode: mode_t) -> c_int = making::open;
+        required fn open64(path: *const c_char, flags: c_int; mode: mode_t) -> c_int = making::open64;
+        alias fn __open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int = making::open;
+        alias fn __open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int = making::open64;
+        required fn openat(directory: c_int, path: *const c_char, flags: c_int; mode: mode_t) -> c_int = making::openat;
+        required fn openat64(directory: c_int, path: *const c_char, flags: c_int; mode: mode_t) -> c_int = making::openat64;
+        required fn __open_2(path: *const c_char, flags: c_int) -> c_int = making::__open_2;
+        required fn __open64_2(path: *const c_char, flags: c_int) -> c_int = making::__open64_2;
+        required fn __openat_2(directory: c_int, path: *const c_char, flags: c_int) -> c_int = making::__openat_2;
+        required fn __openat64_2(directory: c_int, path: *const c_char, flags: c_int) -> c_int = making::__openat64_2;
+        required fn creat(path: *const c_char, mode: mode_t) -> c_int = making::creat;
+        required fn creat64(path: *const c_char, mode: mode_t) -> c_int = making::creat64;
+        required fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int = making::socket;
+        required fn socketpair(domain: c_int, kind: c_int, protocol: c_int, out: *mut c_int) -> c_int = making::socketpair;
+        required fn accept(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int = making::accept;
+        required fn accept4(fd: c_int, address: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int = making::accept4;
+        required fn pipe(out: *mut c_int) -> c_int = making::pipe;
+        alias fn __pipe(out: *mut c_int) -> c_int = making::pipe;
+        required fn pipe2(out: *mut c_int, flags: c_int) -> c_int = making::pipe2;
+        required fn eventfd(value: c_uint, flags: c_int) -> c_int = making::eventfd;
+        required fn timerfd_create(clock: c_int, flags: c_int) -> c_int = making::timerfd_create;
+        required fn signalfd(fd: c_int, mask: *const sigset_t, flags: c_int) -> c_int = making::signalfd;
+        required fn inotify_init() -> c_int = making::inotify_init;
+        required fn inotify_init1(flags: c_int) -> c_int = making::inotify_init1;
+        required fn fanotify_init(flags: c_uint, event_flags: c_uint) -> c_int = making::fanotify_init;
+        required fn epoll_create(size: c_int) -> c_int = making::epoll_create;
+        required fn epoll_create1(flags: c_int) -> c_int = making::epoll_create1;
+        optional fn memfd_create(name: *const c_char, flags: c_uint) -> c_int = making::memfd_create;
+        optional fn pidfd_open(pid: pid_t, flags: c_uint) -> c_int = making::pidfd_open;
+        optional fn pidfd_getfd(pidfd: c_int, target: c_int, flags: c_uint) -> c_int = making::pidfd_getfd;
+        required fn mkstemp(template: *mut c_char) -> c_int = making::mkstemp;
+        required fn mkstemp64(template: *mut c_char) -> c_int = making::mkstemp64;
+        required fn mkostemp(template: *mut c_char, flags: c_int) -> c_int = making::mkostemp;
+        required fn mkostemp64(template: *mut c_char, flags: c_int) -> c_int = making::mkostemp64;
+        required fn mkstemps(template: *mut c_char, suffix: c_int) -> c_int = making::mkstemps;
+        required fn mkstemps64(template: *mut c_char, suffix: c_int) -> c_int = making::mkstemps64;
+        required fn mkostemps(template: *mut c_char, suffix: c_int, flags: c_int) -> c_int = making::mkostemps;
+        required fn mkostemps64(template: *mut c_char, suffix: c_int, flags: c_int) -> c_int = making::mkostemps64;
+        optional fn shm_open(name: *const c_char, flags: c_int, mode: mode_t) -> c_int = making::shm_open;
+        optional fn mq_open(name: *const c_char, flags: c_int; mode: mode_t, attributes: *mut c_void) -> c_int = making::mq_open;
+        optional fn mq_close(fd: c_int) -> c_int = lifetime::mq_close;
+        required fn posix_openpt(flags: c_int) -> c_int = making::posix_openpt;
+        required fn getpt() -> c_int = making::getpt;
+        optional fn openpty(main: *mut c_int, other: *mut c_int, name: *mut c_char, terminal: *const c_void, size: *const c_void) -> c_int = making::openpty;
+        optional fn forkpty(main: *mut c_int, name: *mut c_char, terminal: *const c_void, size: *const c_void) -> pid_t = making::forkpty;
+        required fn open_by_handle_at(mount: c_int, handle: *mut c_void, flags: c_int) -> c_int = making::open_by_handle_at;
+        required fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int = making::connect;
+        required fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int = making::bind;
+    }
+
+    "descriptor passing" {
+        required fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t = passing::recvmsg;
+        required fn recvmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec) -> c_int = passing::recvmmsg;
+        required fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t = passing::sendmsg;
+        required fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int = passing::sendmmsg;
+    }
+
+    "stdio and directories" {
+        required fn fopen(path: *const c_char, mode: *const c_char) -> *mut FILE = stdio::fopen;
+        required fn fopen64(path: *const c_char, mode: *const c_char) -> *mut FILE = stdio::fopen64;
+        required fn fdopen(fd: c_int, mode: *const c_char) -> *mut FILE = stdio::fdopen;
+        alias fn _IO_fdopen(fd: c_int, mode: *const c_char) -> *mut FILE = stdio::fdopen;
+        required fn freopen(path: *const c_char, mode: *const c_char, file: *mut FILE) -> *mut FILE = stdio::freopen;
+        required fn freopen64(path: *const c_char, mode: *const c_char, file: *mut FILE) -> *mut FILE = stdio::freopen64;
+        required fn fclose(file: *mut FILE) -> c_int = stdio::fclose;
+        alias fn _IO_fclose(file: *mut FILE) -> c_int = stdio::fclose;
+        required fn fcloseall() -> c_int = stdio::fcloseall;
+        required fn tmpfile() -> *mut FILE = stdio::tmpfile;
+        required fn tmpfile64() -> *mut FILE = stdio::tmpfile64;
+        required fn popen(command: *const c_char, mode: *const c_char) -> *mut FILE = stdio::popen;
+        required fn pclose(file: *mut FILE) -> c_int = stdio::pclose;
+        required fn opendir(path: *const c_char) -> *mut DIR = stdio::opendir;
+        required fn fdopendir(fd: c_int) -> *mut DIR = stdio::fdopendir;
+        required fn closedir(directory: *mut DIR) -> c_int = stdio::closedir;
+    }
+
+    "descriptor use" {
+        required fn read(fd: c_int, to: *mut c_void, len: usize) -> ssize_t = using::read;
+        alias fn __read(fd: c_int, to: *mut c_void, len: usize) -> ssize_t = using::read;
+        required fn __read_chk(fd: c_int, to: *mut c_void, len: usize, room: usize) -> ssize_t = using::__read_chk;
+        required fn write(fd: c_int, from: *const c_void, len: usize) -> ssize_t = using::write;
+        alias fn __write(fd: c_int, from: *const c_void, len: usize) -> ssize_t = using::write;
+        required fn pread(fd: c_int, to: *mut c_void, len: usize, at: off_t) -> ssize_t = using::pread;
+        required fn pread64(fd: c_int, to: *mut c_void, len: usize, at: off64_t) -> ssize_t = using::pread64;
+        required fn __pread_chk(fd: c_int, to: *mut c_void, len: usize, at: off_t, room: usize) -> ssize_t = using::__pread_chk;
+        required fn __pread64_chk(fd: c_int, to: *mut c_void, len: usize, at: off64_t, room: usize) -> ssize_t = using::__pread64_chk;
+        required fn pwrite(fd: c_int, from: *const c_void, len: usize, at: off_t) -> ssize_t = using::pwrite;
+        required fn pwrite64(fd: c_int, from: *const c_void, len: usize, at: off64_t) -> ssize_t = using::pwrite64;
+        required fn readv(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t = using::readv;
+        required fn writev(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t = using::writev;
+        required fn preadv(fd: c_int, parts: *const iovec, count: c_int, at: off_t) -> ssize_t = using::preadv;
+        required fn preadv64(fd: c_int, parts: *const iovec, count: c_int, at: off64_t) -> ssize_t = using::preadv64;
+        required fn pwritev(fd: c_int, parts: *const iovec, count: c_int, at: off_t) -> ssize_t = using::pwritev;
+        required fn pwritev64(fd: c_int, parts: *const iovec, count: c_int, at: off64_t) -> ssize_t = using::pwritev64;
+        optional fn preadv2(fd: c_int, parts: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t = using::preadv2;
+        optional fn preadv64v2(fd: c_int, parts: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t = using::preadv64v2;
+        optional fn pwritev2(fd: c_int, parts: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t = using::pwritev2;
+        optional fn pwritev64v2(fd: c_int, parts: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t = using::pwritev64v2;
+        required fn send(fd: c_int, from: *const c_void, len: usize, flags: c_int) -> ssize_t = using::send;
+        alias fn __send(fd: c_int, from: *const c_void, len: usize, flags: c_int) -> ssize_t = using::send;
+        required fn sendto(fd: c_int, from: *const c_void, len: usize, flags: c_int, to: *const sockaddr, to_len: socklen_t) -> ssize_t = using::sendto;
+        required fn recv(fd: c_int, to: *mut c_void, len: usize, flags: c_int) -> ssize_t = using::recv;
+        required fn __recv_chk(fd: c_int, to: *mut c_void, len: usize, room: usize, flags: c_int) -> ssize_t = using::__recv_chk;
+        required fn recvfrom(fd: c_int, to: *mut c_void, len: usize, flags: c_int, from: *mut sockaddr, from_len: *mut socklen_t) -> ssize_t = using::recvfrom;
+        required fn __recvfrom_chk(fd: c_int, to: *mut c_void, len: usize, room: usize, flags: c_int, from: *mut sockaddr, from_len: *mut socklen_t) -> ssize_t = using::__recvfrom_chk;
+        required fn poll(list: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int = using::poll;
+        alias fn __poll(list: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int = using::poll;
+        required fn ppoll(list: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const sigset_t) -> c_int = using::ppoll;
+        required fn __poll_chk(list: *mut pollfd, count: nfds_t, timeout: c_int, room: usize) -> c_int = using::__poll_chk;
+        required fn __ppoll_chk(list: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const sigset_t, room: usize) -> c_int = using::__ppoll_chk;
+        required fn select(count: c_int, readable: *mut fd_set, writable: *mut fd_set, exceptional: *mut fd_set, timeout: *mut timeval) -> c_int = using::select;
+        alias fn __select(count: c_int, readable: *mut fd_set, writable: *mut fd_set, exceptional: *mut fd_set, timeout: *mut timeval) -> c_int = using::select;
+        required fn pselect(count: c_int, readable: *mut fd_set, writable: *mut fd_set, exceptional: *mut fd_set, timeout: *const timespec, mask: *const sigset_t) -> c_int = using::pselect;
+        required fn epoll_ctl(fd: c_int, op: c_int, target: c_int, event: *mut c_void) -> c_int = using::epoll_ctl;
+        required fn epoll_wait(fd: c_int, events: *mut c_void, count: c_int, timeout: c_int) -> c_int = using::epoll_wait;
+        required fn epoll_pwait(fd: c_int, events: *mut c_void, count: c_int, timeout: c_int, mask: *const sigset_t) -> c_int = using::epoll_pwait;
+        required fn ioctl(fd: c_int, request: c_ulong; argument: usize) -> c_int = using::ioctl;
+        required fn getsockopt(fd: c_int, level: c_int, option: c_int, value: *mut c_void, len: *mut socklen_t) -> c_int = using::getsockopt;
+        required fn setsockopt(fd: c_int, level: c_int, option: c_int, value: *const c_void, len: socklen_t) -> c_int = using::setsockopt;
+        required fn getsockname(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int = using::getsockname;
+        required fn getpeername(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int = using::getpeername;
+        required fn shutdown(fd: c_int, how: c_int) -> c_int = using::shutdown;
+        required fn listen(fd: c_int, backlog: c_int) -> c_int = using::listen;
+        required fn lseek(fd: c_int, at: off_t, whence: c_int) -> off_t = using::lseek;
+        required fn lseek64(fd: c_int, at: off64_t, whence: c_int) -> off64_t = using::lseek64;
+        required fn fsync(fd: c_int) -> c_int = using::fsync;
+        required fn fdatasync(fd: c_int) -> c_int = using::fdatasync;
+        required fn ftruncate(fd: c_int, len: off_t) -> c_int = using::ftruncate;
+        required fn ftruncate64(fd: c_int, len: off64_t) -> c_int = using::ftruncate64;
+        optional fn fstat(fd: c_int, out: *mut c_void) -> c_int = using::fstat;
+        optional fn fstat64(fd: c_int, out: *mut c_void) -> c_int = using::fstat64;
+        optional fn __fxstat(version: c_int, fd: c_int, out: *mut c_void) -> c_int = using::__fxstat;
+        optional fn __fxstat64(version: c_int, fd: c_int, out: *mut c_void) -> c_int = using::__fxstat64;
+        required fn fchmod(fd: c_int, mode: mode_t) -> c_int = using::fchmod;
+        required fn fchown(fd: c_int, user: u32, group: u32) -> c_int = using::fchown;
+        required fn fchdir(fd: c_int) -> c_int = using::fchdir;
+        required fn flock(fd: c_int, operation: c_int) -> c_int = using::flock;
+        required fn sendfile(to: c_int, from: c_int, at: *mut off_t, len: usize) -> ssize_t = using::sendfile;
+        required fn sendfile64(to: c_int, from: c_int, at: *mut off64_t, len: usize) -> ssize_t = using::sendfile64;
+        required fn splice(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, len: usize, flags: c_uint) -> ssize_t = using::splice;
+        optional fn copy_file_range(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, len: usize, flags: c_uint) -> ssize_t = using::copy_file_range;
+    }
+
+    "resolver" {
+        required fn getaddrinfo(node: *const c_char, service: *const c_char, hints: *const c_void, out: *mut c_void) -> c_int = resolver::getaddrinfo;
+        required fn getnameinfo(address: *const sockaddr, len: socklen_t, host: *mut c_char, host_len: socklen_t, service: *mut c_char, service_len: socklen_t, flags: c_int) -> c_int = resolver::getnameinfo;
+        required fn gethostbyname(name: *const c_char) -> *mut c_void = resolver::gethostbyname;
+        required fn gethostbyname2(name: *const c_char, family: c_int) -> *mut c_void = resolver::gethostbyname2;
+        required fn gethostbyname_r(name: *const c_char, result: *mut c_void, buffer: *mut c_char, len: usize, out: *mut c_void, error: *mut c_int) -> c_int = resolver::gethostbyname_r;
+        required fn gethostbyname2_r(name: *const c_char, family: c_int, result: *mut c_void, buffer: *mut c_char, len: usize, out: *mut c_void, error: *mut c_int) -> c_int = resolver::gethostbyname2_r;
+        required fn gethostbyaddr(address: *const c_void, len: socklen_t, family: c_int) -> *mut c_void = resolver::gethostbyaddr;
+        required fn gethostbyaddr_r(address: *const c_void, len: socklen_t, family: c_int, result: *mut c_void, buffer: *mut c_char, buffer_len: usize, out: *mut c_void, error: *mut c_int) -> c_int = resolver::gethostbyaddr_r;
+        required fn getifaddrs(out: *mut *mut c_void) -> c_int = resolver::getifaddrs;
+        required fn if_nameindex() -> *mut c_void = resolver::if_nameindex;
+    }
+
+    "process" {
+        own fn vfork() -> pid_t = process::vfork;
+        own fn __vfork() -> pid_t = process::vfork;
+        required fn execve(path: *const c_char, arguments: *const *const c_char, environment: *const *const c_char) -> c_int = process::execve;
+        required fn execv(path: *const c_char, arguments: *const *const c_char) -> c_int = process::execv;
+        required fn execvp(file: *const c_char, arguments: *const *const c_char) -> c_int = process::execvp;
+        required fn execvpe(file: *const c_char, arguments: *const *const c_char, environment: *const *const c_char) -> c_int = process::execvpe;
+        required fn fexecve(fd: c_int, arguments: *const *const c_char, environment: *const *const c_char) -> c_int = process::fexecve;
+        optional fn execveat(directory: c_int, path: *const c_char, arguments: *const *const c_char, environment: *const *const c_char, flags: c_int) -> c_int = process::execveat;
+        required fn posix_spawn(pid: *mut pid_t, path: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: *const *const c_char, environment: *const *const c_char) -> c_int = process::posix_spawn;
+        required fn posix_spawnp(pid: *mut pid_t, file: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: *const *const c_char, environment: *const *const c_char) -> c_int = process::posix_spawnp;
+        required fn daemon(keep_directory: c_int, keep_files: c_int) -> c_int = process::daemon;
+        required fn _exit(status: c_int) -> () = process::_exit;
+        alias fn _Exit(status: c_int) -> () = process::_exit;
+        required fn pthread_create(thread: *mut c_void, attributes: *const c_void, start: *mut c_void, argument: *mut c_void) -> c_int = process::pthread_create;
+        required fn pthread_setname_np(thread: usize, name: *const c_char) -> c_int = process::pthread_setname_np;
+        required fn prctl(option: c_int; a: usize, b: usize, c: usize, d: usize) -> c_int = process::prctl;
+    }
+
+    "loading" {
+        required fn dlclose(handle: *mut c_void) -> c_int = loading::dlclose;
+    }
+}

@@ -1,0 +1,298 @@
+//! Our own system calls: raw, so that they neither touch `errno` nor pass through our own hooks.
+//!
+//! Every function returns the kernel's answer: a negative value is `-errno`. All are async-signal-safe.
+#![allow(unsafe_code)] // Safety: each wrapper passes valid pointers with their lengths; the kernel checks the rest.
+
+use crate::arch::syscall6;
+use core::mem::MaybeUninit;
+use libc::{c_int, c_long};
+
+/// # Safety
+/// As the system call.
+#[inline(always)]
+unsafe fn call(number: c_long, a: [usize; 6]) -> isize {
+    // SAFETY: the caller's.
+    unsafe { syscall6(number as usize, a) }
+}
+
+pub fn set_errno(value: c_int) {
+    // SAFETY: glibc returns the address of the calling thread's errno.
+    unsafe { *libc::__errno_location() = value };
+}
+
+pub fn errno() -> c_int {
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() }
+}
+
+pub fn write(fd: c_int, bytes: &[u8]) -> isize {
+    // SAFETY: a live slice.
+    unsafe { call(libc::SYS_write, [fd as usize, bytes.as_ptr() as usize, bytes.len(), 0, 0, 0]) }
+}
+
+pub fn pwrite(fd: c_int, bytes: &[u8], offset: u64) -> isize {
+    #[cfg(target_pointer_width = "64")]
+    // SAFETY: a live slice.
+    unsafe {
+        call(libc::SYS_pwrite64, [fd as usize, bytes.as_ptr() as usize, bytes.len(), offset as usize, 0, 0])
+    }
+    #[cfg(target_pointer_width = "32")]
+    // SAFETY: a live slice; i386 takes the offset in two halves.
+    unsafe {
+        let halves = [offset as usize, (offset >> 32) as usize];
+        call(libc::SYS_pwrite64, [fd as usize, bytes.as_ptr() as usize, bytes.len(), halves[0], halves[1], 0])
+    }
+}
+
+pub fn read(fd: c_int, bytes: &mut [u8]) -> isize {
+    // SAFETY: a live slice.
+    unsafe { call(libc::SYS_read, [fd as usize, bytes.as_mut_ptr() as usize, bytes.len(), 0, 0, 0]) }
+}
+
+/// `path` ends with NUL.
+pub fn open(path: &[u8], flags: c_int, mode: u32) -> isize {
+    debug_assert!(path.last() == Some(&0));
+    // SAFETY: a NUL-terminated path.
+    unsafe {
+        call(libc::SYS_openat, [libc::AT_FDCWD as usize, path.as_ptr() as usize, flags as usize, mode as usize, 0, 0])
+    }
+}
+
+pub fn readlink(path: &[u8], out: &mut [u8]) -> isize {
+    debug_assert!(path.last() == Some(&0));
+    // SAFETY: a NUL-terminated path and a live slice.
+    unsafe {
+        call(
+            libc::SYS_readlinkat,
+            [libc::AT_FDCWD as usize, path.as_ptr() as usize, out.as_mut_ptr() as usize, out.len(), 0, 0],
+        )
+    }
+}
+
+pub fn close(fd: c_int) -> isize {
+    // SAFETY: no memory.
+    unsafe { call(libc::SYS_close, [fd as usize, 0, 0, 0, 0, 0]) }
+}
+
+pub fn dup3(from: c_int, to: c_int, flags: c_int) -> isize {
+    // SAFETY: no memory.
+    unsafe { call(libc::SYS_dup3, [from as usize, to as usize, flags as usize, 0, 0, 0]) }
+}
+
+/// fcntl with an integer argument.
+pub fn fcntl(fd: c_int, command: c_int, argument: usize) -> isize {
+    #[cfg(target_pointer_width = "64")]
+    let number = libc::SYS_fcntl;
+    #[cfg(target_pointer_width = "32")]
+    let number = libc::SYS_fcntl64;
+    // SAFETY: the commands used here take integers.
+    unsafe { call(number, [fd as usize, command as usize, argument, 0, 0, 0]) }
+}
+
+/// Is the number open in the kernel's table?
+pub fn is_open(fd: c_int) -> bool {
+    fcntl(fd, libc::F_GETFD, 0) >= 0
+}
+
+pub fn fallocate(fd: c_int, offset: u64, len: u64) -> isize {
+    #[cfg(target_pointer_width = "64")]
+    // SAFETY: no memory.
+    unsafe {
+        call(libc::SYS_fallocate, [fd as usize, 0, offset as usize, len as usize, 0, 0])
+    }
+    #[cfg(target_pointer_width = "32")]
+    // SAFETY: no memory; i386 takes 64-bit values in two halves.
+    unsafe {
+        let (o, l) = ([offset as usize, (offset >> 32) as usize], [len as usize, (len >> 32) as usize]);
+        call(libc::SYS_fallocate, [fd as usize, 0, o[0], o[1], l[0], l[1]])
+    }
+}
+
+/// mmap at a chosen address or anywhere (0). The offset is a multiple of 4096.
+pub fn mmap(address: usize, len: usize, protection: c_int, flags: c_int, fd: c_int, offset: u64) -> isize {
+    #[cfg(target_pointer_width = "64")]
+    let (number, offset) = (libc::SYS_mmap, offset as usize);
+    #[cfg(target_pointer_width = "32")]
+    let (number, offset) = (libc::SYS_mmap2, (offset / 4096) as usize);
+    // SAFETY: callers that pass MAP_FIXED own the range that they replace.
+    unsafe { call(number, [address, len, protection as usize, flags as usize, fd as usize, offset]) }
+}
+
+/// Anonymous private memory, zeroed; 0 when there is none.
+pub fn map_anonymous(len: usize) -> usize {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    let at = mmap(0, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
+    if failed(at) { 0 } else { at as usize }
+}
+
+/// # Safety
+/// Nobody uses the range any more.
+pub unsafe fn munmap(address: usize, len: usize) {
+    // SAFETY: the caller's.
+    unsafe { call(libc::SYS_munmap, [address, len, 0, 0, 0, 0]) };
+}
+
+/// Did a call that returns an address or a number fail? The kernel's errors are -4095..0.
+pub fn failed(result: isize) -> bool {
+    (-4095..0).contains(&result)
+}
+
+pub fn getpid() -> u32 {
+    // SAFETY: no memory.
+    unsafe { call(libc::SYS_getpid, [0; 6]) as u32 }
+}
+
+pub fn getppid() -> u32 {
+    // SAFETY: no memory.
+    unsafe { call(libc::SYS_getppid, [0; 6]) as u32 }
+}
+
+pub fn gettid() -> u32 {
+    // SAFETY: no memory.
+    unsafe { call(libc::SYS_gettid, [0; 6]) as u32 }
+}
+
+pub fn sched_yield() {
+    // SAFETY: no memory.
+    unsafe { call(libc::SYS_sched_yield, [0; 6]) };
+}
+
+pub fn thread_name() -> [u8; 16] {
+    let mut name = [0u8; 16];
+    // SAFETY: PR_GET_NAME writes 16 bytes.
+    unsafe { call(libc::SYS_prctl, [libc::PR_GET_NAME as usize, name.as_mut_ptr() as usize, 0, 0, 0, 0]) };
+    name
+}
+
+/// Can eight bytes at this address be read? rt_sigprocmask with an invalid `how` reads the new mask before it looks at
+/// `how`, and changes nothing: EFAULT or EINVAL is the answer. Every sandbox allows it.
+pub fn readable(address: u64) -> bool {
+    // SAFETY: the kernel copies from user space and checks.
+    let answer = unsafe { call(libc::SYS_rt_sigprocmask, [usize::MAX, address as usize, 0, 8, 0, 0]) };
+    answer != -(libc::EFAULT as isize)
+}
+
+pub struct Limits {
+    pub soft: u64,
+    pub hard: u64,
+}
+
+/// RLIMIT_NOFILE.
+pub fn descriptor_limits() -> Limits {
+    let mut old = MaybeUninit::<[u64; 2]>::zeroed();
+    // SAFETY: prlimit64 writes two u64.
+    unsafe {
+        call(libc::SYS_prlimit64, [0, libc::RLIMIT_NOFILE as usize, 0, old.as_mut_ptr() as usize, 0, 0]);
+        let [soft, hard] = old.assume_init();
+        Limits { soft, hard }
+    }
+}
+
+pub fn set_descriptor_limits(limits: &Limits) -> bool {
+    let new = [limits.soft, limits.hard];
+    // SAFETY: prlimit64 reads two u64.
+    unsafe { call(libc::SYS_prlimit64, [0, libc::RLIMIT_NOFILE as usize, new.as_ptr() as usize, 0, 0, 0]) == 0 }
+}
+
+/// (device, inode, mode, rdev): who is behind a number.
+pub fn identity(fd: c_int) -> Option<Identity> {
+    let mut out = MaybeUninit::<libc::statx>::zeroed();
+    // SAFETY: statx with AT_EMPTY_PATH writes one struct statx.
+    let answer = unsafe {
+        call(
+            libc::SYS_statx,
+            [fd as usize, c"".as_ptr() as usize, libc::AT_EMPTY_PATH as usize, 0x7ff, out.as_mut_ptr() as usize, 0],
+        )
+    };
+    if answer == 0 {
+        // SAFETY: filled above.
+        let s = unsafe { out.assume_init() };
+        return Some(Identity {
+            device: u64::from(s.stx_dev_major) << 32 | u64::from(s.stx_dev_minor),
+            inode: s.stx_ino,
+            mode: u32::from(s.stx_mode),
+        });
+    }
+    if answer != -(libc::ENOSYS as isize) && answer != -(libc::EPERM as isize) {
+        return None;
+    }
+    // Before Linux 4.11, or a sandbox that knows only fstat.
+    #[cfg(target_pointer_width = "64")]
+    let number = libc::SYS_fstat;
+    #[cfg(target_pointer_width = "32")]
+    let number = libc::SYS_fstat64;
+    let mut old = MaybeUninit::<libc::stat64>::zeroed();
+    // SAFETY: fstat writes one struct stat (stat64 on 32-bit).
+    let answer = unsafe { call(number, [fd as usize, old.as_mut_ptr() as usize, 0, 0, 0, 0]) };
+    if answer != 0 {
+        return None;
+    }
+    // SAFETY: filled above.
+    let s = unsafe { old.assume_init() };
+    Some(Identity { device: s.st_dev as u64, inode: s.st_ino as u64, mode: s.st_mode })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    pub device: u64,
+    pub inode: u64,
+    pub mode: u32,
+}
+
+/// getsockopt of an int at SOL_SOCKET.
+pub fn socket_option(fd: c_int, option: c_int) -> Option<c_int> {
+    let mut value: c_int = 0;
+    let mut len: u32 = 4;
+    let (v, l) = (&raw mut value as usize, &raw mut len as usize);
+    // SAFETY: the kernel writes at most four bytes.
+    let answer = unsafe { call(libc::SYS_getsockopt, [fd as usize, libc::SOL_SOCKET as usize, option as usize, v, l, 0]) };
+    (answer == 0).then_some(value)
+}
+
+/// getsockname or getpeername: the bytes of the address.
+pub fn socket_name(fd: c_int, peer: bool, out: &mut [u8; 128]) -> usize {
+    let mut len: u32 = 128;
+    let number = if peer { libc::SYS_getpeername } else { libc::SYS_getsockname };
+    // SAFETY: the kernel writes at most `len` bytes.
+    let answer =
+        unsafe { call(number, [fd as usize, out.as_mut_ptr() as usize, &raw mut len as usize, 0, 0, 0]) };
+    if answer == 0 { (len as usize).min(128) } else { 0 }
+}
+
+/// getdents64 into a buffer.
+pub fn directory_entries(fd: c_int, out: &mut [u8]) -> isize {
+    // SAFETY: a live slice.
+    unsafe { call(libc::SYS_getdents64, [fd as usize, out.as_mut_ptr() as usize, out.len(), 0, 0, 0]) }
+}
+
+pub fn mkdir(path: &[u8], mode: u32) -> isize {
+    debug_assert!(path.last() == Some(&0));
+    // SAFETY: a NUL-terminated path.
+    unsafe { call(libc::SYS_mkdirat, [libc::AT_FDCWD as usize, path.as_ptr() as usize, mode as usize, 0, 0, 0]) }
+}
+
+pub fn unlink(path: &[u8]) -> isize {
+    debug_assert!(path.last() == Some(&0));
+    // SAFETY: a NUL-terminated path.
+    unsafe { call(libc::SYS_unlinkat, [libc::AT_FDCWD as usize, path.as_ptr() as usize, 0, 0, 0, 0]) }
+}
+
+/// Ends the process by SIGABRT, as abort(3) does after its handlers, even when the program catches it.
+pub fn die_of_abort() -> ! {
+    // SAFETY: no memory of Rust's; the default action of an unblocked SIGABRT ends the process.
+    unsafe {
+        libc::abort();
+    }
+}
+
+/// CLOCK_MONOTONIC in ns, by the vDSO.
+pub fn now() -> u64 {
+    clock(libc::CLOCK_MONOTONIC)
+}
+
+pub fn clock(which: libc::clockid_t) -> u64 {
+    let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes one timespec. glibc's clock_gettime is async-signal-safe and does not fail for these clocks.
+    unsafe { libc::clock_gettime(which, &raw mut t) };
+    t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
+}

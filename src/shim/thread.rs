@@ -1,0 +1,482 @@
+//! The calling thread: its block, the guard, its registration and its end.
+//!
+//! ```text
+//! hook → enter() → Scope (guard up) → tracker, stacks, recording → drop (guard down) → the real call, guard down
+//! ```
+//!
+//! The *block* lies in initial-exec TLS and is all zero in a new thread. It holds the guard and caches the address of
+//! the thread's [`State`], which `thread_local::ThreadLocal` owns: the registry that the reporter iterates.
+//!
+//! Why the guard has two levels. A signal handler may interrupt a hook at any instruction and call hooks itself; those
+//! still have to be followed (the descriptor that it opens is real), but they must not touch what the interrupted code
+//! was changing. So at level [`BUSY`] a nested hook follows the event without a stack and without the thread's private
+//! state (`Entry::Nested`). At level [`INTERNAL`] we are inside a libc function that we called ourselves, and what
+//! comes back through our hooks is our own: it goes straight to libc (`Entry::Out`).
+//!
+//! Why the guard is never up across the real call: a cancelled thread is unwound through our frame and would leave it
+//! up for ever, and a blocking call would hide every signal handler that runs meanwhile.
+//!
+//! Why registration may use `ThreadLocal`, whose first use registers a destructor: ours is the hidden
+//! `__cxa_thread_atexit_impl` (see `arch`), which neither allocates nor locks; the destructor, which gives the id back
+//! for reuse, runs in [`end`], after the program's own key destructors. Whoever gets the id next finds the same
+//! `State`, ended, and starts it afresh. The id allocator's mutex is only ever held under [`REGISTRY_LOCK`], which fork
+//! takes first, so no child is born with it locked.
+#![allow(unsafe_code)] // Safety: the block belongs to the calling thread; `State::inner` to its thread, under the guard.
+
+use crate::arch::{THREAD_BLOCK_LEN, VFORK_FLAG, thread_block};
+use crate::spin::Spin;
+use crate::{recording, start, sys, unwind};
+use core::cell::UnsafeCell;
+use core::mem::offset_of;
+use core::ptr::null_mut;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, compiler_fence};
+use libc::c_void;
+use record::layout::{Counter, Op, ThreadCounter, thread_state};
+use record::store::Logged;
+use thread_local::ThreadLocal;
+use track::fd::{Actor, Held, StackId, Sweep, ThreadIndex, Tid, Verdict};
+
+const IDLE: u32 = 0;
+const BUSY: u32 = 1;
+const INTERNAL: u32 = 2;
+
+/// 0 is a thread that has not called a hook yet.
+const LIVE: u32 = 1;
+const ENDED: u32 = 2;
+
+/// The initial-exec block. All fields are written by their own thread only (and by a vfork child, which is the same
+/// thread for this purpose); they are atomics because its signal handlers read them.
+#[repr(C)]
+pub struct Block {
+    state: AtomicPtr<State>,
+    #[cfg(target_pointer_width = "32")]
+    _pad: u32,
+    /// Raised in a vfork child; `arch` knows its place.
+    vfork: AtomicU32,
+    guard: AtomicU32,
+    phase: AtomicU32,
+    /// Rounds of key destructors seen.
+    rounds: AtomicU32,
+    /// Inside a resolver call of libc.
+    pub resolving: AtomicU32,
+    destructors: AtomicU32,
+    /// Destructors of thread-locals of our own library: function and argument.
+    destructor: [[AtomicPtr<c_void>; 2]; 4],
+    /// malloc-family calls made before the thread could be registered.
+    pub early: AtomicU32,
+}
+
+const _: () = assert!(size_of::<Block>() <= THREAD_BLOCK_LEN);
+const _: () = assert!(offset_of!(Block, vfork) == VFORK_FLAG);
+
+#[inline(always)]
+pub fn block() -> &'static Block {
+    // SAFETY: the block is zero-initialised TLS of the right size and alignment (checked above), valid for any content,
+    // and lives as long as the thread; the reference does not leave it.
+    unsafe { &*thread_block().cast::<Block>() }
+}
+
+/// What the reporter may read of any thread, and what the thread keeps for itself.
+pub struct State {
+    pub entry: &'static record::layout::Thread,
+    pub index: u16,
+    pub tid: AtomicU32,
+    name: [AtomicU64; 2],
+    name_epoch: AtomicU32,
+    live: AtomicBool,
+    /// The module list that this thread is walking: it may not be freed meanwhile.
+    pub hazard: AtomicPtr<unwind::Modules>,
+    /// Between the return of a call that made a descriptor and its record.
+    pub opening: AtomicBool,
+    /// Inside a resolver call of libc.
+    pub resolving: AtomicU32,
+    pub stack_low: AtomicU64,
+    pub stack_high: AtomicU64,
+    inner: UnsafeCell<Inner>,
+}
+
+/// Used by the owning thread only, under the guard.
+pub struct Inner {
+    pub unwinding: unwind::Scratch,
+    pub sweep: Sweep,
+    pub held: Held<(i32, Verdict), 8>,
+    pub text: Box<[u8; 8192]>,
+}
+
+// SAFETY: everything but `inner` is atomic or immutable; `inner` is reached by `Scope::inner` only, which exists for the
+// owning thread, once at a time (the guard).
+unsafe impl Sync for State {}
+// SAFETY: `Inner` holds no thread-bound resource; `ThreadLocal` drops it never (the registry is a static).
+unsafe impl Send for State {}
+
+static REGISTRY: ThreadLocal<State> = ThreadLocal::new();
+pub static REGISTRY_LOCK: Spin = Spin::new();
+/// Bumped when some thread changes a thread's name.
+pub static NAMES: AtomicU32 = AtomicU32::new(1);
+static KEY: AtomicU32 = AtomicU32::new(u32::MAX);
+
+/// All threads ever registered, ended ones included. Takes [`REGISTRY_LOCK`] nowhere: `ThreadLocal` iterates lock-free.
+pub fn registry() -> impl Iterator<Item = &'static State> {
+    REGISTRY.iter()
+}
+
+/// How a hook may proceed.
+pub enum Entry {
+    /// With everything.
+    Full(Scope),
+    /// In a signal handler that interrupted one of our hooks: no stack, no private state.
+    Nested(&'static State),
+    /// Not at all: straight to libc.
+    Out,
+}
+
+/// The guard is up while this lives. Not `Send`; lives on the stack of one hook.
+pub struct Scope {
+    block: &'static Block,
+    pub state: &'static State,
+}
+
+impl Drop for Scope {
+    #[inline(always)]
+    fn drop(&mut self) {
+        compiler_fence(Release);
+        self.block.guard.store(IDLE, Relaxed);
+    }
+}
+
+/// Raises the guard. Async-signal-safe; the first call in a thread registers it.
+#[inline]
+pub fn enter() -> Entry {
+    let block = block();
+    if block.guard.load(Relaxed) != IDLE {
+        return nested(block);
+    }
+    block.guard.store(BUSY, Relaxed);
+    compiler_fence(Acquire);
+    let state = block.state.load(Relaxed);
+    if state.is_null() || block.vfork.load(Relaxed) != 0 {
+        return enter_slowly(block);
+    }
+    // SAFETY: set by `register` to an entry of the registry, which is never freed.
+    Entry::Full(Scope { block, state: unsafe { &*state } })
+}
+
+#[cold]
+fn nested(block: &'static Block) -> Entry {
+    let state = block.state.load(Relaxed);
+    if block.guard.load(Relaxed) == BUSY && block.vfork.load(Relaxed) == 0 && !state.is_null() {
+        recording::count(Counter::Reentered);
+        // SAFETY: as in `enter`.
+        return Entry::Nested(unsafe { &*state });
+    }
+    Entry::Out
+}
+
+#[cold]
+fn enter_slowly(block: &'static Block) -> Entry {
+    let mut state = block.state.load(Relaxed);
+    if block.vfork.load(Relaxed) == 0 && block.phase.load(Relaxed) != ENDED && start::ready() {
+        if state.is_null() {
+            state = register(block);
+        }
+        if !state.is_null() {
+            // SAFETY: as in `enter`.
+            return Entry::Full(Scope { block, state: unsafe { &*state } });
+        }
+    }
+    block.guard.store(IDLE, Relaxed);
+    Entry::Out
+}
+
+/// In a vfork child (which shares our memory), or after the thread's end.
+pub fn blind() -> bool {
+    block().vfork.load(Relaxed) != 0
+}
+
+/// The state of a registered, live thread: the shortest way for counters. Not guarded.
+#[inline(always)]
+pub fn current() -> Option<&'static State> {
+    let state = block().state.load(Relaxed);
+    // SAFETY: as in `enter`.
+    (!state.is_null()).then(|| unsafe { &*state })
+}
+
+/// Registers without keeping the guard: for hooks that only count.
+#[cold]
+pub fn current_or_register() -> Option<&'static State> {
+    match enter() {
+        Entry::Full(scope) => Some(scope.state),
+        Entry::Nested(state) => Some(state),
+        Entry::Out => None,
+    }
+}
+
+impl Scope {
+    /// # Why this is sound
+    /// `&mut self`, one `Scope` per thread at a time.
+    pub fn inner(&mut self) -> &mut Inner {
+        // SAFETY: only the owning thread has a Scope for this state, and it has one: `enter` gives the next one only
+        // after this one is dropped; a nested entry has no access.
+        unsafe { &mut *self.state.inner.get() }
+    }
+
+    /// Who acts, with its stack.
+    pub fn actor(&mut self) -> Actor {
+        let state = self.state;
+        let stack = unwind::capture(state, &mut self.inner().unwinding);
+        actor(state, stack)
+    }
+}
+
+/// For the fork handlers, which forget their scope.
+pub fn lower_guard() {
+    compiler_fence(Release);
+    block().guard.store(IDLE, Relaxed);
+}
+
+/// Runs libc code of our own choice: whatever comes back through the hooks meanwhile is ours and passes through.
+/// Keeps errno.
+pub fn inside_libc<R>(f: impl FnOnce() -> R) -> R {
+    let block = block();
+    let before = block.guard.swap(INTERNAL, Relaxed);
+    compiler_fence(Acquire);
+    let errno = sys::errno();
+    let result = f();
+    sys::set_errno(errno);
+    compiler_fence(Release);
+    block.guard.store(before, Relaxed);
+    result
+}
+
+/// Are we inside a libc function that we called ourselves?
+#[inline]
+pub fn internal() -> bool {
+    block().guard.load(Relaxed) == INTERNAL
+}
+
+pub fn actor(state: &State, stack: u32) -> Actor {
+    Actor {
+        tid: Tid(state.tid.load(Relaxed)),
+        thread: ThreadIndex(state.index),
+        stack: StackId(stack),
+        now: sys::now(),
+        epoch: start::epoch(),
+    }
+}
+
+#[cold]
+fn register(block: &'static Block) -> *mut State {
+    block.phase.store(LIVE, Relaxed);
+    start::materialise();
+    let state = {
+        let _held = REGISTRY_LOCK.hold();
+        if recording::free_thread_entries() == 0 && REGISTRY.get().is_none() {
+            recording::count(Counter::ThreadsUntracked);
+            block.phase.store(ENDED, Relaxed);
+            return null_mut();
+        }
+        REGISTRY.get_or_try(State::new)
+    };
+    let Ok(state) = state else {
+        recording::count(Counter::ThreadsUntracked);
+        block.phase.store(ENDED, Relaxed);
+        return null_mut();
+    };
+    state.begin();
+    let at = core::ptr::from_ref(state).cast_mut();
+    block.state.store(at, Release);
+    inside_libc(|| {
+        let key = KEY.load(Relaxed);
+        if key != u32::MAX {
+            // SAFETY: a key that `make_key` created; the value is only a flag.
+            unsafe { libc::pthread_setspecific(key, core::ptr::from_ref(block).cast()) };
+        }
+        state.find_stack();
+    });
+    at
+}
+
+/// Creates the key whose destructor ends threads. Once, before any thread can use it.
+pub fn make_key() {
+    inside_libc(|| {
+        let mut key = 0;
+        // SAFETY: writes one key; `ended` has the right signature.
+        if unsafe { libc::pthread_key_create(&raw mut key, Some(ended)) } == 0 {
+            KEY.store(key, Release);
+            if current().is_some() {
+                // SAFETY: as in `register`.
+                unsafe { libc::pthread_setspecific(key, core::ptr::from_ref(block()).cast()) };
+            }
+        }
+    });
+}
+
+/// Runs among the program's key destructors; re-arms itself until the last round, so that theirs come first.
+unsafe extern "C" fn ended(_: *mut c_void) {
+    let block = block();
+    let round = block.rounds.load(Relaxed) + 1;
+    block.rounds.store(round, Relaxed);
+    // PTHREAD_DESTRUCTOR_ITERATIONS is 4 on glibc.
+    if round < 4 {
+        let key = KEY.load(Relaxed);
+        // SAFETY: our key, created by `make_key`.
+        inside_libc(|| unsafe { libc::pthread_setspecific(key, core::ptr::from_ref(block).cast()) });
+        return;
+    }
+    end();
+}
+
+/// The calling thread needs us no more.
+fn end() {
+    let block = block();
+    if let Entry::Full(mut scope) = enter() {
+        crate::finding::flush_held(&mut scope);
+        let state = scope.state;
+        state.log(Op::ThreadEnd, 0, 0, 0, 0);
+        state.entry.ended.store(sys::now(), Relaxed);
+        state.entry.state.store(thread_state::ENDED, Release);
+        state.live.store(false, Release);
+        block.phase.store(ENDED, Relaxed);
+        block.state.store(null_mut(), Relaxed);
+        let _held = REGISTRY_LOCK.hold();
+        run_destructors(block);
+    }
+}
+
+fn run_destructors(block: &Block) {
+    let count = block.destructors.swap(0, Relaxed) as usize;
+    for [function, argument] in block.destructor.iter().take(count).rev() {
+        let function = function.load(Relaxed);
+        if !function.is_null() {
+            // SAFETY: registered by our own standard library through `register_destructor` with this signature, and
+            // run once, on the same thread.
+            unsafe {
+                core::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void)>(function)(argument.load(Relaxed));
+            }
+        }
+    }
+}
+
+/// Our library's own `__cxa_thread_atexit_impl`, reached through the hidden symbol in `arch`.
+pub extern "C" fn register_destructor(function: *mut c_void, argument: *mut c_void, _dso: *mut c_void) -> libc::c_int {
+    let block = block();
+    let at = block.destructors.load(Relaxed) as usize;
+    if let Some([f, a]) = block.destructor.get(at) {
+        f.store(function, Relaxed);
+        a.store(argument, Relaxed);
+        block.destructors.store(at as u32 + 1, Relaxed);
+    }
+    0
+}
+
+impl State {
+    /// Under `REGISTRY_LOCK`.
+    fn new() -> Result<Self, ()> {
+        let (index, entry) = recording::new_thread_entry().ok_or(())?;
+        Ok(Self {
+            entry,
+            index,
+            tid: AtomicU32::new(0),
+            name: [const { AtomicU64::new(0) }; 2],
+            name_epoch: AtomicU32::new(0),
+            live: AtomicBool::new(false),
+            hazard: AtomicPtr::new(null_mut()),
+            opening: AtomicBool::new(false),
+            resolving: AtomicU32::new(0),
+            stack_low: AtomicU64::new(0),
+            stack_high: AtomicU64::new(0),
+            inner: UnsafeCell::new(Inner {
+                unwinding: unwind::Scratch::default(),
+                sweep: Sweep::new(),
+                held: Held::new((0, Verdict::default())),
+                text: Box::new([0; 8192]),
+            }),
+        })
+    }
+
+    fn begin(&self) {
+        self.tid.store(sys::gettid(), Relaxed);
+        self.live.store(true, Relaxed);
+        self.opening.store(false, Relaxed);
+        self.resolving.store(0, Relaxed);
+        self.name_epoch.store(0, Relaxed);
+        self.entry.tid.store(self.tid.load(Relaxed), Relaxed);
+        self.entry.started.store(sys::now(), Relaxed);
+        self.entry.ended.store(0, Relaxed);
+        self.entry.state.store(thread_state::LIVE, Release);
+        self.stack_high.store(0, Relaxed);
+        self.name();
+        self.log(Op::ThreadStart, 0, 0, 0, 0);
+    }
+
+    /// After fork, in the child's only thread.
+    pub fn adopt(&self, entry_alive: bool) {
+        if entry_alive {
+            self.tid.store(sys::gettid(), Relaxed);
+            self.entry.tid.store(self.tid.load(Relaxed), Relaxed);
+        } else {
+            self.live.store(false, Relaxed);
+            self.opening.store(false, Relaxed);
+            self.resolving.store(0, Relaxed);
+            self.hazard.store(null_mut(), Relaxed);
+            self.entry.state.store(thread_state::ENDED, Relaxed);
+        }
+    }
+
+    pub fn is_live(&self) -> bool {
+        self.live.load(Acquire)
+    }
+
+    /// The bounds of the stack, for the unwinder. The main thread's come from `__libc_stack_end`, because
+    /// pthread_getattr_np would open /proc/self/maps, and take a descriptor number, there.
+    fn find_stack(&self) {
+        if self.tid.load(Relaxed) == sys::getpid() {
+            if let Some(end) = unwind::main_stack_end() {
+                self.stack_low.store(0, Relaxed);
+                self.stack_high.store(end, Relaxed);
+            }
+            return;
+        }
+        // SAFETY: pthread_getattr_np initialises the attribute, which is then read and destroyed once.
+        unsafe {
+            let mut attribute = core::mem::MaybeUninit::<libc::pthread_attr_t>::zeroed();
+            if libc::pthread_getattr_np(libc::pthread_self(), attribute.as_mut_ptr()) == 0 {
+                let (mut low, mut len) = (null_mut(), 0);
+                if libc::pthread_attr_getstack(attribute.as_ptr(), &raw mut low, &raw mut len) == 0 {
+                    self.stack_low.store(low as u64, Relaxed);
+                    self.stack_high.store(low as u64 + len as u64, Relaxed);
+                }
+                libc::pthread_attr_destroy(attribute.as_mut_ptr());
+            }
+        }
+    }
+
+    /// The thread's name, read again when any thread's name has changed since.
+    pub fn name(&self) -> [u8; 16] {
+        let epoch = NAMES.load(Relaxed);
+        if self.name_epoch.load(Relaxed) != epoch && self.tid.load(Relaxed) == sys::gettid() {
+            let name = sys::thread_name();
+            record::text::store(&self.name, &name);
+            record::text::store(&self.entry.name, &name);
+            self.name_epoch.store(epoch, Relaxed);
+        }
+        let mut name = [0; 16];
+        record::text::load(&self.name, &mut name);
+        name
+    }
+
+    #[inline]
+    pub fn add(&self, counter: ThreadCounter, by: u64) {
+        self.entry.add(counter, by);
+    }
+
+    pub fn log(&self, op: Op, fd: i32, detail: u64, stack: u32, errno: i32) {
+        self.log_at(sys::now(), op, fd, detail, stack, errno);
+    }
+
+    #[inline]
+    pub fn log_at(&self, time: u64, op: Op, fd: i32, detail: u64, stack: u32, errno: i32) {
+        self.entry.log(Logged { time, op, errno: errno as u16, fd, detail, stack });
+    }
+}

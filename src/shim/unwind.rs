@@ -1,0 +1,664 @@
+//! Stacks: from the registers of the hook to an id in the recording, without allocating, locking or calling libc.
+//!
+//! framehop does the unwinding, from .eh_frame, with a cache of rules per thread (about 100 ns for 12 frames). A stack
+//! seen before by this thread is recognised by the hash of its addresses and costs nothing more.
+//!
+//! **Modules.** The list of loaded objects is immutable; a change publishes a new one. A reader announces the list that
+//! it walks in its own hazard pointer and leaves it there: the next capture with the same list needs no fence at all.
+//! A retired list is freed when no hazard names it. The list is never refreshed with dl_iterate_phdr from a hook,
+//! because that takes the loader's lock: it is read at start and in the dlclose hook. dlopen is not interposed, because
+//! it finds its RUNPATH by its return address; an address in no known module is looked up lock-free instead
+//! (`_dl_find_object`, glibc 2.35; before that the loader's debug map).
+//!
+//! **While a dlclose runs**, another thread might map something else where a module was: captures then stop at the
+//! first frame outside of this library, whose own unwind information stays.
+//!
+//! **Reading the stack.** Between the stack pointer and the known top of the thread's stack every word may be read. A
+//! stack pointer elsewhere (sigaltstack, coroutines) is followed page by page, each page probed first.
+//!
+//! i686 has no framehop: there the frame-pointer chain is walked.
+#![allow(unsafe_code)] // Safety: reads are bounded as above; module data stays mapped while its module is loaded.
+
+use crate::arch::{self, Registers};
+use crate::spin::Spin;
+use crate::thread::State;
+use crate::{options, recording, sys, thread};
+use core::ffi::CStr;
+use core::ptr::null_mut;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, fence};
+use libc::{c_int, c_void};
+use record::layout::{Counter, ThreadCounter, module_flag};
+use record::modules::Loaded;
+use record::stacks::{Frame, MAX_FRAMES, hash, intern};
+
+#[cfg(not(target_arch = "x86"))]
+mod engine {
+    pub use framehop::{ExplicitModuleSectionInfo, FrameAddress, Module, MustNotAllocateDuringUnwind, Unwinder};
+    pub type Native = framehop::UnwinderNative<&'static [u8], MustNotAllocateDuringUnwind>;
+    pub type Cache = framehop::CacheNative<MustNotAllocateDuringUnwind>;
+    #[cfg(target_arch = "x86_64")]
+    pub fn registers(r: &crate::arch::Registers) -> framehop::UnwindRegsNative {
+        framehop::UnwindRegsNative::new(r.pc, r.sp, r.fp)
+    }
+    #[cfg(target_arch = "aarch64")]
+    pub fn registers(r: &crate::arch::Registers) -> framehop::UnwindRegsNative {
+        framehop::UnwindRegsNative::new(r.lr, r.sp, r.fp)
+    }
+}
+
+/// Where an object lies and where its unwind information and symbols are.
+#[derive(Clone, Copy)]
+pub struct Object {
+    pub start: u64,
+    pub end: u64,
+    pub bias: u64,
+    /// Index in the recording; `None` when its table is full.
+    pub recorded: Option<usize>,
+    pub flags: u64,
+    eh_frame_hdr: (u64, u64),
+    /// The end of the segment that holds .eh_frame_hdr and .eh_frame.
+    eh_segment_end: u64,
+    pub dynamic: u64,
+}
+
+/// An immutable list of objects, sorted by address, and the unwinder that knows them.
+pub struct Modules {
+    pub objects: Vec<Object>,
+    generation: u32,
+    #[cfg(not(target_arch = "x86"))]
+    unwinder: engine::Native,
+}
+
+static CURRENT: AtomicPtr<Modules> = AtomicPtr::new(null_mut());
+/// Serialises changes of the list. Never held while the loader's lock is wanted.
+pub static CHANGING: Spin = Spin::new();
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+static UNLOADING: AtomicU32 = AtomicU32::new(0);
+static RETIRED: [AtomicPtr<Modules>; 64] = [const { AtomicPtr::new(null_mut()) }; 64];
+static UNLOADED: AtomicU64 = AtomicU64::new(0);
+/// Our own text.
+static SELF_START: AtomicU64 = AtomicU64::new(0);
+static SELF_END: AtomicU64 = AtomicU64::new(0);
+static FIND_OBJECT: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
+static STACK_END: AtomicU64 = AtomicU64::new(0);
+
+#[cfg(target_pointer_width = "64")]
+use libc::{Elf64_Ehdr as Ehdr, Elf64_Phdr as Phdr};
+#[cfg(target_pointer_width = "32")]
+use libc::{Elf32_Ehdr as Ehdr, Elf32_Phdr as Phdr};
+
+const CACHED: usize = 256;
+
+#[derive(Clone, Copy, Default)]
+struct Known {
+    hash: u64,
+    generation: u32,
+    id: u32,
+}
+
+/// What a thread keeps for unwinding.
+pub struct Scratch {
+    known: Box<[Known; CACHED]>,
+    #[cfg(not(target_arch = "x86"))]
+    cache: Option<Box<engine::Cache>>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            known: Box::new([Known::default(); CACHED]),
+            #[cfg(not(target_arch = "x86"))]
+            cache: None,
+        }
+    }
+}
+
+/// The list of objects, safe to walk by this thread until its next call.
+pub fn modules(state: &State) -> Option<&'static Modules> {
+    let mut current = CURRENT.load(Acquire);
+    while state.hazard.load(Relaxed) != current {
+        state.hazard.store(current, SeqCst);
+        let again = CURRENT.load(SeqCst);
+        if again == current {
+            break;
+        }
+        current = again;
+    }
+    // SAFETY: announced in our hazard pointer and still current after that: `publish` will see it before it frees.
+    unsafe { current.as_ref() }
+}
+
+/// Takes the caller's stack; its id, 0 when there is none. Under the guard, by the owning thread.
+#[inline(never)]
+pub fn capture(state: &'static State, scratch: &mut Scratch) -> u32 {
+    let registers = arch::registers();
+    let mut frames = [0u64; MAX_FRAMES];
+    let depth = options::stack_depth().min(MAX_FRAMES);
+    state.add(ThreadCounter::Unwinds, 1);
+    let Some(mut list) = modules(state) else { return 0 };
+    let mut len = walk(state, scratch, list, registers, &mut frames[..depth]);
+    let h = hash(&frames[..len]);
+    let known = scratch.known[h as usize % CACHED];
+    if known.hash == h && known.generation == list.generation && known.id != 0 {
+        return known.id;
+    }
+    // A frame in no known module: loaded since. Learn it, and unwind again with its help.
+    for _ in 0..8 {
+        let Some(stranger) = frames[..len].iter().copied().find(|pc| list.object(*pc).is_none()) else { break };
+        if !learn(stranger) {
+            break;
+        }
+        let Some(now) = modules(state) else { return 0 };
+        list = now;
+        len = walk(state, scratch, list, registers, &mut frames[..depth]);
+    }
+    let h = hash(&frames[..len]);
+    let mut encoded = [0u64; MAX_FRAMES];
+    for (to, pc) in encoded.iter_mut().zip(&frames[..len]) {
+        *to = list.encode(*pc);
+    }
+    let id = intern(&recording::RECORDING, &encoded[..len]);
+    scratch.known[h as usize % CACHED] = Known { hash: h, generation: list.generation, id };
+    id
+}
+
+impl Modules {
+    pub fn object(&self, pc: u64) -> Option<&Object> {
+        let after = self.objects.partition_point(|o| o.start <= pc);
+        self.objects.get(after.checked_sub(1)?).filter(|o| pc < o.end)
+    }
+
+    fn encode(&self, pc: u64) -> u64 {
+        match self.object(pc) {
+            Some(Object { recorded: Some(index), bias, .. }) => Frame::in_module(*index, pc.wrapping_sub(*bias)).0,
+            _ => Frame::bare(pc).0,
+        }
+    }
+
+    pub fn by_record(&self, index: usize) -> Option<&Object> {
+        self.objects.iter().find(|o| o.recorded == Some(index))
+    }
+}
+
+fn ours(pc: u64) -> bool {
+    (SELF_START.load(Relaxed)..SELF_END.load(Relaxed)).contains(&pc)
+}
+
+/// Reads stack words with bounds.
+struct Reader {
+    low: u64,
+    /// Words below this may be read.
+    end: u64,
+    on_stack: bool,
+    probes: u32,
+}
+
+impl Reader {
+    fn new(state: &State, sp: u64) -> Self {
+        let (low, high) = (state.stack_low.load(Relaxed), state.stack_high.load(Relaxed));
+        // The main thread's stack grows; nothing else is mapped within 128 MiB below its end (the kernel's stack gap).
+        let low = if low == 0 { high.saturating_sub(128 << 20) } else { low };
+        let on_stack = sp >= low && sp < high;
+        Self { low: sp, end: if on_stack { high } else { (sp | 4095) + 1 }, on_stack, probes: 0 }
+    }
+
+    fn read(&mut self, at: u64) -> Result<u64, ()> {
+        const WORD: u64 = size_of::<usize>() as u64;
+        if at < self.low || at % WORD != 0 {
+            return Err(());
+        }
+        while at + WORD > self.end {
+            if self.on_stack || at + WORD > self.end + 4096 || self.probes == 64 || !sys::readable(self.end) {
+                return Err(());
+            }
+            self.probes += 1;
+            self.end += 4096;
+        }
+        // SAFETY: aligned, between the stack pointer and the end of what is known to be mapped.
+        Ok(unsafe { *(at as usize as *const usize) } as u64)
+    }
+}
+
+#[cfg(not(target_arch = "x86"))]
+fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Registers, out: &mut [u64]) -> usize {
+    use engine::FrameAddress;
+    let cache = scratch.cache.get_or_insert_with(|| Box::new(engine::Cache::new_in()));
+    let mut reader = Reader::new(state, start.sp);
+    let mut read = |at| reader.read(at);
+    let mut frames = engine::Unwinder::iter_frames(&list.unwinder, start.pc, engine::registers(&start), cache, &mut read);
+    let mut len = 0;
+    let first_only = UNLOADING.load(Acquire) != 0;
+    // Our own frames come first; a bound on all keeps a damaged stack from going round in circles.
+    for _ in 0..out.len() + 16 {
+        match frames.next() {
+            Ok(Some(frame)) => {
+                let pc = match frame {
+                    FrameAddress::InstructionPointer(_) => continue,
+                    FrameAddress::ReturnAddress(pc) => pc.get(),
+                };
+                // frames[0] is the program's call, never ours and never one of libc on its own behalf.
+                if len == 0 && (ours(pc) || list.object(pc).is_some_and(|o| o.flags & module_flag::LIBC != 0)) {
+                    continue;
+                }
+                out[len] = pc;
+                len += 1;
+                if len == out.len() || first_only {
+                    break;
+                }
+            }
+            Ok(None) => break,
+            Err(_) => {
+                recording::count(Counter::StacksTruncated);
+                break;
+            }
+        }
+    }
+    len
+}
+
+#[cfg(target_arch = "x86")]
+fn walk(state: &'static State, _: &mut Scratch, list: &Modules, start: Registers, out: &mut [u64]) -> usize {
+    let mut reader = Reader::new(state, start.sp);
+    let (mut fp, mut len) = (start.fp, 0);
+    for _ in 0..out.len() + 16 {
+        let (Ok(next), Ok(pc)) = (reader.read(fp), reader.read(fp + 4)) else { break };
+        let known = list.object(pc);
+        if pc == 0 || next <= fp {
+            break;
+        }
+        fp = next;
+        if len == 0 && (ours(pc) || known.is_some_and(|o| o.flags & module_flag::LIBC != 0)) {
+            continue;
+        }
+        out[len] = pc;
+        len += 1;
+        if len == out.len() {
+            break;
+        }
+    }
+    len
+}
+
+/// Builds the first list. At start, by the thread that starts us, with no lock of the program's held.
+pub fn start() {
+    // SAFETY: names are NUL-terminated; `__libc_stack_end` is a pointer variable of the loader (GLIBC_2.2.5 / 2.17).
+    unsafe {
+        let (find, end) = thread::inside_libc(|| {
+            let find = libc::dlsym(libc::RTLD_DEFAULT, c"_dl_find_object".as_ptr());
+            let end = libc::dlsym(libc::RTLD_DEFAULT, c"__libc_stack_end".as_ptr());
+            if find.is_null() || end.is_null() {
+                libc::dlerror();
+            }
+            (find, end)
+        });
+        FIND_OBJECT.store(find, Relaxed);
+        if !end.is_null() {
+            let at = *end.cast::<usize>() as u64;
+            STACK_END.store((at | 4095) + 1, Relaxed);
+        }
+    }
+    reread();
+}
+
+/// The end of the main thread's stack, rounded up to a page.
+pub fn main_stack_end() -> Option<u64> {
+    Some(STACK_END.load(Relaxed)).filter(|e| *e != 0)
+}
+
+/// Reads the whole list with dl_iterate_phdr. Outside of the guard's hot paths: at start, and after dlclose.
+pub fn reread() {
+    struct Found {
+        objects: Vec<Object>,
+        unloaded: u64,
+    }
+    unsafe extern "C" fn each(info: *mut libc::dl_phdr_info, size: usize, data: *mut c_void) -> c_int {
+        // SAFETY: the loader passes a valid info and our own `Found`.
+        unsafe {
+            let found = &mut *data.cast::<Found>();
+            if size >= core::mem::offset_of!(libc::dl_phdr_info, dlpi_subs) + 8 {
+                found.unloaded = (*info).dlpi_subs;
+            }
+            let headers = core::slice::from_raw_parts((*info).dlpi_phdr, usize::from((*info).dlpi_phnum));
+            let name = if (*info).dlpi_name.is_null() { c"" } else { CStr::from_ptr((*info).dlpi_name) };
+            let first = found.objects.is_empty();
+            if let Some(object) = examine((*info).dlpi_addr as u64, name, headers, first) {
+                found.objects.push(object);
+            }
+        }
+        0
+    }
+    let mut found = Found { objects: Vec::new(), unloaded: 0 };
+    thread::inside_libc(|| {
+        // SAFETY: `each` has the right type and `found` outlives the call.
+        unsafe { libc::dl_iterate_phdr(Some(each), (&raw mut found).cast()) }
+    });
+    let _held = CHANGING.hold();
+    let own = capture_marker as *const () as u64;
+    if let Some(object) = found.objects.iter().find(|o| (o.start..o.end).contains(&own)) {
+        SELF_START.store(object.start, Relaxed);
+        SELF_END.store(object.end, Relaxed);
+    }
+    UNLOADED.store(found.unloaded, Relaxed);
+    publish(found.objects, true);
+}
+
+fn capture_marker() {}
+
+/// Runs the real dlclose between two states of the list.
+pub fn around_unload<R>(f: impl FnOnce() -> R) -> R {
+    UNLOADING.fetch_add(1, SeqCst);
+    let result = f();
+    if let thread::Entry::Full(_scope) = thread::enter() {
+        // Most dlcloses only count down: ask before rebuilding.
+        let mut unloaded = 0u64;
+        unsafe extern "C" fn first(info: *mut libc::dl_phdr_info, size: usize, data: *mut c_void) -> c_int {
+            // SAFETY: as in `reread`; `data` is a u64.
+            unsafe {
+                if size >= core::mem::offset_of!(libc::dl_phdr_info, dlpi_subs) + 8 {
+                    *data.cast::<u64>() = (*info).dlpi_subs;
+                }
+            }
+            1
+        }
+        thread::inside_libc(|| {
+            // SAFETY: as in `reread`.
+            unsafe { libc::dl_iterate_phdr(Some(first), (&raw mut unloaded).cast()) }
+        });
+        if unloaded == 0 || unloaded != UNLOADED.load(Relaxed) {
+            reread();
+        }
+    }
+    UNLOADING.fetch_sub(1, SeqCst);
+    result
+}
+
+/// `name` is empty for the program itself.
+fn examine(bias: u64, name: &CStr, headers: &[Phdr], first: bool) -> Option<Object> {
+    let (mut start, mut end, mut eh, mut dynamic) = (u64::MAX, 0, (0, 0), 0);
+    let mut build_id: &[u8] = &[];
+    for h in headers {
+        let at = bias.wrapping_add(h.p_vaddr as u64);
+        match h.p_type {
+            libc::PT_LOAD => {
+                start = start.min(at & !4095);
+                end = end.max(at + h.p_memsz as u64);
+            }
+            libc::PT_GNU_EH_FRAME => eh = (at, h.p_memsz as u64),
+            libc::PT_DYNAMIC => dynamic = at,
+            libc::PT_NOTE if build_id.is_empty() => {
+                // SAFETY: the loader mapped this segment for as long as the object lives.
+                let notes = unsafe { core::slice::from_raw_parts(at as usize as *const u8, h.p_memsz as usize) };
+                build_id = find_build_id(notes);
+            }
+            _ => {}
+        }
+    }
+    if start >= end {
+        return None;
+    }
+    let eh_segment_end = headers
+        .iter()
+        .filter(|h| h.p_type == libc::PT_LOAD)
+        .map(|h| (bias.wrapping_add(h.p_vaddr as u64), h.p_memsz as u64))
+        .find(|(at, len)| (*at..at + len).contains(&eh.0))
+        .map_or(0, |(at, len)| at + len);
+    let mut exe = [0u8; 1024];
+    let path = if name.is_empty() && first {
+        let n = sys::readlink(b"/proc/self/exe\0", &mut exe).max(0) as usize;
+        &exe[..n]
+    } else {
+        name.to_bytes()
+    };
+    if path.is_empty() {
+        // A second nameless object: the vDSO of old loaders.
+        return None;
+    }
+    let base = path.rsplit(|b| *b == b'/').next().unwrap_or(b"");
+    let own = capture_marker as *const () as u64;
+    let mut flags = 0;
+    if first && name.is_empty() {
+        flags |= module_flag::MAIN;
+    }
+    if base.starts_with(b"libc.so.") || base.starts_with(b"libc-2.") || base.starts_with(b"ld-linux") || base.starts_with(b"libpthread") {
+        flags |= module_flag::LIBC;
+    }
+    if (start..end).contains(&own) {
+        flags |= module_flag::SHIM;
+    }
+    let loaded = Loaded { path, build_id, bias, start, end, flags };
+    let recorded = record::modules::register(&recording::RECORDING, &loaded, sys::now());
+    Some(Object { start, end, bias, recorded, flags, eh_frame_hdr: eh, eh_segment_end, dynamic })
+}
+
+fn find_build_id(notes: &'static [u8]) -> &'static [u8] {
+    let mut rest = notes;
+    while rest.len() >= 12 {
+        let word = |i: usize| u32::from_le_bytes([rest[i], rest[i + 1], rest[i + 2], rest[i + 3]]) as usize;
+        let (name, desc, kind) = (word(0), word(4), word(8));
+        let desc_at = 12 + name.next_multiple_of(4);
+        let Some(content) = rest.get(desc_at..desc_at + desc) else { break };
+        if kind == 3 && rest.get(12..16) == Some(b"GNU\0") {
+            return content;
+        }
+        rest = rest.get(desc_at + desc.next_multiple_of(4)..).unwrap_or(&[]);
+    }
+    &[]
+}
+
+/// Adds the object that contains `pc`. Lock-free towards the loader. False when nobody knows it.
+#[cold]
+fn learn(pc: u64) -> bool {
+    let Some(map) = find_link_map(pc) else { return false };
+    let Some(_held) = CHANGING.try_hold() else { return false };
+    // SAFETY: current and only replaced under CHANGING.
+    let Some(current) = (unsafe { CURRENT.load(Acquire).as_ref() }) else { return false };
+    if current.object(pc).is_some() {
+        return true;
+    }
+    let Some(object) = examine_link_map(&map) else { return false };
+    if !(object.start..object.end).contains(&pc) {
+        return false;
+    }
+    let mut objects: Vec<Object> =
+        current.objects.iter().copied().filter(|o| o.end <= object.start || o.start >= object.end).collect();
+    objects.push(object);
+    publish(objects, false);
+    true
+}
+
+/// The public head of glibc's `struct link_map` (<link.h>).
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct LinkMap {
+    address: usize,
+    name: *const libc::c_char,
+    dynamic: usize,
+    next: *const LinkMap,
+    previous: *const LinkMap,
+}
+
+/// `struct dl_find_object` of <dlfcn.h>, glibc 2.35.
+#[repr(C)]
+struct FoundObject {
+    flags: u64,
+    start: *mut c_void,
+    end: *mut c_void,
+    map: *const LinkMap,
+    eh_frame: *mut c_void,
+    reserved: [u64; 8],
+}
+
+fn find_link_map(pc: u64) -> Option<LinkMap> {
+    let find = FIND_OBJECT.load(Relaxed);
+    if !find.is_null() {
+        let mut found = core::mem::MaybeUninit::<FoundObject>::zeroed();
+        // SAFETY: `_dl_find_object` is lock-free and async-signal-safe; it fills the struct when it returns 0, and the
+        // map lives while its code is on our stack.
+        unsafe {
+            let find: unsafe extern "C" fn(*mut c_void, *mut FoundObject) -> c_int = core::mem::transmute(find);
+            return (find(pc as usize as *mut c_void, found.as_mut_ptr()) == 0)
+                .then(|| found.assume_init().map)
+                .filter(|map| !map.is_null())
+                .map(|map| *map);
+        }
+    }
+    find_in_debug_map(pc)
+}
+
+/// Before glibc 2.35: the debugger's list, each node probed before it is read. The object that we look for cannot go
+/// away, its code is on our stack; the others may, which is why the list is only believed while the loader says that it
+/// is consistent.
+fn find_in_debug_map(pc: u64) -> Option<LinkMap> {
+    #[repr(C)]
+    struct Debug {
+        version: c_int,
+        map: *const LinkMap,
+        brk: usize,
+        state: c_int,
+        base: usize,
+    }
+    unsafe extern "C" {
+        static _r_debug: Debug;
+    }
+    // SAFETY: a variable of the loader; nodes are probed before they are read.
+    unsafe {
+        let debug = &raw const _r_debug;
+        if core::ptr::read_volatile(&raw const (*debug).state) != 0 {
+            return None;
+        }
+        let mut at = core::ptr::read_volatile(&raw const (*debug).map);
+        for _ in 0..4096 {
+            if at.is_null() || !sys::readable(at as u64) || !sys::readable(at as u64 + 32) {
+                return None;
+            }
+            let node = core::ptr::read_volatile(at);
+            if let Some(object) = extent(node.address as u64) {
+                if object.contains(&pc) {
+                    return Some(node);
+                }
+            }
+            at = node.next;
+        }
+    }
+    None
+}
+
+/// The program headers behind a load address, when its first page is an ELF header.
+fn headers(base: u64) -> Option<&'static [Phdr]> {
+    if base == 0 || base % 4096 != 0 || !sys::readable(base) {
+        return None;
+    }
+    // SAFETY: the page is readable; the header and the table behind it lie in the first mapped page as linkers lay them
+    // out, which is checked.
+    unsafe {
+        let header = &*(base as usize as *const Ehdr);
+        let table = header.e_phoff as usize;
+        let len = usize::from(header.e_phnum) * size_of::<Phdr>();
+        if header.e_ident[..4] != [0x7f, b'E', b'L', b'F'] || table + len > 4096 {
+            return None;
+        }
+        let first = (base as usize + table) as *const Phdr;
+        Some(core::slice::from_raw_parts(first, usize::from(header.e_phnum)))
+    }
+}
+
+fn extent(base: u64) -> Option<core::ops::Range<u64>> {
+    let loads = headers(base)?.iter().filter(|h| h.p_type == libc::PT_LOAD);
+    let end = loads.map(|h| base + h.p_vaddr as u64 + h.p_memsz as u64).max()?;
+    Some(base..end)
+}
+
+fn examine_link_map(map: &LinkMap) -> Option<Object> {
+    let base = map.address as u64;
+    if map.name.is_null() || !sys::readable(map.name as u64) {
+        return None;
+    }
+    // SAFETY: the loader's own string, alive with its object.
+    let name = unsafe { CStr::from_ptr(map.name) };
+    examine(base, name, headers(base)?, false)
+}
+
+/// Makes the list current and frees what nobody walks any more. Under `CHANGING`. `whole`: what is missing is gone.
+fn publish(mut objects: Vec<Object>, whole: bool) {
+    objects.sort_by_key(|o| o.start);
+    let generation = GENERATION.fetch_add(1, Relaxed) + 1;
+    let old = CURRENT.load(Relaxed);
+    // SAFETY: only replaced under CHANGING, which is held.
+    if let Some(old) = unsafe { old.as_ref() }.filter(|_| whole) {
+        for gone in old.objects.iter().filter_map(|o| o.recorded) {
+            if !objects.iter().any(|o| o.recorded == Some(gone)) {
+                record::modules::unloaded(&recording::RECORDING, gone, sys::now());
+            }
+        }
+    }
+    let list = Box::new(Modules {
+        #[cfg(not(target_arch = "x86"))]
+        unwinder: unwinder(&objects),
+        objects,
+        generation,
+    });
+    CURRENT.store(Box::into_raw(list), SeqCst);
+    if !old.is_null() {
+        // 64 lists pinned by as many idle threads, and then some: leak one rather than free it under a reader.
+        let _ = RETIRED.iter().any(|r| r.compare_exchange(null_mut(), old, Release, Relaxed).is_ok());
+    }
+    fence(SeqCst);
+    for retired in &RETIRED {
+        let list = retired.load(Relaxed);
+        if !list.is_null() && !thread::registry().any(|t| t.hazard.load(SeqCst) == list) {
+            retired.store(null_mut(), Relaxed);
+            // SAFETY: no hazard names it, and it is not current, so no thread can begin to walk it.
+            drop(unsafe { Box::from_raw(list) });
+        }
+    }
+}
+
+#[cfg(not(target_arch = "x86"))]
+fn unwinder(objects: &[Object]) -> engine::Native {
+    use engine::{ExplicitModuleSectionInfo, Module, Unwinder};
+    let mut native = engine::Native::new();
+    for o in objects {
+        let (hdr, hdr_len) = o.eh_frame_hdr;
+        if hdr == 0 || o.eh_segment_end < hdr + hdr_len {
+            continue;
+        }
+        // SAFETY: mapped by the loader for as long as the object lives; `around_unload` keeps captures away meanwhile.
+        let bytes = |from: u64, to: u64| unsafe {
+            core::slice::from_raw_parts(from as usize as *const u8, to.saturating_sub(from) as usize)
+        };
+        let Some(eh) = eh_frame_address(hdr, bytes(hdr, hdr + hdr_len)).filter(|eh| (o.start..o.end).contains(eh)) else {
+            continue;
+        };
+        // .eh_frame has no length of its own: it ends with its terminator, at the latest with its segment.
+        let eh_end = if eh > hdr { o.eh_segment_end } else { hdr };
+        let info = ExplicitModuleSectionInfo {
+            base_svma: 0,
+            eh_frame_hdr_svma: Some(hdr - o.bias..hdr - o.bias + hdr_len),
+            eh_frame_hdr: Some(bytes(hdr, hdr + hdr_len)),
+            eh_frame_svma: Some(eh - o.bias..eh_end - o.bias),
+            eh_frame: Some(bytes(eh, eh_end)),
+            ..Default::default()
+        };
+        native.add_module(Module::new(String::new(), o.start..o.end, o.bias, info));
+    }
+    native
+}
+
+/// Decodes `eh_frame_ptr` of .eh_frame_hdr (LSB Core, "Exception Frame Header").
+#[cfg(not(target_arch = "x86"))]
+fn eh_frame_address(at: u64, hdr: &[u8]) -> Option<u64> {
+    let word = |i: usize| hdr.get(i..i + 4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    match (hdr.first()?, hdr.get(1)?) {
+        // DW_EH_PE_pcrel | DW_EH_PE_sdata4, what every linker writes.
+        (1, 0x1b) => Some((at + 4).wrapping_add_signed(i64::from(word(4)? as i32))),
+        // DW_EH_PE_pcrel | DW_EH_PE_udata4.
+        (1, 0x13) => Some((at + 4).wrapping_add(u64::from(word(4)?))),
+        _ => None,
+    }
+}
+
+/// After fork, in the child: the other threads are gone, and so are the dlcloses that they were in.
+pub fn after_fork() {
+    UNLOADING.store(0, Relaxed);
+}

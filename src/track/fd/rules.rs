@@ -1,0 +1,184 @@
+//! The rule table: given the facts of a number's last lives, with what right does this thread close it, and whose fault
+//! is it that a call failed. Pure functions of copies; the transitions that call them are in `close`.
+//!
+//! Why the order of the rules is what it is: an owner violation is proved by the one generation alone, so it comes first; a
+//! holder needs no further look, which keeps the common close cheap; a thread that closed the former life itself is judged
+//! by its own two stacks before it may pose as a victim; and the *earliest* close by a non-holder is blamed, because
+//! everything after it is consequence.
+//!
+//! Rules: silence is the default. A close that could be a hand-off is never a finding on its own; an unknown stack differs
+//! from nothing; a generation of another process proves nothing in this one.
+
+use super::actor::{Actor, Party};
+use super::close::KernelView;
+use super::generation::{CloseStanding, Facts};
+use super::kind::{FdKind, Owner};
+use super::pairs::PairSet;
+use super::verdict::{Fault, Severity, Verdict};
+
+/// The lives before one generation that the ring still holds, newest first.
+pub(super) type Older = [Option<Facts>; 3];
+
+/// A generation and the lives before it.
+pub(super) struct Past {
+    pub generation: u32,
+    pub facts: Facts,
+    pub older: Older,
+}
+
+/// With what right a close is made, and the finding if it has none.
+pub(super) struct Decision {
+    pub standing: CloseStanding,
+    pub verdict: Option<Verdict>,
+}
+
+/// The right of `by` to close the open generation. `older` is asked only when the thread is no holder.
+pub(super) fn closing(
+    generation: u32,
+    facts: &Facts,
+    older: impl FnOnce() -> Older,
+    by: &Actor,
+    acting: Owner,
+    pairs: &PairSet,
+) -> Decision {
+    let silent = |standing| Decision { standing, verdict: None };
+    let inherited = facts.inherited_by(by);
+    if !inherited && violates_owner(facts, acting) {
+        let owner = if facts.owner.is_none() { acting } else { facts.owner };
+        let verdict = Verdict { fault: Fault::Owner, refuse: true, owner, ..about(generation, facts, by.party()) };
+        return Decision { standing: CloseStanding::NotOwner, verdict: Some(verdict) };
+    }
+    if inherited || facts.meta.imported || facts.held_by(by.thread) {
+        return silent(CloseStanding::Holder);
+    }
+    let older = older();
+    if let Some(former) = older[0].filter(|h| !h.inherited_by(by) && h.closer.tid == by.tid) {
+        let (first, second) = (former.closer.stack, by.stack);
+        if pairs.knows(first, second) {
+            let verdict = Verdict {
+                fault: Fault::StaleClose,
+                refuse: true,
+                closed: former.closer,
+                ..about(generation, facts, by.party())
+            };
+            return Decision { standing: CloseStanding::Stale, verdict: Some(verdict) };
+        }
+        let elsewhere = first.is_known() && second.is_known() && first != second;
+        return silent(if elsewhere { CloseStanding::Pending } else { CloseStanding::HandOff });
+    }
+    // Oldest first: the earliest stale close is to blame.
+    for age in (0..older.len()).rev() {
+        let Some(h) = &older[age] else { continue };
+        if let Some(verdict) = stale_close_of(generation_before(generation, age), h, older.get(age + 1), by) {
+            let verdict = Verdict { refuse: true, ..verdict };
+            return Decision { standing: CloseStanding::Victim, verdict: Some(verdict) };
+        }
+    }
+    silent(CloseStanding::HandOff)
+}
+
+/// A close of a number that the record says is not open, after the kernel was asked.
+pub(super) fn not_open(past: &Past, racing: bool, by: &Actor, kernel: KernelView, pairs: &PairSet) -> Option<Verdict> {
+    let facts = &past.facts;
+    let again = Verdict { closed: facts.closer, refuse: true, ..about(past.generation, facts, by.party()) };
+    match kernel {
+        KernelView::NotOpen => {}
+        KernelView::LibcNetlink if !racing || !may_be_netlink(facts.meta.kind) => {
+            return Some(Verdict { fault: Fault::ClosedLibc, ..again });
+        }
+        KernelView::OpenDuringResolver if !racing => return Some(Verdict { fault: Fault::ClosedLibc, ..again }),
+        // While the first closer is inside close, "open" may still mean this very generation.
+        KernelView::LibcNetlink | KernelView::OpenDuringResolver | KernelView::OpenElsewhere => return None,
+    }
+    if let Some(verdict) = stale_close_of(past.generation, facts, past.older.first(), by) {
+        return Some(Verdict { refuse: true, ..verdict });
+    }
+    if facts.inherited_by(by) {
+        return Some(Verdict { severity: Severity::Info, refuse: false, ..again });
+    }
+    if facts.closer.tid == by.tid {
+        pairs.learn(facts.closer.stack, by.stack);
+    }
+    Some(again)
+}
+
+/// A call failed with EBADF on a number that was closed before; `elsewhere` when that was in another process.
+pub(super) fn failed_use(past: &Past, by: &Actor, elsewhere: bool) -> Verdict {
+    let facts = &past.facts;
+    let foreign = elsewhere || facts.inherited_by(by);
+    if !foreign {
+        if let Some(verdict) = stale_close_of(past.generation, facts, past.older.first(), by) {
+            return verdict;
+        }
+    }
+    Verdict {
+        fault: Fault::UseAfterClose,
+        severity: if foreign { Severity::Info } else { Severity::Error },
+        closed: facts.closer,
+        ..about(past.generation, facts, by.party())
+    }
+}
+
+/// The claimant's own close failed with EBADF because another thread closed the number meanwhile.
+pub(super) fn lost_race(generation: u32, facts: &Facts, by: &Actor) -> Verdict {
+    Verdict {
+        severity: if facts.inherited_by(by) { Severity::Info } else { Severity::Error },
+        closed: facts.racer,
+        ..about(generation, facts, by.party())
+    }
+}
+
+/// A second owner for an owned number.
+pub(super) fn second_owner(generation: u32, facts: &Facts, first: Owner, by: &Actor) -> Option<Verdict> {
+    if facts.inherited_by(by) {
+        return None;
+    }
+    Some(Verdict { fault: Fault::Owner, owner: first, ..about(generation, facts, by.party()) })
+}
+
+/// A call failed with EBADF on a number of which nothing is known.
+pub(super) fn bad_fd(by: &Actor) -> Verdict {
+    Verdict { fault: Fault::BadFd, severity: Severity::Info, here: by.party(), ..Verdict::default() }
+}
+
+/// The verdict's common part: an error of `here` about this generation.
+fn about(generation: u32, facts: &Facts, here: Party) -> Verdict {
+    Verdict { generation, here, opened: facts.opener, ..Verdict::default() }
+}
+
+/// Who acts is not who owns. An imported number may carry a FILE that libc made before we could see (stdin): no proof.
+fn violates_owner(facts: &Facts, acting: Owner) -> bool {
+    let unproved = facts.meta.imported && facts.owner.is_none();
+    !unproved && !facts.owner.is(acting)
+}
+
+/// `by` held generation h, and another thread that did not hold it closed it at a pending pair of stacks: its complaint
+/// proves that close stale. `before` is the generation before h, for the offender's own first close.
+fn stale_close_of(h: u32, facts: &Facts, before: Option<&Option<Facts>>, by: &Actor) -> Option<Verdict> {
+    let closer = facts.closer;
+    let proved = !facts.inherited_by(by)
+        && facts.held_by(by.thread)
+        && facts.meta.standing == CloseStanding::Pending
+        && !closer.is_absent()
+        && closer.tid != by.tid;
+    if !proved {
+        return None;
+    }
+    let first = before.and_then(|before| before.as_ref()).map(|before| before.closer);
+    Some(Verdict {
+        fault: Fault::StaleClose,
+        closed: first.filter(|first| first.tid == closer.tid).unwrap_or(Party::ABSENT),
+        victim: by.party(),
+        ..about(h, facts, closer)
+    })
+}
+
+/// Counting back from the newest: the older entry at `age` 0 is the one just before `generation`.
+fn generation_before(generation: u32, age: usize) -> u32 {
+    generation.wrapping_sub(1 + age as u32)
+}
+
+/// The program's own descriptor may be what the kernel calls a netlink socket.
+fn may_be_netlink(kind: FdKind) -> bool {
+    matches!(kind, FdKind::Unknown | FdKind::Netlink | FdKind::Socket)
+}
