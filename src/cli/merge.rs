@@ -164,10 +164,10 @@ impl Merge {
         let lost = Counter::ALL.iter().zip(self.losses);
         let mut parts: Vec<String> = lost
             .filter(|((counter, _), sum)| *sum > 0 && LOSSES.contains(counter))
-            .map(|((_, name), sum)| format!("{sum} {name}"))
+            .map(|((_, name), sum)| format!("{name}: {sum}"))
             .collect();
         if self.unreadable > 0 {
-            parts.push(format!("{} findings of a kind that this shim does not know", self.unreadable));
+            parts.push(format!("findings of a kind that this shim does not know: {}", self.unreadable));
         }
         (!parts.is_empty()).then(|| parts.join(", "))
     }

@@ -32,10 +32,7 @@ unsafe impl Sync for Private {}
 
 impl Private {
     const fn new() -> Self {
-        Self {
-            lock: Spin::new(),
-            lists: UnsafeCell::new(Lists { free: [null_mut(); CLASSES], slab: 0, slab_left: 0 }),
-        }
+        Self { lock: Spin::new(), lists: UnsafeCell::new(Lists { free: [null_mut(); CLASSES], slab: 0, slab_left: 0 }) }
     }
 
     /// For fork: nobody else is inside while it is held.

@@ -23,8 +23,8 @@ use record::label::Label;
 use record::layout::{Counter, DESCRIPTOR_LEN, Op, Section, ThreadCounter};
 use record::store::Store;
 use track::fd::{
-    Actor, Claim, Closing, FdKind, KernelView, NotOpen, Opening, Outcome, Owner, PairSet, Policy, Quarantine, Replace, Slot,
-    ThreadIndex, Verdict, limit_for,
+    Actor, Claim, Closing, FdKind, KernelView, NotOpen, Opening, Outcome, Owner, PairSet, Policy, Quarantine, Replace,
+    Slot, ThreadIndex, Verdict, limit_for,
 };
 
 const _: () = assert!(size_of::<Slot>() == DESCRIPTOR_LEN);
@@ -55,7 +55,9 @@ fn slot_or_commit(fd: c_int) -> Option<&'static Slot> {
     if fd < 0 {
         return None;
     }
-    if fd as usize >= Section::Descriptors.capacity() || RECORDING.commit(Section::Descriptors, fd as usize / PER_CHUNK).is_none() {
+    if fd as usize >= Section::Descriptors.capacity()
+        || RECORDING.commit(Section::Descriptors, fd as usize / PER_CHUNK).is_none()
+    {
         recording::count(Counter::DescriptorsUntracked);
         return None;
     }
@@ -284,7 +286,9 @@ pub fn before_close(fd: c_int, acting: Owner, way: Way, call: &str) -> Before {
         let closing = slot.closing(by.actor(), acting, &PAIRS);
         let protect = options::fd_mode() == Mode::Protect;
         return match closing {
-            Closing::Ordinary(claim) | Closing::HandOff(claim) | Closing::Pending(claim) => claimed(&by, slot, fd, claim, way),
+            Closing::Ordinary(claim) | Closing::HandOff(claim) | Closing::Pending(claim) => {
+                claimed(&by, slot, fd, claim, way)
+            }
             Closing::Suspicious(claim, verdict) => {
                 let refuse = protect && verdict.refuse && policy == Policy::Report;
                 announce(&mut by, fd, &verdict, call, policy);
@@ -415,9 +419,9 @@ pub fn after_close(fd: c_int, ticket: Ticket, result: c_int, call: &str) {
             }
         }
         _ if bad_fd => {
-            let late = ticket.not_open.and_then(|standing| {
-                slot(fd)?.judge_not_open(&ticket.actor, &standing, KernelView::NotOpen, &PAIRS)
-            });
+            let late = ticket
+                .not_open
+                .and_then(|standing| slot(fd)?.judge_not_open(&ticket.actor, &standing, KernelView::NotOpen, &PAIRS));
             match (late, slot(fd).and_then(|s| s.failed_use(&ticket.actor, &PAIRS)), ticket.not_open) {
                 (Some(verdict), _, _) => {
                     finding::guarded(|scope| finding::descriptor(scope, fd, slot(fd), &verdict, call));
@@ -591,7 +595,10 @@ fn vanished(slot: &Slot, by: &By) {
     let snapshot = slot.snapshot();
     match snapshot.state {
         track::fd::State::Open => match slot.closing(by.actor(), Owner::NONE, &PAIRS) {
-            Closing::Ordinary(claim) | Closing::HandOff(claim) | Closing::Pending(claim) | Closing::Suspicious(claim, _) => {
+            Closing::Ordinary(claim)
+            | Closing::HandOff(claim)
+            | Closing::Pending(claim)
+            | Closing::Suspicious(claim, _) => {
                 slot.closed(claim, by.actor(), Outcome::Closed);
             }
             Closing::NotOpen(_) | Closing::Unseen => {}

@@ -37,7 +37,11 @@ pub fn descriptor(scope: &mut Scope, fd: i32, slot: Option<&Slot>, verdict: &Ver
     };
     // The generation that the verdict is about may be the current one or the one before.
     let facts = slot.map(Slot::snapshot).and_then(|s| {
-        if s.generation == verdict.generation { s.current } else { s.previous.filter(|_| s.generation == verdict.generation.wrapping_add(1)) }
+        if s.generation == verdict.generation {
+            s.current
+        } else {
+            s.previous.filter(|_| s.generation == verdict.generation.wrapping_add(1))
+        }
     });
     let me = scope.state.tid.load(Relaxed);
     let involved = |role: Role, party: Party| Involved {
@@ -199,7 +203,8 @@ pub fn after_fork() {
 
 /// Were there errors?
 pub fn errors() -> bool {
-    recording::ready() && record::store::Store::header(&recording::RECORDING).counters[Counter::Errors as usize].load(Relaxed) > 0
+    recording::ready()
+        && record::store::Store::header(&recording::RECORDING).counters[Counter::Errors as usize].load(Relaxed) > 0
 }
 
 /// Runs `f` with the guard up, when that is possible.

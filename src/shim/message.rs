@@ -21,7 +21,8 @@ pub fn open() {
     let path = options::paths().map_or(&b""[..], |p| &p.report[..]);
     if !path.is_empty() {
         let expanded = expand(path);
-        let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NOFOLLOW;
+        let flags =
+            libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NOFOLLOW;
         let fd = sys::open(&expanded, flags, 0o644);
         if fd >= 0 && private::adopt(Use::Message, fd as i32, true) {
             TO_FILE.store(true, Relaxed);
@@ -54,7 +55,9 @@ pub fn expand(path: &[u8]) -> Vec<u8> {
         match (byte, if byte == b'%' { rest.next() } else { None }) {
             (b'%', Some(b'p')) => out.extend_from_slice(line.number(u64::from(sys::getpid())).as_bytes()),
             (b'%', Some(b'e')) => out.extend_from_slice(&recording::program_name()),
-            (b'%', Some(b'r')) => out.extend_from_slice(line.number(u64::from(recording::rank().unwrap_or(0))).as_bytes()),
+            (b'%', Some(b'r')) => {
+                out.extend_from_slice(line.number(u64::from(recording::rank().unwrap_or(0))).as_bytes())
+            }
             (b'%', Some(b'%')) => out.push(b'%'),
             (b'%', other) => {
                 out.push(b'%');
@@ -110,7 +113,8 @@ pub fn stderr_closing() {
         return;
     }
     let Some(ours) = private::get_checked(Use::Message) else { return };
-    let waits_for_eof = sys::identity(ours).is_some_and(|i| matches!(i.mode & libc::S_IFMT, libc::S_IFIFO | libc::S_IFSOCK));
+    let waits_for_eof =
+        sys::identity(ours).is_some_and(|i| matches!(i.mode & libc::S_IFMT, libc::S_IFIFO | libc::S_IFSOCK));
     if waits_for_eof {
         SILENT.store(true, Relaxed);
         private::drop_descriptor(Use::Message);

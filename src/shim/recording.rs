@@ -19,8 +19,8 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicPtr, AtomicU32};
 use once_cell::race::OnceBox;
 use record::layout::{
-    CHUNK_LEN, CHUNKS_AT, Counter, DIRECTORY_LEN, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, ORDER, Section, Thread, VERSION,
-    state,
+    CHUNK_LEN, CHUNKS_AT, Counter, DIRECTORY_LEN, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, ORDER, Section, Thread,
+    VERSION, state,
 };
 use record::store::{Store, entry, entry_or_commit};
 use record::text::{self, Line};

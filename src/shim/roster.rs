@@ -21,7 +21,7 @@
 #![allow(clippy::missing_safety_doc)] // Every hook has the contract of the libc function of its name.
 #![allow(clippy::too_many_arguments)]
 
-use crate::hooks::{c_types::*, heap, loading, lifetime, making, passing, process, resolver, stdio, using};
+use crate::hooks::{c_types::*, heap, lifetime, loading, making, passing, process, resolver, stdio, using};
 
 macro_rules! roster {
     ($($family:literal { $($need:ident fn $name:ident ( $($arg:ident : $type:ty),* $(; $($var:ident : $vartype:ty),+)? ) -> $ret:ty = $hook:path $(, versions [$($version:literal),*])?;)* })*) => {

@@ -257,7 +257,9 @@ pub fn exec(path: &[u8]) {
         scope.state.log(Op::Exec, 0, 0, 0, 0);
         let header = recording::RECORDING.header();
         if !recording::is_private_copy() {
-            header.exec_path.store(record::strings::intern(&recording::RECORDING, &path[..path.len().min(1024)]).0, Relaxed);
+            header
+                .exec_path
+                .store(record::strings::intern(&recording::RECORDING, &path[..path.len().min(1024)]).0, Relaxed);
         }
         header.state.store(state::EXEC, Release);
     });

@@ -6,10 +6,10 @@
 
 use crate::unwind::Object;
 
-#[cfg(target_pointer_width = "64")]
-use libc::Elf64_Sym as Sym;
 #[cfg(target_pointer_width = "32")]
 use libc::Elf32_Sym as Sym;
+#[cfg(target_pointer_width = "64")]
+use libc::Elf64_Sym as Sym;
 
 const DT_HASH: usize = 4;
 const DT_STRTAB: usize = 5;
@@ -25,7 +25,11 @@ pub fn find(object: &Object, offset: u64) -> Option<(&'static [u8], u64)> {
     for symbol in tables.symbols() {
         let (at, size) = (symbol.st_value as u64, symbol.st_size as u64);
         let inside = at <= offset && offset < at + size.max(1);
-        if symbol.st_info & 15 == STT_FUNC && symbol.st_shndx != 0 && inside && best.is_none_or(|b| b.st_value < symbol.st_value) {
+        if symbol.st_info & 15 == STT_FUNC
+            && symbol.st_shndx != 0
+            && inside
+            && best.is_none_or(|b| b.st_value < symbol.st_value)
+        {
             best = Some(symbol);
         }
     }

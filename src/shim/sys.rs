@@ -245,7 +245,8 @@ pub fn socket_option(fd: c_int, option: c_int) -> Option<c_int> {
     let mut len: u32 = 4;
     let (v, l) = (&raw mut value as usize, &raw mut len as usize);
     // SAFETY: the kernel writes at most four bytes.
-    let answer = unsafe { call(libc::SYS_getsockopt, [fd as usize, libc::SOL_SOCKET as usize, option as usize, v, l, 0]) };
+    let answer =
+        unsafe { call(libc::SYS_getsockopt, [fd as usize, libc::SOL_SOCKET as usize, option as usize, v, l, 0]) };
     (answer == 0).then_some(value)
 }
 
@@ -254,8 +255,7 @@ pub fn socket_name(fd: c_int, peer: bool, out: &mut [u8; 128]) -> usize {
     let mut len: u32 = 128;
     let number = if peer { libc::SYS_getpeername } else { libc::SYS_getsockname };
     // SAFETY: the kernel writes at most `len` bytes.
-    let answer =
-        unsafe { call(number, [fd as usize, out.as_mut_ptr() as usize, &raw mut len as usize, 0, 0, 0]) };
+    let answer = unsafe { call(number, [fd as usize, out.as_mut_ptr() as usize, &raw mut len as usize, 0, 0, 0]) };
     if answer == 0 { (len as usize).min(128) } else { 0 }
 }
 

@@ -352,7 +352,9 @@ fn run_destructors(block: &Block) {
             // SAFETY: registered by our own standard library through `register_destructor` with this signature, and
             // run once, on the same thread.
             unsafe {
-                core::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void)>(function)(argument.load(Relaxed));
+                core::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void)>(function)(
+                    argument.load(Relaxed),
+                );
             }
         }
     }

@@ -83,10 +83,10 @@ static SELF_END: AtomicU64 = AtomicU64::new(0);
 static FIND_OBJECT: AtomicPtr<c_void> = AtomicPtr::new(null_mut());
 static STACK_END: AtomicU64 = AtomicU64::new(0);
 
-#[cfg(target_pointer_width = "64")]
-use libc::{Elf64_Ehdr as Ehdr, Elf64_Phdr as Phdr};
 #[cfg(target_pointer_width = "32")]
 use libc::{Elf32_Ehdr as Ehdr, Elf32_Phdr as Phdr};
+#[cfg(target_pointer_width = "64")]
+use libc::{Elf64_Ehdr as Ehdr, Elf64_Phdr as Phdr};
 
 const CACHED: usize = 256;
 
@@ -226,7 +226,8 @@ fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Reg
     let cache = scratch.cache.get_or_insert_with(|| Box::new(engine::Cache::new_in()));
     let mut reader = Reader::new(state, start.sp);
     let mut read = |at| reader.read(at);
-    let mut frames = engine::Unwinder::iter_frames(&list.unwinder, start.pc, engine::registers(&start), cache, &mut read);
+    let mut frames =
+        engine::Unwinder::iter_frames(&list.unwinder, start.pc, engine::registers(&start), cache, &mut read);
     let mut len = 0;
     let first_only = UNLOADING.load(Acquire) != 0;
     // Our own frames come first; a bound on all keeps a damaged stack from going round in circles.
@@ -420,7 +421,11 @@ fn examine(bias: u64, name: &CStr, headers: &[Phdr], first: bool) -> Option<Obje
     if first && name.is_empty() {
         flags |= module_flag::MAIN;
     }
-    if base.starts_with(b"libc.so.") || base.starts_with(b"libc-2.") || base.starts_with(b"ld-linux") || base.starts_with(b"libpthread") {
+    if base.starts_with(b"libc.so.")
+        || base.starts_with(b"libc-2.")
+        || base.starts_with(b"ld-linux")
+        || base.starts_with(b"libpthread")
+    {
         flags |= module_flag::LIBC;
     }
     if (start..end).contains(&own) {
@@ -627,7 +632,8 @@ fn unwinder(objects: &[Object]) -> engine::Native {
         let bytes = |from: u64, to: u64| unsafe {
             core::slice::from_raw_parts(from as usize as *const u8, to.saturating_sub(from) as usize)
         };
-        let Some(eh) = eh_frame_address(hdr, bytes(hdr, hdr + hdr_len)).filter(|eh| (o.start..o.end).contains(eh)) else {
+        let Some(eh) = eh_frame_address(hdr, bytes(hdr, hdr + hdr_len)).filter(|eh| (o.start..o.end).contains(eh))
+        else {
             continue;
         };
         // .eh_frame has no length of its own: it ends with its terminator, at the latest with its segment.

@@ -57,7 +57,7 @@ impl Render for Text {
 
     fn end(&mut self, merge: &Merge, out: &mut dyn Write) -> io::Result<()> {
         match merge.losses() {
-            Some(losses) => writeln!(out, "\nnot shown, because there was no room or no way to see it: {losses}"),
+            Some(losses) => writeln!(out, "\nnot recorded, for want of room or of a way to see it: {losses}"),
             None => Ok(()),
         }
     }
@@ -70,7 +70,7 @@ impl Text {
         }
         let mut number = 0;
         let mut shown_source = false;
-        for site in &stack.frames {
+        for site in &stack.frames[..before_start(&stack.frames, symbols)] {
             for location in symbols.locate(site).iter() {
                 writeln!(out, "    #{number} {}", frame(location, site))?;
                 number += 1;
@@ -87,6 +87,18 @@ impl Text {
         let line = location.line?;
         Some((line, self.sources.line(location.path.as_deref()?, line)?))
     }
+}
+
+/// How many frames are worth showing: those that start a program or a thread, in libc and in `_start`, say nothing.
+fn before_start(frames: &[Site], symbols: &mut Symboliser) -> usize {
+    let mut starts = |site: &Site| {
+        let path = site.module.as_ref().map_or(&b""[..], |m| &m.path);
+        let base = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
+        base.starts_with(b"libc.so.")
+            || base.starts_with(b"libpthread.so.")
+            || symbols.locate(site).last().is_some_and(|l| l.function.as_deref() == Some("_start"))
+    };
+    frames.iter().rposition(|site| !starts(site)).map_or(1, |last| last + 1)
 }
 
 /// `app (pid 12), app (pid 13) and 7 more`.

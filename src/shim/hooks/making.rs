@@ -7,7 +7,9 @@
 
 use super::c_types::*;
 use crate::address::endpoint;
-use crate::descriptors::{self, bad_use, hidden, kind_and_label, made, making, opened, socket_kind, socket_label, used};
+use crate::descriptors::{
+    self, bad_use, hidden, kind_and_label, made, making, opened, socket_kind, socket_label, used,
+};
 use crate::roster::real;
 use crate::sys;
 use core::ffi::CStr;
@@ -48,7 +50,11 @@ unsafe fn path_label(path: *const c_char) -> Label {
 }
 
 fn file_kind(flags: c_int) -> FdKind {
-    if flags & libc::O_DIRECTORY != 0 && flags & libc::O_TMPFILE != libc::O_TMPFILE { FdKind::Dir } else { FdKind::File }
+    if flags & libc::O_DIRECTORY != 0 && flags & libc::O_TMPFILE != libc::O_TMPFILE {
+        FdKind::Dir
+    } else {
+        FdKind::File
+    }
 }
 
 /// An openat: its directory is a descriptor in use.
@@ -277,7 +283,13 @@ pub unsafe fn mq_open(name: *const c_char, flags: c_int, mode: mode_t, attribute
     unsafe { make(FdKind::Other, |_| path_label(name), || real::mq_open(name, flags, mode, attributes)) }
 }
 
-pub unsafe fn openpty(main: *mut c_int, other: *mut c_int, name: *mut c_char, terminal: *const c_void, size: *const c_void) -> c_int {
+pub unsafe fn openpty(
+    main: *mut c_int,
+    other: *mut c_int,
+    name: *mut c_char,
+    terminal: *const c_void,
+    size: *const c_void,
+) -> c_int {
     // SAFETY: the caller's.
     let result = making(|| unsafe { real::openpty(main, other, name, terminal, size) });
     if result == 0 {

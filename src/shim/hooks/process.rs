@@ -54,7 +54,11 @@ pub unsafe fn execvp(file: *const c_char, arguments: *const *const c_char) -> c_
     unsafe { execing(file, || real::execvp(file, arguments)) }
 }
 
-pub unsafe fn execvpe(file: *const c_char, arguments: *const *const c_char, environment: *const *const c_char) -> c_int {
+pub unsafe fn execvpe(
+    file: *const c_char,
+    arguments: *const *const c_char,
+    environment: *const *const c_char,
+) -> c_int {
     // SAFETY: the caller's.
     unsafe { execing(file, || real::execvpe(file, arguments, environment)) }
 }
@@ -65,18 +69,38 @@ pub unsafe fn fexecve(fd: c_int, arguments: *const *const c_char, environment: *
     unsafe { execing(core::ptr::null(), || real::fexecve(fd, arguments, environment)) }
 }
 
-pub unsafe fn execveat(directory: c_int, path: *const c_char, arguments: *const *const c_char, environment: *const *const c_char, flags: c_int) -> c_int {
+pub unsafe fn execveat(
+    directory: c_int,
+    path: *const c_char,
+    arguments: *const *const c_char,
+    environment: *const *const c_char,
+    flags: c_int,
+) -> c_int {
     // SAFETY: the caller's.
     unsafe { execing(path, || real::execveat(directory, path, arguments, environment, flags)) }
 }
 
 /// The child runs inside libc until it execs: nothing of it is seen here, and nothing of ours is touched by it.
-pub unsafe fn posix_spawn(pid: *mut pid_t, path: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: *const *const c_char, environment: *const *const c_char) -> c_int {
+pub unsafe fn posix_spawn(
+    pid: *mut pid_t,
+    path: *const c_char,
+    actions: *const c_void,
+    attributes: *const c_void,
+    arguments: *const *const c_char,
+    environment: *const *const c_char,
+) -> c_int {
     // SAFETY: the caller's.
     unsafe { real::posix_spawn(pid, path, actions, attributes, arguments, environment) }
 }
 
-pub unsafe fn posix_spawnp(pid: *mut pid_t, file: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: *const *const c_char, environment: *const *const c_char) -> c_int {
+pub unsafe fn posix_spawnp(
+    pid: *mut pid_t,
+    file: *const c_char,
+    actions: *const c_void,
+    attributes: *const c_void,
+    arguments: *const *const c_char,
+    environment: *const *const c_char,
+) -> c_int {
     // SAFETY: the caller's.
     unsafe { real::posix_spawnp(pid, file, actions, attributes, arguments, environment) }
 }
@@ -102,7 +126,12 @@ pub unsafe fn _exit(status: c_int) {
 }
 
 /// A forked child gets its own recording before it has a second thread.
-pub unsafe fn pthread_create(thread: *mut c_void, attributes: *const c_void, entry: *mut c_void, argument: *mut c_void) -> c_int {
+pub unsafe fn pthread_create(
+    thread: *mut c_void,
+    attributes: *const c_void,
+    entry: *mut c_void,
+    argument: *mut c_void,
+) -> c_int {
     crate::finding::guarded(|_| start::materialise());
     // SAFETY: the caller's.
     unsafe { real::pthread_create(thread, attributes, entry, argument) }

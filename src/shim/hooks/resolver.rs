@@ -21,12 +21,25 @@ fn resolving<R>(call: impl FnOnce() -> R) -> R {
     result
 }
 
-pub unsafe fn getaddrinfo(node: *const c_char, service: *const c_char, hints: *const c_void, out: *mut c_void) -> c_int {
+pub unsafe fn getaddrinfo(
+    node: *const c_char,
+    service: *const c_char,
+    hints: *const c_void,
+    out: *mut c_void,
+) -> c_int {
     // SAFETY: the caller's.
     resolving(|| unsafe { real::getaddrinfo(node, service, hints, out) })
 }
 
-pub unsafe fn getnameinfo(address: *const sockaddr, len: socklen_t, host: *mut c_char, host_len: socklen_t, service: *mut c_char, service_len: socklen_t, flags: c_int) -> c_int {
+pub unsafe fn getnameinfo(
+    address: *const sockaddr,
+    len: socklen_t,
+    host: *mut c_char,
+    host_len: socklen_t,
+    service: *mut c_char,
+    service_len: socklen_t,
+    flags: c_int,
+) -> c_int {
     // SAFETY: the caller's.
     resolving(|| unsafe { real::getnameinfo(address, len, host, host_len, service, service_len, flags) })
 }
@@ -41,13 +54,28 @@ pub unsafe fn gethostbyname2(name: *const c_char, family: c_int) -> *mut c_void 
     resolving(|| unsafe { real::gethostbyname2(name, family) })
 }
 
-pub unsafe fn gethostbyname_r(name: *const c_char, result: *mut c_void, buffer: *mut c_char, len: usize, out: *mut c_void, error: *mut c_int) -> c_int {
+pub unsafe fn gethostbyname_r(
+    name: *const c_char,
+    result: *mut c_void,
+    buffer: *mut c_char,
+    len: usize,
+    out: *mut c_void,
+    error: *mut c_int,
+) -> c_int {
     // SAFETY: the caller's.
     resolving(|| unsafe { real::gethostbyname_r(name, result, buffer, len, out, error) })
 }
 
 #[allow(clippy::too_many_arguments)] // libc's signature
-pub unsafe fn gethostbyname2_r(name: *const c_char, family: c_int, result: *mut c_void, buffer: *mut c_char, len: usize, out: *mut c_void, error: *mut c_int) -> c_int {
+pub unsafe fn gethostbyname2_r(
+    name: *const c_char,
+    family: c_int,
+    result: *mut c_void,
+    buffer: *mut c_char,
+    len: usize,
+    out: *mut c_void,
+    error: *mut c_int,
+) -> c_int {
     // SAFETY: the caller's.
     resolving(|| unsafe { real::gethostbyname2_r(name, family, result, buffer, len, out, error) })
 }
@@ -58,7 +86,16 @@ pub unsafe fn gethostbyaddr(address: *const c_void, len: socklen_t, family: c_in
 }
 
 #[allow(clippy::too_many_arguments)] // libc's signature
-pub unsafe fn gethostbyaddr_r(address: *const c_void, len: socklen_t, family: c_int, result: *mut c_void, buffer: *mut c_char, buffer_len: usize, out: *mut c_void, error: *mut c_int) -> c_int {
+pub unsafe fn gethostbyaddr_r(
+    address: *const c_void,
+    len: socklen_t,
+    family: c_int,
+    result: *mut c_void,
+    buffer: *mut c_char,
+    buffer_len: usize,
+    out: *mut c_void,
+    error: *mut c_int,
+) -> c_int {
     // SAFETY: the caller's.
     resolving(|| unsafe { real::gethostbyaddr_r(address, len, family, result, buffer, buffer_len, out, error) })
 }

@@ -148,7 +148,14 @@ unsafe fn cut_loose(object: *mut c_void, at: usize, fd: c_int) {
 ///
 /// # Safety
 /// The object is open, and `call` ends it.
-unsafe fn ending(object: *mut c_void, at: usize, fd: c_int, by: Owner, name: &str, call: impl FnOnce() -> c_int) -> c_int {
+unsafe fn ending(
+    object: *mut c_void,
+    at: usize,
+    fd: c_int,
+    by: Owner,
+    name: &str,
+    call: impl FnOnce() -> c_int,
+) -> c_int {
     match before_close(fd, by, Way::Object, name) {
         Before::Call(ticket) => {
             let result = call();

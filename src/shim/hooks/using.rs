@@ -192,7 +192,14 @@ pub unsafe fn send(fd: c_int, from: *const c_void, len: usize, flags: c_int) -> 
     using(fd, "send", || unsafe { real::send(fd, from, len, flags) })
 }
 
-pub unsafe fn sendto(fd: c_int, from: *const c_void, len: usize, flags: c_int, to: *const sockaddr, to_len: socklen_t) -> ssize_t {
+pub unsafe fn sendto(
+    fd: c_int,
+    from: *const c_void,
+    len: usize,
+    flags: c_int,
+    to: *const sockaddr,
+    to_len: socklen_t,
+) -> ssize_t {
     // SAFETY: the caller's.
     using(fd, "sendto", || unsafe { real::sendto(fd, from, len, flags, to, to_len) })
 }
@@ -207,12 +214,27 @@ pub unsafe fn __recv_chk(fd: c_int, to: *mut c_void, len: usize, room: usize, fl
     using(fd, "recv", || unsafe { real::__recv_chk(fd, to, len, room, flags) })
 }
 
-pub unsafe fn recvfrom(fd: c_int, to: *mut c_void, len: usize, flags: c_int, from: *mut sockaddr, from_len: *mut socklen_t) -> ssize_t {
+pub unsafe fn recvfrom(
+    fd: c_int,
+    to: *mut c_void,
+    len: usize,
+    flags: c_int,
+    from: *mut sockaddr,
+    from_len: *mut socklen_t,
+) -> ssize_t {
     // SAFETY: the caller's.
     using(fd, "recvfrom", || unsafe { real::recvfrom(fd, to, len, flags, from, from_len) })
 }
 
-pub unsafe fn __recvfrom_chk(fd: c_int, to: *mut c_void, len: usize, room: usize, flags: c_int, from: *mut sockaddr, from_len: *mut socklen_t) -> ssize_t {
+pub unsafe fn __recvfrom_chk(
+    fd: c_int,
+    to: *mut c_void,
+    len: usize,
+    room: usize,
+    flags: c_int,
+    from: *mut sockaddr,
+    from_len: *mut socklen_t,
+) -> ssize_t {
     // SAFETY: the caller's.
     using(fd, "recvfrom", || unsafe { real::__recvfrom_chk(fd, to, len, room, flags, from, from_len) })
 }
@@ -222,7 +244,13 @@ pub unsafe fn epoll_wait(fd: c_int, events: *mut c_void, count: c_int, timeout: 
     using(fd, "epoll_wait", || unsafe { real::epoll_wait(fd, events, count, timeout) })
 }
 
-pub unsafe fn epoll_pwait(fd: c_int, events: *mut c_void, count: c_int, timeout: c_int, mask: *const sigset_t) -> c_int {
+pub unsafe fn epoll_pwait(
+    fd: c_int,
+    events: *mut c_void,
+    count: c_int,
+    timeout: c_int,
+    mask: *const sigset_t,
+) -> c_int {
     // SAFETY: the caller's.
     using(fd, "epoll_pwait", || unsafe { real::epoll_pwait(fd, events, count, timeout, mask) })
 }
@@ -327,12 +355,26 @@ pub unsafe fn sendfile64(to: c_int, from: c_int, at: *mut off64_t, len: usize) -
     using_two(to, from, "sendfile", || unsafe { real::sendfile64(to, from, at, len) })
 }
 
-pub unsafe fn splice(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, len: usize, flags: c_uint) -> ssize_t {
+pub unsafe fn splice(
+    from: c_int,
+    from_at: *mut off64_t,
+    to: c_int,
+    to_at: *mut off64_t,
+    len: usize,
+    flags: c_uint,
+) -> ssize_t {
     // SAFETY: the caller's.
     using_two(from, to, "splice", || unsafe { real::splice(from, from_at, to, to_at, len, flags) })
 }
 
-pub unsafe fn copy_file_range(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, len: usize, flags: c_uint) -> ssize_t {
+pub unsafe fn copy_file_range(
+    from: c_int,
+    from_at: *mut off64_t,
+    to: c_int,
+    to_at: *mut off64_t,
+    len: usize,
+    flags: c_uint,
+) -> ssize_t {
     // SAFETY: the caller's.
     using_two(from, to, "copy_file_range", || unsafe { real::copy_file_range(from, from_at, to, to_at, len, flags) })
 }
@@ -426,7 +468,13 @@ pub unsafe fn __poll_chk(list: *mut pollfd, count: nfds_t, timeout: c_int, room:
     }
 }
 
-pub unsafe fn __ppoll_chk(list: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const sigset_t, room: usize) -> c_int {
+pub unsafe fn __ppoll_chk(
+    list: *mut pollfd,
+    count: nfds_t,
+    timeout: *const timespec,
+    mask: *const sigset_t,
+    room: usize,
+) -> c_int {
     // SAFETY: the caller's.
     unsafe {
         let result = real::__ppoll_chk(list, count, timeout, mask, room);
@@ -492,7 +540,13 @@ unsafe fn select_failed(count: c_int, sets: [*mut fd_set; 3]) {
     sys::set_errno(errno);
 }
 
-pub unsafe fn select(count: c_int, readable: *mut fd_set, writable: *mut fd_set, exceptional: *mut fd_set, timeout: *mut timeval) -> c_int {
+pub unsafe fn select(
+    count: c_int,
+    readable: *mut fd_set,
+    writable: *mut fd_set,
+    exceptional: *mut fd_set,
+    timeout: *mut timeval,
+) -> c_int {
     let sets = [readable, writable, exceptional];
     // SAFETY: the caller's.
     unsafe {
@@ -507,7 +561,14 @@ pub unsafe fn select(count: c_int, readable: *mut fd_set, writable: *mut fd_set,
     }
 }
 
-pub unsafe fn pselect(count: c_int, readable: *mut fd_set, writable: *mut fd_set, exceptional: *mut fd_set, timeout: *const timespec, mask: *const sigset_t) -> c_int {
+pub unsafe fn pselect(
+    count: c_int,
+    readable: *mut fd_set,
+    writable: *mut fd_set,
+    exceptional: *mut fd_set,
+    timeout: *const timespec,
+    mask: *const sigset_t,
+) -> c_int {
     let sets = [readable, writable, exceptional];
     // SAFETY: the caller's.
     unsafe {

@@ -117,7 +117,7 @@ info: close of fd -1, which is not open by thread 3 \"io\"
   here: thread 3 \"io\"
     (no stack)
 
-not shown, because there was no room or no way to see it: 2 stacks dropped
+not recorded, for want of room or of a way to see it: stacks dropped: 2
 ";
     assert_eq!(text, expected);
     let (json, ..) = parts(&output(&["report".as_ref(), "--json".as_ref(), recording.as_os_str()]));
@@ -128,9 +128,35 @@ not shown, because there was no room or no way to see it: 2 stacks dropped
         [
             r#"{"fd":5,"type":"file","path":"/tmp/data","owner":"FILE* 0x5581"}"#,
             r#"{"fd":7,"type":"tcp","local":"127.0.0.1:80","peer":"127.0.0.1:5000"}"#,
-            r#"{"fd":-1,"type":"fd"}"#,
+            r#"{"fd":-1,"type":"unknown"}"#,
         ]
     );
+}
+
+#[test]
+fn frames_that_start_the_program_are_left_out_of_the_text() {
+    let memory = sample::process(31);
+    let ours = sample::module(&memory, std::path::Path::new("/srv/app"), &[]);
+    let libc = sample::module(&memory, std::path::Path::new("/lib/libc.so.6"), &[]);
+    let frame = |module, address| record::stacks::Frame::in_module(module, address).0;
+    let stack = |frames: &[u64]| record::stacks::intern(&memory, frames);
+    let callback = stack(&[frame(ours, 16), frame(libc, 32), frame(ours, 48), frame(libc, 64), frame(libc, 80)]);
+    let only_libc = stack(&[frame(libc, 96), frame(libc, 112)]);
+    let parties = [party(Role::Here, 1, b"", callback), party(Role::Closed, 1, b"", only_libc)];
+    findings::file(&memory, &sample::double_close(&parties, 9));
+    let recording = write(&memory, "starts.shim");
+    let (text, ..) = parts(&output(&["report".as_ref(), recording.as_os_str()]));
+    let frames: Vec<&str> = text.lines().filter_map(|l| l.trim_start().strip_prefix('#')).collect();
+    let (app, libc) = ("/srv/app", "/lib/libc.so.6");
+    let expected = [
+        format!("0 ??  ({app}+0xf)"),
+        format!("1 ??  ({libc}+0x1f)"),
+        format!("2 ??  ({app}+0x2f)"),
+        format!("0 ??  ({libc}+0x5f)"),
+    ];
+    assert_eq!(frames, expected);
+    let (json, ..) = parts(&output(&["report".as_ref(), "--json".as_ref(), recording.as_os_str()]));
+    assert_eq!(json.matches("\"offset\"").count(), 7);
 }
 
 #[test]
