@@ -31,7 +31,7 @@ Options of shim end where the command begins; `--` may stand between them. SHIM_
 here override it. In SHIM_OPTIONS a colon inside a value is written `\\:`.
 
 Without --record the recordings are kept in a private temporary directory until the report is printed. A program that
-ends cleanly with nothing found adds no output at all.";
+ends cleanly with nothing found adds no output at all. One that goes on in the background needs --record.";
 
 #[derive(Parser)]
 #[command(name = "shim", version, about = "A resource-lifetime sanitizer for programs that nobody can recompile")]

@@ -71,6 +71,7 @@ pub fn load(path: &Path) -> Result<Loaded, String> {
         if len > MAX_LEN {
             return Err(format!("longer than any recording ({len} bytes)"));
         }
+        bytes.reserve_exact(len.saturating_sub(bytes.len() as u64) as usize);
         file.take(MAX_LEN).read_to_end(&mut bytes).map_err(|e| reason(&e))?;
     }
     Recording::parse(bytes).map_err(|e| e.to_string())

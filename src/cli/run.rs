@@ -51,7 +51,7 @@ fn prepare_and_run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let ended = child::run(&args.command, &environment).map_err(|e| not_started(program, &e))?;
 
     // From here on the end of this process is the end of the program, whatever happens to the report.
-    death::whatever_happens(&ended);
+    death::whatever_happens(&ended, place.directory());
     afterwards::Page { program, library: &library, ended: &ended, place: &place }.print();
     drop(place);
     Ok(death::end_as(&ended))

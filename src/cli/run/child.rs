@@ -32,6 +32,7 @@ pub fn run(command: &[OsString], environment: &[(&str, OsString)]) -> io::Result
         match waiting.next() {
             libc::SIGCHLD => {
                 if let Some(status) = child.try_wait()? {
+                    waiting.end();
                     return Ok(Ended { pid: child.id(), status });
                 }
             }

@@ -2,8 +2,10 @@
 
 use super::child::Ended;
 use super::signals;
+use crate::escape::shown;
 use crate::message::say;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// The name of a signal, as `kill -l` has it with its prefix.
@@ -59,11 +61,12 @@ fn end(ended: &Ended) -> u8 {
     ended.status.code().unwrap_or_default() as u8
 }
 
-/// A fault in the report must not change how the program seems to have ended.
-pub fn whatever_happens(ended: &Ended) {
-    let ended = *ended;
+/// A fault in the report must not change how the program seems to have ended. The recordings stay, to find the fault.
+pub fn whatever_happens(ended: &Ended, recordings: &Path) {
+    let (ended, place) = (*ended, shown(recordings));
     std::panic::set_hook(Box::new(move |panic| {
-        say(format!("the report failed: {panic}").replace('\n', " "));
+        let why = panic.to_string().replace('\n', " ");
+        say(format!("the report failed: {why}; the recordings are in {place}"));
         std::process::exit(i32::from(end(&ended)));
     }));
 }

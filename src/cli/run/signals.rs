@@ -98,8 +98,7 @@ impl Waiting {
 
     /// Puts everything back. Between fork and exec: only async-signal-safe calls.
     pub fn give_back(&self) {
-        dispose(libc::SIGINT, self.interrupt);
-        dispose(libc::SIGQUIT, self.quit);
+        self.end();
         dispose(libc::SIGCHLD, self.child);
         dispose(libc::SIGPIPE, if PIPE_IGNORED.load(Relaxed) { SIG_IGN } else { SIG_DFL });
         let closed = CLOSED.load(Relaxed);
@@ -109,6 +108,13 @@ impl Waiting {
         }
         // SAFETY: the set is a copy of what pthread_sigmask gave.
         unsafe { libc::pthread_sigmask(SIG_SETMASK, &self.mask, std::ptr::null_mut()) };
+    }
+
+    /// After the program: a long report can be interrupted. What would be forwarded stays blocked: it was meant for the
+    /// program, and must not take the report with it.
+    pub fn end(&self) {
+        dispose(libc::SIGINT, self.interrupt);
+        dispose(libc::SIGQUIT, self.quit);
     }
 
     /// The next signal: SIGCHLD, or one to forward.
