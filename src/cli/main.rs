@@ -1,1 +1,45 @@
-fn main() {}
+//! The command `shim`: runs a program under libshim.so, and reads what it left.
+//!
+//! ```text
+//! args ─→ run ──────→ the program, with the preload ─→ recordings ─┐
+//!      ─→ report ───→ recordings ─→ merge ─→ symbolise ─→ text, json
+//!      ─→ explain, hooks, doctor: a text, the roster in the library, an ELF file
+//! ```
+//!
+//! Rules: one place owns messages and exit codes ([`message`]); what came from the program, a recording or a file name
+//! is shown through [`escape`]; each subcommand is one file that says what it does from top to bottom.
+
+mod args;
+mod doctor;
+mod escape;
+mod explain;
+mod fd_kind;
+mod files;
+mod hooks;
+mod library;
+mod merge;
+mod message;
+mod options;
+mod recordings;
+mod report;
+mod run;
+mod source;
+mod symbolise;
+
+use args::Command;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let command = match args::parse(std::env::args_os()) {
+        Ok(command) => command,
+        Err(stop) => return stop,
+    };
+    let done = match command {
+        Command::Run(args) => return run::run(&args),
+        Command::Report(args) => report::report(args),
+        Command::Explain(args) => explain::explain(args),
+        Command::Hooks => hooks::hooks(),
+        Command::Doctor(args) => doctor::doctor(args),
+    };
+    message::finish(done)
+}

@@ -10,11 +10,14 @@
 //! - [`store`] and the modules that take a [`store::Store`] write. They allocate nothing, take no lock and are
 //!   async-signal-safe.
 //! - [`reader`] reads, with no trust in the file at all.
+//! - [`memory`] is a recording on the heap, for tests.
 
 pub mod findings;
 pub mod kind;
 pub mod label;
 pub mod layout;
+#[cfg(feature = "memory")]
+pub mod memory;
 pub mod modules;
 #[cfg(feature = "read")]
 pub mod reader;

@@ -102,7 +102,8 @@ fn owner(report: &Report, kind_name: KindName, line: &mut Line) {
     }
 }
 
-fn owner_name(kind: u8) -> &'static str {
+/// What kind of object owns a descriptor, by `Resource::Descriptor::owner_kind`.
+pub fn owner_name(kind: u8) -> &'static str {
     match kind {
         1 => "FILE*",
         2 => "DIR*",

@@ -1,0 +1,216 @@
+//! The command line: what clap accepts, and one line for what it does not.
+
+use crate::escape::bytes;
+use crate::message::{exit, say};
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  shim run -- ./server --port 8080          watch it; report at the end, with file and line
+  shim run --fd protect -- ./server         refuse the wrong closes as well
+  shim run --record /var/tmp/r -- ./server  keep one recording per process
+  shim report --json /var/tmp/r             one finding per line
+  shim explain fd.double-close              what it means and how to fix it
+  shim doctor ./server                      can it be watched?
+
+Exit status:
+  run      that of the program, or its signal; 125 shim itself failed, 126 the program
+           cannot be executed, 127 it was not found
+  report   0, or 1 when something could not be read
+  doctor   0 when the program can be watched, else 1
+  all      2 for a usage error (run: 125)
+
+The same without the command: LD_PRELOAD=/path/to/libshim.so SHIM_OPTIONS=key=value:key=value ./server";
+
+const RUN_NOTES: &str = "\
+Options of shim end where the command begins; `--` may stand between them. SHIM_OPTIONS is honoured, and the options
+here override it. In SHIM_OPTIONS a colon inside a value is written `\\:`.
+
+Without --record the recordings are kept in a private temporary directory until the report is printed. A program that
+ends cleanly with nothing found adds no output at all. One that goes on in the background needs --record.";
+
+#[derive(Parser)]
+#[command(name = "shim", version, about = "A resource-lifetime sanitizer for programs that nobody can recompile")]
+#[command(after_help = EXAMPLES, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run a program under shim, then report with file and line
+    #[command(after_help = RUN_NOTES, override_usage = "shim run [OPTIONS] [--] CMD [ARG]...")]
+    Run(Box<RunArgs>),
+    /// Report what recordings hold
+    Report(ReportArgs),
+    /// Tell what a kind of finding means, with a program that causes it, and how to fix it
+    Explain(ExplainArgs),
+    /// List the functions that libshim.so interposes
+    Hooks,
+    /// Tell whether a program can be watched
+    Doctor(DoctorArgs),
+}
+
+#[derive(Args)]
+pub struct RunArgs {
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+    #[command(flatten)]
+    pub keys: Keys,
+    /// Keep one recording per process in this directory
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct ReportArgs {
+    /// Recordings, or directories to search for *.shim
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// One finding per line, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct ExplainArgs {
+    /// Such as fd.double-close; without it, all kinds in one line each
+    pub kind: Option<String>,
+}
+
+#[derive(Args)]
+pub struct DoctorArgs {
+    /// A path, or a name to look up in PATH
+    pub program: OsString,
+}
+
+/// The keys of SHIM_OPTIONS, each as an option of the same name.
+#[derive(Args, Default)]
+#[command(next_help_heading = "Keys of SHIM_OPTIONS")]
+pub struct Keys {
+    /// Sets the rest; the other keys override it
+    #[arg(long, value_name = "PRESET", value_parser = ["observe", "protect", "hunt"])]
+    pub preset: Option<String>,
+    /// Descriptors and sockets
+    #[arg(long, value_name = "MODE", value_parser = ["observe", "protect", "abort", "off"])]
+    pub fd: Option<String>,
+    /// Heap blocks
+    #[arg(long, value_name = "MODE", value_parser = ["sites", "count", "full", "protect", "abort", "off"])]
+    pub heap: Option<String>,
+    /// Bytes held after free
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub quarantine: Option<String>,
+    /// One in N heap blocks on guard pages
+    #[arg(long, value_name = "N", value_parser = size)]
+    pub guard: Option<String>,
+    /// Redzones around heap blocks
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub canary: Option<String>,
+    /// Thread-specific keys
+    #[arg(long, value_name = "MODE", value_parser = ["observe", "protect", "abort", "off"])]
+    pub keys: Option<String>,
+    /// Locks; order also builds the order graph
+    #[arg(long, value_name = "MODE", value_parser = ["observe", "protect", "abort", "order", "off"])]
+    pub locks: Option<String>,
+    /// Memory placement: a rule file
+    #[arg(long, value_name = "FILE")]
+    pub tiers: Option<PathBuf>,
+    /// Frames per stack
+    #[arg(long = "stack_depth", visible_alias = "stack-depth", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub stack_depth: Option<u32>,
+    /// Where text goes as it is found: stderr, or a path with %p pid, %e program, %r rank
+    #[arg(long, value_name = "PATH")]
+    pub report: Option<PathBuf>,
+    /// What not to report: a file
+    #[arg(long, value_name = "FILE")]
+    pub suppressions: Option<PathBuf>,
+    /// Exit status of the program when there were errors
+    #[arg(long = "error_exitcode", visible_alias = "error-exitcode", value_name = "N")]
+    pub error_exitcode: Option<u8>,
+    /// Whether programs that it executes are watched too
+    #[arg(long, value_name = "0|1", value_parser = ["0", "1"])]
+    pub follow: Option<String>,
+}
+
+impl Keys {
+    /// What was given, in an order in which the preset does not override the rest. Paths become absolute: the program
+    /// may change its directory before it executes the next one.
+    pub fn pairs(&self) -> Vec<(&'static str, OsString)> {
+        let word = |w: &Option<String>| w.as_ref().map(OsString::from);
+        let path =
+            |p: &Option<PathBuf>| p.as_ref().map(|p| std::path::absolute(p).unwrap_or(p.clone()).into_os_string());
+        let report = match &self.report {
+            Some(to) if to.as_os_str() == "stderr" => Some("stderr".into()),
+            other => path(other),
+        };
+        [
+            ("preset", word(&self.preset)),
+            ("fd", word(&self.fd)),
+            ("heap", word(&self.heap)),
+            ("quarantine", word(&self.quarantine)),
+            ("guard", word(&self.guard)),
+            ("canary", word(&self.canary)),
+            ("keys", word(&self.keys)),
+            ("locks", word(&self.locks)),
+            ("tiers", path(&self.tiers)),
+            ("stack_depth", self.stack_depth.map(|n| n.to_string().into())),
+            ("report", report),
+            ("suppressions", path(&self.suppressions)),
+            ("error_exitcode", self.error_exitcode.map(|n| n.to_string().into())),
+            ("follow", word(&self.follow)),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect()
+    }
+}
+
+/// A number that may end in K, M or G; passed on as it is.
+fn size(text: &str) -> Result<String, String> {
+    let digits = text.strip_suffix(['K', 'M', 'G', 'k', 'm', 'g']).unwrap_or(text);
+    match digits.parse::<u64>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("expected a number, which may end in K, M or G".to_owned()),
+    }
+}
+
+/// The command, or the exit code of what clap had to say.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, ExitCode> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let error = match Cli::try_parse_from(&args) {
+        Ok(cli) => return Ok(cli.command),
+        Err(error) => error,
+    };
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            error.print().ok();
+            Err(ExitCode::SUCCESS)
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            error.print().ok();
+            Err(ExitCode::from(exit::USAGE))
+        }
+        _ => {
+            say(one_line(&error.render().to_string()));
+            let run = args.get(1).is_some_and(|a| a == "run");
+            Err(ExitCode::from(if run { exit::NOT_RUN } else { exit::USAGE }))
+        }
+    }
+}
+
+/// clap's several lines as one: what is wrong, and what it suggests.
+fn one_line(text: &str) -> String {
+    let parts: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .filter(|line| !line.is_empty() && !line.starts_with("tip: to pass"))
+        .collect();
+    bytes(parts.join(" ").trim_start_matches("error: ").as_bytes())
+}

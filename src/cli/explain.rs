@@ -1,0 +1,151 @@
+//! `shim explain KIND`: what a finding means, a program that causes it, how to fix it.
+
+use crate::args::ExplainArgs;
+use crate::escape::shown;
+use crate::message::{Failure, exit};
+use record::kind::Kind;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// A kind in one line, and its page where this build can report it.
+struct Page {
+    summary: &'static str,
+    text: Option<&'static str>,
+}
+
+macro_rules! pages {
+    ($($kind:ident: $summary:literal $(, $file:literal)?;)*) => {
+        fn page(kind: Kind) -> Page {
+            match kind {
+                $(Kind::$kind => Page { summary: $summary, text: pages!(@text $($file)?) },)*
+            }
+        }
+    };
+    (@text $file:literal) => { Some(include_str!(concat!("explain/", $file, ".md"))) };
+    (@text) => { None };
+}
+
+pages! {
+    FdDoubleClose: "a descriptor was closed that was already closed", "fd.double-close";
+    FdStaleClose: "a thread closed a number that meanwhile belongs to somebody else", "fd.stale-close";
+    FdClosedLibc: "a close hit a descriptor that the C library had opened for itself", "fd.closed-libc";
+    FdOwner: "a descriptor was closed, or wrapped again, although a FILE* or DIR* owns it", "fd.owner";
+    FdUseAfterClose: "a call used a descriptor after its close", "fd.use-after-close";
+    FdBadFd: "a call used a number that was never open", "fd.bad-fd";
+    FdLeak: "descriptors stay open, unused, and their number grows", "fd.leak";
+    FdLimit: "the process ran out of descriptor numbers", "fd.limit";
+    HeapDoubleFree: "a block was freed twice";
+    HeapInvalidFree: "something was freed that is no block";
+    HeapUseAfterFree: "a block was used after its free";
+    HeapWriteAfterFree: "a freed block was written to";
+    HeapOverflow: "a write went past the end of a block";
+    HeapUnderflow: "a write went before the start of a block";
+    HeapMismatch: "a block was freed by the wrong function for how it was allocated";
+    HeapLeak: "blocks that nothing points to any more";
+    KeyNeverCreated: "a thread-specific key was used that was never created";
+    KeyDeleted: "a thread-specific key was used after its deletion";
+    KeyForeign: "a thread-specific key of somebody else was used or deleted";
+    KeyStale: "a thread-specific key was used that was deleted and created anew";
+    KeyUnloaded: "the destructor of a key lies in a library that was unloaded";
+    KeyExhausted: "the process ran out of thread-specific keys";
+    LockFailed: "a lock operation failed";
+    LockIgnored: "a lock operation failed, and the result was ignored";
+    LockSelfDeadlock: "a thread waits for a lock that it holds itself";
+    LockUpgrade: "a thread wants to write under its own read lock";
+    LockNotOwner: "a lock was released by a thread that does not hold it";
+    LockNotLocked: "a lock was released that nobody holds";
+    LockDestroyed: "a lock was used after its destruction, or destroyed while held";
+    LockHeldAtExit: "a thread ended with a lock held";
+    LockFreedHeld: "the memory of a held lock was freed";
+    LockOrder: "locks are taken in orders that can deadlock";
+    LockCond: "a condition variable was used with the wrong lock";
+    LockWriteUnderRead: "data was written under a read lock";
+    TierFull: "a memory tier had no room, and the fallback was used";
+    TierConfig: "a rule file of memory tiers has an error";
+}
+
+pub fn explain(args: ExplainArgs) -> Result<ExitCode, Failure> {
+    let mut out = io::stdout().lock();
+    let Some(name) = args.kind else {
+        for kind in Kind::ALL {
+            let page = page(*kind);
+            let absent = if page.text.is_none() { " (not in this build)" } else { "" };
+            writeln!(out, "{:22}{}{absent}", kind.name(), page.summary)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let Some(kind) = Kind::from_name(&name) else { return Err(Failure::new(exit::USAGE, unknown(&name))) };
+    match page(kind) {
+        Page { text: Some(text), .. } => write!(out, "{text}")?,
+        Page { summary, text: None } => {
+            writeln!(out, "{name}: {summary}. This build of shim does not contain its family, and never reports it.")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unknown(name: &str) -> String {
+    let nearest = Kind::ALL.iter().map(|kind| kind.name()).min_by_key(|known| {
+        // `double-close` means `fd.double-close`.
+        let tail = known.split_once('.').map_or(*known, |(_, tail)| tail);
+        // And a name that was cut short may go on as it likes.
+        let start = known.get(..name.len()).unwrap_or(known);
+        distance(name, known).min(distance(name, tail) + 1).min(distance(name, start) + 1)
+    });
+    let nearest = nearest.unwrap_or_default();
+    format!("{}: no such kind; did you mean {nearest}? ('shim explain' lists all)", shown(name))
+}
+
+/// Levenshtein.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let cost = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = cost.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_suggested() {
+        for (typed, meant) in [
+            ("fd.doubleclose", "fd.double-close"),
+            ("double-close", "fd.double-close"),
+            ("fd.leaks", "fd.leak"),
+            ("fd.doble", "fd.double-close"),
+            ("use-after-free", "heap.use-after-free"),
+            ("lock.ordre", "lock.order"),
+        ] {
+            assert!(unknown(typed).contains(&format!("did you mean {meant}?")), "{}", unknown(typed));
+        }
+    }
+
+    #[test]
+    fn distances() {
+        assert_eq!((distance("", "abc"), distance("kitten", "sitting"), distance("a", "a")), (3, 3, 0));
+    }
+
+    #[test]
+    fn every_descriptor_kind_has_a_whole_page() {
+        for kind in Kind::ALL.iter().filter(|kind| kind.name().starts_with("fd.")) {
+            let text = page(*kind).text.expect("a page");
+            assert!(text.starts_with(&format!("# {}\n", kind.name())));
+            for heading in
+                ["## What it means", "## A program that causes it", "## How to fix it", "## What protect does"]
+            {
+                assert!(text.contains(heading), "{}: {heading}", kind.name());
+            }
+            assert!(text.contains("Severity: "), "{}", kind.name());
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Findings for programs: one JSON object per line, with the keys and their order that DESIGN.md pins.
+//!
+//! A key whose value is unknown is left out. Text of the watched program is escaped: control characters and what turns
+//! the direction of text as `\u…`, bytes that are no UTF-8 as `\xNN`.
+
+use super::{Render, sentence};
+use crate::escape;
+use crate::fd_kind;
+use crate::merge::{Merged, Site, Stack};
+use crate::symbolise::{Location, Symboliser};
+use record::findings::Resource;
+use record::label::Label;
+use record::text::{Line, until_nul};
+use serde::Serialize;
+use serde_json::ser::Formatter;
+use std::io::{self, Write};
+
+pub struct Json;
+
+#[derive(Serialize)]
+struct JsonFinding {
+    kind: &'static str,
+    severity: &'static str,
+    pid: u32,
+    tid: u32,
+    thread: String,
+    count: u64,
+    message: String,
+    resource: JsonResource,
+    stacks: Vec<JsonStack>,
+}
+
+#[derive(Serialize, Default)]
+struct JsonResource {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fd: Option<i32>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    local: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+}
+
+#[derive(Serialize)]
+struct JsonStack {
+    role: &'static str,
+    tid: u32,
+    frames: Vec<JsonFrame>,
+}
+
+#[derive(Serialize)]
+struct JsonFrame {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    module: Option<String>,
+    offset: String,
+}
+
+impl Render for Json {
+    fn finding(&mut self, found: &Merged, symbols: &mut Symboliser, out: &mut dyn Write) -> io::Result<()> {
+        let finding = &found.finding;
+        let value = JsonFinding {
+            kind: finding.kind.name(),
+            severity: finding.severity.name(),
+            pid: found.processes.first().map_or(0, |p| p.pid),
+            tid: finding.tid,
+            thread: text(until_nul(&finding.thread)),
+            count: found.count,
+            message: sentence(finding),
+            resource: resource(&finding.resource, &finding.label),
+            stacks: found.stacks.iter().map(|s| stack(s, symbols)).collect(),
+        };
+        let mut line = serde_json::Serializer::with_formatter(&mut *out, Escaping);
+        value.serialize(&mut line).map_err(io::Error::from)?;
+        out.write_all(b"\n")
+    }
+}
+
+/// As it is when it is UTF-8: [`Escaping`] does the rest.
+fn text(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(valid) => valid.to_owned(),
+        Err(_) => escape::bytes(bytes),
+    }
+}
+
+fn resource(resource: &Resource, label: &Label) -> JsonResource {
+    let Resource::Descriptor { fd, kind, owner_kind, owner, .. } = *resource else { return JsonResource::default() };
+    let path = if label.is_path() { written(|line| label.write_name(line)) } else { None };
+    let owner = (owner_kind != 0).then(|| {
+        written(|line| {
+            line.text(record::sentence::owner_name(owner_kind)).text(" ").hex(owner);
+        })
+    });
+    JsonResource {
+        fd: Some(fd),
+        kind: Some(fd_kind::name(kind)),
+        local: written(|line| {
+            label.write_local(line);
+        }),
+        peer: written(|line| {
+            label.write_peer(line);
+        }),
+        path,
+        owner: owner.flatten(),
+    }
+}
+
+/// What was written to a line, when anything was.
+fn written(write: impl FnOnce(&mut Line)) -> Option<String> {
+    let mut buffer = [0; 256];
+    let mut line = Line::new(&mut buffer);
+    write(&mut line);
+    (!line.is_empty()).then(|| String::from_utf8_lossy(line.as_bytes()).into_owned())
+}
+
+fn stack(stack: &Stack, symbols: &mut Symboliser) -> JsonStack {
+    let mut frames = Vec::new();
+    for site in &stack.frames {
+        frames.extend(symbols.locate(site).iter().map(|location| frame(location, site)));
+    }
+    JsonStack { role: stack.role.name(), tid: stack.tid, frames }
+}
+
+fn frame(location: &Location, site: &Site) -> JsonFrame {
+    JsonFrame {
+        function: location.function.clone(),
+        file: location.file.clone(),
+        line: location.line,
+        module: site.module.as_ref().map(|m| text(&m.path)),
+        offset: format!("{:#x}", site.offset),
+    }
+}
+
+/// Compact JSON in which nothing can confuse a terminal.
+struct Escaping;
+
+impl Formatter for Escaping {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        for c in fragment.chars() {
+            match c {
+                '\u{7f}'..='\u{9f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                    write!(out, "\\u{:04x}", c as u32)?;
+                }
+                _ => out.write_all(c.encode_utf8(&mut [0; 4]).as_bytes())?,
+            }
+        }
+        Ok(())
+    }
+}

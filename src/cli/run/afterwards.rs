@@ -1,0 +1,92 @@
+//! After the program ended: how it died and what it did last, what was found, or why it could not be watched.
+//!
+//! A program that ended by itself with nothing found gets no line at all.
+
+use super::child::Ended;
+use super::death::signal_name;
+use super::last_events;
+use super::place::Place;
+use crate::doctor;
+use crate::escape::shown;
+use crate::merge::Merge;
+use crate::message::say;
+use crate::recordings::{self, Loaded};
+use crate::report::{self, text};
+use crate::symbolise::Symboliser;
+use std::ffi::OsStr;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+
+/// What the page is about.
+pub struct Page<'a> {
+    pub program: &'a OsStr,
+    pub library: &'a Path,
+    pub ended: &'a Ended,
+    pub place: &'a Place,
+}
+
+impl Page<'_> {
+    pub fn print(&self) {
+        let mut merge = Merge::default();
+        let own = self.read(&mut merge);
+        let mut out = BufWriter::new(io::stderr().lock());
+        // Nobody is left to tell when stderr is gone.
+        self.write(&mut merge, own.as_ref(), &mut out).ok();
+        out.flush().ok();
+    }
+
+    /// Reads all recordings of this run. Returned is that of the program itself: the last of those that it executed in
+    /// turn under one pid.
+    fn read(&self, merge: &mut Merge) -> Option<Loaded> {
+        let mut own: Option<(u64, Loaded)> = None;
+        for path in self.place.recordings() {
+            match recordings::load(&path) {
+                Ok(recording) => {
+                    merge.add(&recording);
+                    let head = recording.head();
+                    if head.pid == self.ended.pid
+                        && own.as_ref().is_none_or(|(started, _)| *started <= head.started_real)
+                    {
+                        own = Some((head.started_real, recording));
+                    }
+                }
+                Err(why) => say(format!("{}: {why}", shown(&path))),
+            }
+        }
+        own.map(|(_, recording)| recording)
+    }
+
+    fn write(&self, merge: &mut Merge, own: Option<&Loaded>, out: &mut dyn Write) -> io::Result<()> {
+        let mut symbols = Symboliser::default();
+        let who = format!("{} (pid {})", shown(self.program), self.ended.pid);
+        let mut something = false;
+        if let Some(signal) = self.ended.status.signal() {
+            let core = if self.ended.status.core_dumped() { " (core dumped)" } else { "" };
+            writeln!(out, "shim: {who} was killed by {}{core}", signal_name(signal))?;
+            if let Some(own) = own {
+                something = last_events::write(own, &mut symbols, out)?;
+            }
+        }
+        merge.drop_infos();
+        if !merge.findings().is_empty() {
+            something = true;
+            writeln!(out, "{}", text::rule(merge))?;
+            report::render(merge, &mut text::Text::default(), &mut symbols, out)?;
+        }
+        if own.is_none() {
+            let why = doctor::why_not(self.program, self.library).unwrap_or_else(|| {
+                let place = shown(self.place.directory());
+                format!("libshim.so was not loaded, or could not write to {place}")
+            });
+            writeln!(out, "shim: {who} was not watched: {why}")?;
+        }
+        for problem in symbols.take_problems() {
+            writeln!(out, "shim: {problem}")?;
+        }
+        if something && self.place.is_temporary() {
+            writeln!(out, "shim: the recording is deleted now; --record DIR keeps it")?;
+        }
+        Ok(())
+    }
+}

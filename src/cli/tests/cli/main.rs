@@ -1,0 +1,16 @@
+//! The command from outside: what it prints, how it ends, and what it leaves alone.
+//!
+//! No libshim.so is needed: recordings come from the writer of `record`, and `shim run` gets a stand-in that puts such a
+//! recording where the library would. The real pair is tested by the C tests.
+#![allow(clippy::expect_used, clippy::unwrap_used)] // A test may end so, in its functions too.
+
+mod bad_files;
+mod built;
+mod doctor;
+mod explain;
+mod hooks;
+mod installed;
+mod report;
+mod run;
+mod sample;
+mod symbols;

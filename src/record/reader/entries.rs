@@ -1,0 +1,205 @@
+//! The entries of a recording as owned values.
+
+use super::bytes::Raw;
+use super::ring::{Event, events};
+use crate::findings::{Involved, Report, Resource};
+use crate::kind::{Kind, Role, Severity};
+use crate::label::Label;
+use crate::layout::{self, Header, PARTIES, Party, finding_state, thread_state};
+use core::mem::{offset_of, size_of};
+
+/// What the header says of the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// ELF `e_machine`.
+    pub machine: u32,
+    pub pointer_bits: u32,
+    /// See [`layout::state`].
+    pub state: u32,
+    pub exit_status: u32,
+    pub pid: u32,
+    pub ppid: u32,
+    pub rank: Option<u32>,
+    pub epoch: u32,
+    /// CLOCK_REALTIME, ns.
+    pub started_real: u64,
+    /// CLOCK_MONOTONIC, ns, as all other times.
+    pub started: u64,
+    pub ended: u64,
+    pub comm: Vec<u8>,
+    pub shim_version: Vec<u8>,
+    pub libc_version: Vec<u8>,
+    pub options: Vec<u8>,
+    pub exe: Vec<u8>,
+    pub command: Vec<Vec<u8>>,
+    /// What the last exec call named, when there was one.
+    pub exec_path: Vec<u8>,
+}
+
+impl Head {
+    pub(super) fn read(raw: Raw, exec_path: &[u8]) -> Self {
+        let text = |at, words: usize| raw.text(at, words * 8).to_vec();
+        let command = raw.slice(offset_of!(Header, command), 256 * 8);
+        let end = command.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
+        Self {
+            machine: raw.u32(offset_of!(Header, machine)),
+            pointer_bits: raw.u32(offset_of!(Header, pointer_bits)),
+            state: raw.u32(offset_of!(Header, state)),
+            exit_status: raw.u32(offset_of!(Header, exit_status)),
+            pid: raw.u32(offset_of!(Header, pid)),
+            ppid: raw.u32(offset_of!(Header, ppid)),
+            rank: raw.u32(offset_of!(Header, rank)).checked_sub(1),
+            epoch: raw.u32(offset_of!(Header, epoch)),
+            started_real: raw.u64(offset_of!(Header, started_real)),
+            started: raw.u64(offset_of!(Header, started)),
+            ended: raw.u64(offset_of!(Header, ended)),
+            comm: text(offset_of!(Header, comm), 2),
+            shim_version: text(offset_of!(Header, shim_version), 4),
+            libc_version: text(offset_of!(Header, libc_version), 4),
+            options: text(offset_of!(Header, options), 64),
+            exe: text(offset_of!(Header, exe), 128),
+            command: command[..end].split(|b| *b == 0).map(<[u8]>::to_vec).collect(),
+            exec_path: exec_path.to_vec(),
+        }
+    }
+}
+
+/// A thread that the recording knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// Its place in the table.
+    pub index: usize,
+    pub tid: u32,
+    pub name: [u8; 16],
+    pub live: bool,
+    pub started: u64,
+    pub ended: u64,
+    /// See [`layout::ThreadCounter`].
+    pub counters: [u64; 32],
+    /// Events ever written; the ring keeps the last ones.
+    pub written: u64,
+    pub events: Vec<Event>,
+}
+
+impl Thread {
+    pub(super) fn read(index: usize, raw: Raw) -> Option<Self> {
+        let state = raw.u32(offset_of!(layout::Thread, state));
+        if state != thread_state::LIVE && state != thread_state::ENDED {
+            return None;
+        }
+        Some(Self {
+            index,
+            tid: raw.u32(offset_of!(layout::Thread, tid)),
+            name: raw.bytes(offset_of!(layout::Thread, name)),
+            live: state == thread_state::LIVE,
+            started: raw.u64(offset_of!(layout::Thread, started)),
+            ended: raw.u64(offset_of!(layout::Thread, ended)),
+            counters: raw.words(offset_of!(layout::Thread, counters)),
+            written: raw.u64(offset_of!(layout::Thread, written)),
+            events: events(raw),
+        })
+    }
+}
+
+/// A finding; `report` gives what `sentence` words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub kind: Kind,
+    pub severity: Severity,
+    pub count: u64,
+    /// CLOCK_MONOTONIC of the first and the last event, ns.
+    pub first: u64,
+    pub last: u64,
+    pub tid: u32,
+    pub thread: [u8; 16],
+    pub resource: Resource,
+    pub label: Label,
+    pub parties: [Involved; PARTIES],
+    pub detail: [u8; 120],
+}
+
+impl Finding {
+    pub(super) fn read(raw: Raw) -> Option<Self> {
+        if raw.u32(offset_of!(layout::Finding, state)) != finding_state::READY {
+            return None;
+        }
+        let what = raw.u32(offset_of!(layout::Finding, what));
+        Some(Self {
+            kind: Kind::from_code(what as u16)?,
+            severity: Severity::from_code((what >> 16 & 0xff) as u16)?,
+            // The writer makes the entry ready and counts in two steps.
+            count: raw.u64(offset_of!(layout::Finding, count)).max(1),
+            first: raw.u64(offset_of!(layout::Finding, first)),
+            last: raw.u64(offset_of!(layout::Finding, last)),
+            tid: raw.u64(offset_of!(layout::Finding, tid)) as u32,
+            thread: raw.bytes(offset_of!(layout::Finding, thread)),
+            resource: Resource::decode((what >> 24) as u8, &raw.words(offset_of!(layout::Finding, numbers))),
+            label: Label::from_words(raw.words(offset_of!(layout::Finding, label))),
+            parties: core::array::from_fn(|i| {
+                let at = offset_of!(layout::Finding, parties) + i * size_of::<Party>();
+                party(Raw(raw.slice(at, size_of::<Party>())))
+            }),
+            detail: raw.bytes(offset_of!(layout::Finding, detail)),
+        })
+    }
+
+    pub fn report(&self) -> Report<'_> {
+        Report {
+            kind: self.kind,
+            severity: self.severity,
+            tid: self.tid,
+            thread: self.thread,
+            time: self.first,
+            resource: self.resource,
+            label: self.label,
+            parties: self.parties,
+            detail: &self.detail,
+        }
+    }
+}
+
+fn party(raw: Raw) -> Involved {
+    let who = raw.u64(offset_of!(Party, who));
+    Involved {
+        role: u16::try_from(who & 0xffff_ffff).ok().and_then(Role::from_code),
+        tid: (who >> 32) as u32,
+        stack: raw.u64(offset_of!(Party, stack)) as u32,
+        thread: raw.bytes(offset_of!(Party, thread)),
+    }
+}
+
+/// A loaded object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Module {
+    pub path: Vec<u8>,
+    /// Empty when it has none.
+    pub build_id: Vec<u8>,
+    pub bias: u64,
+    pub start: u64,
+    pub end: u64,
+    pub loaded: u64,
+    /// 0 = still loaded.
+    pub unloaded: u64,
+    /// See [`layout::module_flag`].
+    pub flags: u64,
+}
+
+impl Module {
+    pub(super) fn read(raw: Raw, path: &[u8]) -> Option<Self> {
+        if raw.u32(offset_of!(layout::Module, state)) != 1 {
+            return None;
+        }
+        let id: [u8; 32] = raw.bytes(offset_of!(layout::Module, build_id));
+        let len = (raw.u32(offset_of!(layout::Module, build_id_len)) as usize).min(id.len());
+        Some(Self {
+            path: path.to_vec(),
+            build_id: id[..len].to_vec(),
+            bias: raw.u64(offset_of!(layout::Module, bias)),
+            start: raw.u64(offset_of!(layout::Module, start)),
+            end: raw.u64(offset_of!(layout::Module, end)),
+            loaded: raw.u64(offset_of!(layout::Module, loaded)),
+            unloaded: raw.u64(offset_of!(layout::Module, unloaded)),
+            flags: raw.u64(offset_of!(layout::Module, flags)),
+        })
+    }
+}
