@@ -146,7 +146,7 @@ impl Merge {
         }
     }
 
-    /// The findings: the gravest first, then the earliest.
+    /// The findings: the gravest first, then the earliest. Nothing is added afterwards.
     pub fn findings(&mut self) -> &[Merged] {
         self.known.clear();
         self.found.sort_by_key(|f| (f.finding.severity as u16, f.first));

@@ -1,7 +1,7 @@
 //! What the command says of itself, and how it ends: `shim: what: why` on stderr, and the exit codes.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 /// The exit codes, as `--help` and docs/exit-codes.md list them.
@@ -26,6 +26,7 @@ pub fn say(line: impl Display) {
 #[derive(Debug)]
 pub struct Failure {
     pub code: u8,
+    /// Empty: there is nobody to tell.
     pub line: String,
 }
 
@@ -36,9 +37,12 @@ impl Failure {
 }
 
 impl From<std::io::Error> for Failure {
-    /// Of writing to stdout: everything else says what it was about.
+    /// Of writing to stdout: everything else says what it was about. Whoever closed the pipe has seen enough.
     fn from(error: std::io::Error) -> Self {
-        Self::new(exit::PARTLY, format!("stdout: {}", reason(&error)))
+        match error.kind() {
+            ErrorKind::BrokenPipe => Self::new(0, ""),
+            _ => Self::new(exit::PARTLY, format!("stdout: {}", reason(&error))),
+        }
     }
 }
 
@@ -46,10 +50,10 @@ impl From<std::io::Error> for Failure {
 pub fn finish(done: Result<ExitCode, Failure>) -> ExitCode {
     match done {
         Ok(code) => code,
-        // Whoever closed the pipe has seen enough.
-        Err(failure) if failure.line.ends_with("Broken pipe") => ExitCode::SUCCESS,
         Err(failure) => {
-            say(&failure.line);
+            if !failure.line.is_empty() {
+                say(&failure.line);
+            }
             ExitCode::from(failure.code)
         }
     }

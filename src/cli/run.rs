@@ -17,7 +17,7 @@ mod signals;
 use crate::args::RunArgs;
 use crate::escape::shown;
 use crate::library;
-use crate::message::{Failure, exit, reason, say};
+use crate::message::{Failure, exit, finish, reason};
 use crate::options;
 use place::Place;
 use std::ffi::{OsStr, OsString};
@@ -28,13 +28,7 @@ use std::process::ExitCode;
 const PRELOAD: &str = "LD_PRELOAD";
 
 pub fn run(args: &RunArgs) -> ExitCode {
-    match prepare_and_run(args) {
-        Ok(code) => code,
-        Err(failure) => {
-            say(&failure.line);
-            ExitCode::from(failure.code)
-        }
-    }
+    finish(prepare_and_run(args))
 }
 
 fn prepare_and_run(args: &RunArgs) -> Result<ExitCode, Failure> {
