@@ -23,14 +23,46 @@ use record::label::Label;
 use record::layout::{Counter, DESCRIPTOR_LEN, Op, Section, ThreadCounter};
 use record::store::Store;
 use track::fd::{
-    Actor, Claim, Closing, FdKind, KernelView, NotOpen, Opening, Outcome, Owner, PairSet, Policy, Quarantine, Replace,
-    Slot, ThreadIndex, Verdict, limit_for,
+    Actor, Claim, Closing, FdKind, KernelView, Learned, NotOpen, Opening, Outcome, Owner, PairSet, Pairs, Policy,
+    Quarantine, Replace, Slot, StackId, ThreadIndex, Verdict, limit_for,
 };
 
 const _: () = assert!(size_of::<Slot>() == DESCRIPTOR_LEN);
 const PER_CHUNK: usize = Section::Descriptors.per_chunk();
 
-static PAIRS: PairSet = PairSet::new();
+static PAIRS: SitePairs = SitePairs(PairSet::new());
+
+/// Pairs of call sites (the program's calls into libc), or of whole stacks where the two sites are one, as in programs
+/// that close through a wrapper.
+struct SitePairs(PairSet);
+
+impl SitePairs {
+    fn key(from: StackId, to: StackId) -> (StackId, StackId) {
+        match (site(from), site(to)) {
+            (Some(a), Some(b)) if a != b => (a, b),
+            _ => (from, to),
+        }
+    }
+}
+
+/// The call site of a stack, as an id that no stack has.
+fn site(stack: StackId) -> Option<StackId> {
+    let mut frames = [0; record::stacks::MAX_FRAMES];
+    let len = record::stacks::load(&RECORDING, stack.0, &mut frames);
+    (len > 0).then(|| StackId(record::stacks::hash(&frames[..1]) as u32 | 1 << 31))
+}
+
+impl Pairs for SitePairs {
+    fn learn(&self, from: StackId, to: StackId) -> Learned {
+        let (from, to) = Self::key(from, to);
+        self.0.learn(from, to)
+    }
+
+    fn knows(&self, from: StackId, to: StackId) -> bool {
+        let (from, to) = Self::key(from, to);
+        self.0.knows(from, to)
+    }
+}
 static QUARANTINE: Quarantine = Quarantine::new();
 /// A tombstone this old has seen every stale close that was under way when its number was closed.
 const TOMBSTONE_AGE_NS: u64 = 2_000_000_000;
@@ -71,7 +103,7 @@ pub fn on() -> bool {
     options::fd_mode() != Mode::Off
 }
 
-fn quarantined() -> bool {
+pub fn quarantined() -> bool {
     options::QUARANTINE_FDS.load(Relaxed)
 }
 
@@ -282,10 +314,13 @@ pub fn before_close(fd: c_int, acting: Owner, way: Way, call: &str) -> Before {
     if private::is(fd) {
         return Before::Refuse;
     }
-    if fd < 0 || !on() {
+    if !on() {
         return Before::Pass;
     }
     let Some(mut by) = By::now() else { return Before::Pass };
+    if fd < 0 {
+        return Before::Call(Ticket { generation: None, not_open: None, actor: *by.actor(), policy: Policy::Report });
+    }
     if fd == 2 {
         message::stderr_closing();
     }
@@ -436,9 +471,10 @@ pub fn after_close(fd: c_int, ticket: Ticket, result: c_int, call: &str) {
                     slot(fd).and_then(|s| s.judge_not_open(&ticket.actor, &standing, KernelView::NotOpen, &PAIRS))
                 }
                 // A close of a number that was never open: worth knowing, no more.
-                None => slot(fd)
-                    .and_then(|s| s.failed_use(&ticket.actor, &PAIRS))
-                    .filter(|v| v.fault == track::fd::Fault::BadFd),
+                None => match slot_or_none(fd) {
+                    Some(slot) => slot.failed_use(&ticket.actor, &PAIRS).filter(|v| v.fault == track::fd::Fault::BadFd),
+                    None => Some(never_open(&ticket.actor)),
+                },
             };
             if let Some(verdict) = verdict {
                 finding::guarded(|scope| announce(scope, fd, &verdict, call, ticket.policy));
@@ -542,25 +578,35 @@ pub fn kind_and_label(fd: c_int) -> (FdKind, Label) {
     known.map_or((FdKind::Unknown, Label::NONE), |f| (f.meta.kind, Label::from_words(f.label)))
 }
 
+/// A number claimed for dup2 or dup3.
+pub struct Replacing {
+    claim: Replace,
+    /// The FILE or DIR that the number belongs to: it stays bound to it, whatever is put there.
+    owner: Owner,
+}
+
 /// dup2 or dup3 onto a number: claims it, so that no eviction closes what the program puts there. To be followed by
 /// [`end_replace`].
-pub fn begin_replace(to: c_int) -> Option<Replace> {
+pub fn begin_replace(to: c_int) -> Option<Replacing> {
     if to < 0 || !on() {
         return None;
     }
     let slot = slot(to)?;
     let by = By::now()?;
+    let before = slot.snapshot();
+    let owned = before.current.filter(|_| before.state == track::fd::State::Open);
     for _ in 0..1000 {
         match slot.begin_replace(by.actor()) {
             Replace::Busy => sys::sched_yield(),
-            claimed => return Some(claimed),
+            claim => return Some(Replacing { claim, owner: owned.map_or(Owner::NONE, |f| f.owner) }),
         }
     }
     None
 }
 
-pub fn end_replace(from: c_int, to: c_int, result: c_int, claim: Option<Replace>) {
+pub fn end_replace(from: c_int, to: c_int, result: c_int, replacing: Option<Replacing>) {
     let errno = sys::errno();
+    let (claim, owner) = replacing.map_or((None, Owner::NONE), |r| (Some(r.claim), r.owner));
     if result == -1 {
         if let (Some(claim), Some(slot)) = (claim, slot(to)) {
             slot.end_replace(claim);
@@ -574,7 +620,7 @@ pub fn end_replace(from: c_int, to: c_int, result: c_int, claim: Option<Replace>
                 finding::flush_held(scope);
             }
             by.log(Op::Dup, from, to as u64, 0);
-            record_open(&by, to, Opening { kind, owner: Owner::NONE, imported: false, label: label.words() }, Op::Dup);
+            record_open(&by, to, Opening { kind, owner, imported: false, label: label.words() }, Op::Dup);
         }
         if to == 2 {
             finding::guarded(|_| message::stderr_redirected());

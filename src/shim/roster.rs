@@ -21,7 +21,9 @@
 #![allow(clippy::missing_safety_doc)] // Every hook has the contract of the libc function of its name.
 #![allow(clippy::too_many_arguments)]
 
-use crate::hooks::{c_types::*, heap, lifetime, loading, making, passing, process, resolver, stdio, using};
+use crate::hooks::{
+    c_types::*, directory, heap, lifetime, listing, loading, making, passing, process, resolver, stdio, using,
+};
 
 macro_rules! roster {
     ($($family:literal { $($need:ident fn $name:ident ( $($arg:ident : $type:ty),* $(; $($var:ident : $vartype:ty),+)? ) -> $ret:ty = $hook:path $(, versions [$($version:literal),*])?;)* })*) => {
@@ -234,6 +236,10 @@ roster! {
         required fn pclose(file: *mut FILE) -> c_int = stdio::pclose;
         required fn opendir(path: *const c_char) -> *mut DIR = stdio::opendir;
         required fn fdopendir(fd: c_int) -> *mut DIR = stdio::fdopendir;
+        required fn readdir(directory: *mut DIR) -> *mut dirent = listing::readdir;
+        required fn readdir64(directory: *mut DIR) -> *mut dirent64 = listing::readdir64;
+        required fn readdir_r(directory: *mut DIR, entry: *mut dirent, out: *mut *mut dirent) -> c_int = listing::readdir_r;
+        required fn readdir64_r(directory: *mut DIR, entry: *mut dirent64, out: *mut *mut dirent64) -> c_int = listing::readdir64_r;
         required fn closedir(directory: *mut DIR) -> c_int = stdio::closedir;
     }
 
@@ -302,6 +308,33 @@ roster! {
         required fn sendfile64(to: c_int, from: c_int, at: *mut off64_t, len: usize) -> ssize_t = using::sendfile64;
         required fn splice(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, len: usize, flags: c_uint) -> ssize_t = using::splice;
         optional fn copy_file_range(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, len: usize, flags: c_uint) -> ssize_t = using::copy_file_range;
+    }
+
+    "directory descriptor use" {
+        optional fn fstatfs(fd: c_int, out: *mut c_void) -> c_int = directory::fstatfs;
+        optional fn fstatfs64(fd: c_int, out: *mut c_void) -> c_int = directory::fstatfs64;
+        optional fn fstatvfs(fd: c_int, out: *mut c_void) -> c_int = directory::fstatvfs;
+        optional fn fstatvfs64(fd: c_int, out: *mut c_void) -> c_int = directory::fstatvfs64;
+        optional fn fstatat(directory: c_int, path: *const c_char, out: *mut c_void, flags: c_int) -> c_int = directory::fstatat;
+        optional fn fstatat64(directory: c_int, path: *const c_char, out: *mut c_void, flags: c_int) -> c_int = directory::fstatat64;
+        optional fn __fxstatat(version: c_int, directory: c_int, path: *const c_char, out: *mut c_void, flags: c_int) -> c_int = directory::__fxstatat;
+        optional fn __fxstatat64(version: c_int, directory: c_int, path: *const c_char, out: *mut c_void, flags: c_int) -> c_int = directory::__fxstatat64;
+        optional fn statx(directory: c_int, path: *const c_char, flags: c_int, mask: c_uint, out: *mut c_void) -> c_int = directory::statx;
+        optional fn faccessat(directory: c_int, path: *const c_char, mode: c_int, flags: c_int) -> c_int = directory::faccessat;
+        optional fn fchmodat(directory: c_int, path: *const c_char, mode: mode_t, flags: c_int) -> c_int = directory::fchmodat;
+        optional fn fchownat(directory: c_int, path: *const c_char, user: u32, group: u32, flags: c_int) -> c_int = directory::fchownat;
+        optional fn utimensat(directory: c_int, path: *const c_char, times: *const timespec, flags: c_int) -> c_int = directory::utimensat;
+        optional fn readlinkat(directory: c_int, path: *const c_char, out: *mut c_char, len: usize) -> ssize_t = directory::readlinkat;
+        optional fn __readlinkat_chk(directory: c_int, path: *const c_char, out: *mut c_char, len: usize, room: usize) -> ssize_t = directory::__readlinkat_chk;
+        optional fn mkdirat(directory: c_int, path: *const c_char, mode: mode_t) -> c_int = directory::mkdirat;
+        optional fn mkfifoat(directory: c_int, path: *const c_char, mode: mode_t) -> c_int = directory::mkfifoat;
+        optional fn mknodat(directory: c_int, path: *const c_char, mode: mode_t, device: u64) -> c_int = directory::mknodat;
+        optional fn __xmknodat(version: c_int, directory: c_int, path: *const c_char, mode: mode_t, device: *mut u64) -> c_int = directory::__xmknodat;
+        optional fn unlinkat(directory: c_int, path: *const c_char, flags: c_int) -> c_int = directory::unlinkat;
+        optional fn symlinkat(target: *const c_char, directory: c_int, path: *const c_char) -> c_int = directory::symlinkat;
+        required fn linkat(from: c_int, old: *const c_char, to: c_int, new: *const c_char, flags: c_int) -> c_int = directory::linkat;
+        required fn renameat(from: c_int, old: *const c_char, to: c_int, new: *const c_char) -> c_int = directory::renameat;
+        optional fn renameat2(from: c_int, old: *const c_char, to: c_int, new: *const c_char, flags: c_uint) -> c_int = directory::renameat2;
     }
 
     "resolver" {

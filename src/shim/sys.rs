@@ -194,14 +194,24 @@ pub fn set_descriptor_limits(limits: &Limits) -> bool {
     unsafe { call(libc::SYS_prlimit64, [0, libc::RLIMIT_NOFILE as usize, new.as_ptr() as usize, 0, 0, 0]) == 0 }
 }
 
-/// (device, inode, mode, rdev): who is behind a number.
+/// Who is behind a number.
 pub fn identity(fd: c_int) -> Option<Identity> {
+    identity_at(fd, b"\0", libc::AT_EMPTY_PATH)
+}
+
+/// Who is behind a path, without opening it.
+pub fn identity_of_path(path: &[u8]) -> Option<Identity> {
+    identity_at(libc::AT_FDCWD, path, 0)
+}
+
+fn identity_at(fd: c_int, path: &[u8], flags: c_int) -> Option<Identity> {
+    debug_assert!(path.last() == Some(&0));
     let mut out = MaybeUninit::<libc::statx>::zeroed();
-    // SAFETY: statx with AT_EMPTY_PATH writes one struct statx.
+    // SAFETY: a NUL-terminated path; statx writes one struct statx.
     let answer = unsafe {
         call(
             libc::SYS_statx,
-            [fd as usize, c"".as_ptr() as usize, libc::AT_EMPTY_PATH as usize, 0x7ff, out.as_mut_ptr() as usize, 0],
+            [fd as usize, path.as_ptr() as usize, flags as usize, 0x7ff, out.as_mut_ptr() as usize, 0],
         )
     };
     if answer == 0 {
@@ -213,7 +223,7 @@ pub fn identity(fd: c_int) -> Option<Identity> {
             mode: u32::from(s.stx_mode),
         });
     }
-    if answer != -(libc::ENOSYS as isize) && answer != -(libc::EPERM as isize) {
+    if fd < 0 || answer != -(libc::ENOSYS as isize) && answer != -(libc::EPERM as isize) {
         return None;
     }
     // Before Linux 4.11, or a sandbox that knows only fstat.

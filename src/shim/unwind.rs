@@ -337,8 +337,12 @@ fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Reg
         let pc = match next {
             Ok(Some(pc)) => pc,
             Ok(None) => break,
-            Err(_) => {
-                recording::count(Counter::StacksTruncated);
+            // A null return address or a frame pointer that goes nowhere is how the outermost frame looks where
+            // nothing marks it.
+            Err(error) => {
+                if matches!(error, framehop::Error::CouldNotReadStack(_)) {
+                    recording::count(Counter::StacksTruncated);
+                }
                 break;
             }
         };

@@ -12,6 +12,10 @@ use libc::EBADF;
 use record::label::Label;
 use track::fd::{FdKind, Owner};
 
+unsafe extern "C" {
+    fn pthread_testcancel();
+}
+
 fn fail(errno: c_int) -> c_int {
     sys::set_errno(errno);
     -1
@@ -33,6 +37,12 @@ fn closing(fd: c_int, name: &str, call: impl FnOnce() -> c_int) -> c_int {
 }
 
 pub unsafe fn close(fd: c_int) -> c_int {
+    if descriptors::quarantined() {
+        // close is a cancellation point, and a pending cancellation takes effect before anything is closed; a tombstone
+        // is not, so the point is made here. Nothing of ours is up yet.
+        // SAFETY: as the call that it stands for.
+        unsafe { pthread_testcancel() };
+    }
     // SAFETY: the caller's.
     closing(fd, "close", || unsafe { real::close(fd) })
 }

@@ -7,8 +7,10 @@
 //! steps over them (c-tests/fd/cancel_*.c).
 
 pub mod c_types;
+pub mod directory;
 pub mod heap;
 pub mod lifetime;
+pub mod listing;
 pub mod loading;
 pub mod making;
 pub mod passing;

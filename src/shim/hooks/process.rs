@@ -64,6 +64,11 @@ pub unsafe fn execvpe(
 }
 
 pub unsafe fn fexecve(fd: c_int, arguments: *const *const c_char, environment: *const *const c_char) -> c_int {
+    if descriptors::hidden(fd) {
+        descriptors::bad_use(fd, "fexecve");
+        sys::set_errno(libc::EBADF);
+        return -1;
+    }
     descriptors::used(fd);
     // SAFETY: the caller's.
     unsafe { execing(core::ptr::null(), || real::fexecve(fd, arguments, environment)) }

@@ -261,6 +261,7 @@ pub unsafe fn opendir(path: *const c_char) -> *mut DIR {
         let fd = directory_number(directory);
         if fd >= 0 {
             opened(fd, FdKind::Dir, owner(OwnerKind::Dir, directory.cast()), label(path));
+            super::listing::opened(directory, fd, CStr::from_ptr(path).to_bytes());
         }
     }
     descriptors::made();
@@ -281,6 +282,7 @@ pub unsafe fn fdopendir(fd: c_int) -> *mut DIR {
             slot.set_kind(FdKind::Dir);
         }
         owned(fd, owner(OwnerKind::Dir, directory.cast()), "fdopendir");
+        super::listing::opened(directory, fd, b"/proc");
         sys::set_errno(errno);
     } else if sys::errno() == libc::EBADF {
         descriptors::bad_use(fd, "fdopendir");
@@ -292,6 +294,7 @@ pub unsafe fn closedir(directory: *mut DIR) -> c_int {
     // SAFETY: the caller's.
     unsafe {
         let fd = directory_number(directory);
+        super::listing::closing(directory);
         let by = owner(OwnerKind::Dir, directory.cast());
         ending(directory.cast(), DIRFD_AT, fd, by, "closedir", || real::closedir(directory))
     }

@@ -16,7 +16,7 @@
 use super::actor::Actor;
 use super::generation::{CloseStanding, Meta};
 use super::kind::Owner;
-use super::pairs::PairSet;
+use super::pairs::Pairs;
 use super::rules::{self, Decision};
 use super::slot::Slot;
 use super::verdict::Verdict;
@@ -91,7 +91,7 @@ impl Slot {
     ///
     /// Thread- and signal-safe, lock-free. A handler that closes the number its own thread is closing is racing until the
     /// interrupted claim was written, and gets the claim again afterwards.
-    pub fn closing(&self, by: &Actor, acting: Owner, pairs: &PairSet) -> Closing {
+    pub fn closing(&self, by: &Actor, acting: Owner, pairs: &impl Pairs) -> Closing {
         loop {
             let word = self.load();
             let generation = word.settled_generation();
@@ -159,7 +159,7 @@ impl Slot {
         by: &Actor,
         standing: &NotOpen,
         kernel: KernelView,
-        pairs: &PairSet,
+        pairs: &impl Pairs,
     ) -> Option<Verdict> {
         let past = self.past(standing.generation)?;
         rules::not_open(&past, standing.racing, by, kernel, pairs)
@@ -169,7 +169,7 @@ impl Slot {
     /// record says open or changing hands.
     ///
     /// Thread- and signal-safe, lock-free.
-    pub fn failed_use(&self, by: &Actor, _pairs: &PairSet) -> Option<Verdict> {
+    pub fn failed_use(&self, by: &Actor, _pairs: &impl Pairs) -> Option<Verdict> {
         let word = self.load();
         let elsewhere = word.epoch() != by.epoch;
         match word.state() {
@@ -184,7 +184,7 @@ impl Slot {
     }
 
     /// Judge and claim an open number; none when the word changed meanwhile.
-    fn claim(&self, word: Word, by: &Actor, acting: Owner, pairs: &PairSet) -> Option<Closing> {
+    fn claim(&self, word: Word, by: &Actor, acting: Owner, pairs: &impl Pairs) -> Option<Closing> {
         let generation = word.generation();
         let ring = self.ring(generation);
         // The common close, by a holder in its own process, needs three words of the generation and not all of it.

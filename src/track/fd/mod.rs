@@ -34,7 +34,7 @@ pub use actor::{Actor, Party, StackId, ThreadIndex, Tid};
 pub use close::{Claim, Closing, KernelView, NotOpen, Outcome};
 pub use generation::{CloseStanding, Facts, Generation, LABEL_WORDS, Meta};
 pub use kind::{FdKind, Owner, OwnerKind};
-pub use pairs::{Learned, PAIRS, PairSet};
+pub use pairs::{Learned, PAIRS, PairSet, Pairs};
 pub use quarantine::{Entry, QUARANTINE_CAPACITY, Quarantine, limit_for};
 pub use slot::{Opened, Opening, RING, Slot, Snapshot};
 pub use sweep::{Held, Policy, SWEEP, Standing, Sweep};

@@ -24,6 +24,25 @@ pub enum Learned {
     Ignored,
 }
 
+/// What the rules ask of the pairs that were learned. Whoever knows more of a stack than its id may compare less of it: a
+/// compiler that unrolls a loop makes two stacks of one place.
+pub trait Pairs {
+    /// A number closed at `from` was closed again at `to`. Thread- and signal-safe.
+    fn learn(&self, from: StackId, to: StackId) -> Learned;
+    /// Whether the pair was learned. Thread- and signal-safe.
+    fn knows(&self, from: StackId, to: StackId) -> bool;
+}
+
+impl Pairs for PairSet {
+    fn learn(&self, from: StackId, to: StackId) -> Learned {
+        PairSet::learn(self, from, to)
+    }
+
+    fn knows(&self, from: StackId, to: StackId) -> bool {
+        PairSet::knows(self, from, to)
+    }
+}
+
 /// A set of pairs of call stacks. All zero is the empty set. Thread- and signal-safe.
 #[repr(C)]
 pub struct PairSet {

@@ -13,7 +13,7 @@ use super::actor::{Actor, Party};
 use super::close::KernelView;
 use super::generation::{CloseStanding, Facts};
 use super::kind::{FdKind, Owner};
-use super::pairs::PairSet;
+use super::pairs::Pairs;
 use super::verdict::{Fault, Severity, Verdict};
 
 /// The lives before one generation that the ring still holds, newest first.
@@ -39,7 +39,7 @@ pub(super) fn closing(
     older: impl FnOnce() -> Older,
     by: &Actor,
     acting: Owner,
-    pairs: &PairSet,
+    pairs: &impl Pairs,
 ) -> Decision {
     let silent = |standing| Decision { standing, verdict: None };
     let inherited = facts.inherited_by(by);
@@ -82,7 +82,13 @@ pub(super) fn closing(
 }
 
 /// A close of a number that the record says is not open, after the kernel was asked.
-pub(super) fn not_open(past: &Past, racing: bool, by: &Actor, kernel: KernelView, pairs: &PairSet) -> Option<Verdict> {
+pub(super) fn not_open(
+    past: &Past,
+    racing: bool,
+    by: &Actor,
+    kernel: KernelView,
+    pairs: &impl Pairs,
+) -> Option<Verdict> {
     let facts = &past.facts;
     let again = Verdict { closed: facts.closer, refuse: true, ..about(past.generation, facts, by.party()) };
     match kernel {
