@@ -36,6 +36,8 @@ int main(void)
     int fd = AT(100, tcp());   /* opened */
 #ifndef CLEAN
     CHECK(close(fd) == 0); /* closed */
+#else
+    CHECK(fcntl(fd, F_SETFL, O_NONBLOCK) == 0); /* accept must not wait */
 #endif
     SHOW(read(fd, bytes, 1)); /* c0 */
     SHOW(write(fd, "x", 1)); /* c1 */
