@@ -112,11 +112,18 @@ static REGISTRY: ThreadLocal<State> = ThreadLocal::new();
 pub static REGISTRY_LOCK: Spin = Spin::new();
 /// Bumped when some thread changes a thread's name.
 pub static NAMES: AtomicU32 = AtomicU32::new(1);
+/// Registered threads that have not ended.
+static LIVE_NOW: AtomicU32 = AtomicU32::new(0);
 static KEY: AtomicU32 = AtomicU32::new(u32::MAX);
 
 /// All threads ever registered, ended ones included. Takes [`REGISTRY_LOCK`] nowhere: `ThreadLocal` iterates lock-free.
 pub fn registry() -> impl Iterator<Item = &'static State> {
     REGISTRY.iter()
+}
+
+/// Has the process, as far as we know, one thread?
+pub fn alone() -> bool {
+    LIVE_NOW.load(Relaxed) <= 1
 }
 
 /// How a hook may proceed.
@@ -346,6 +353,7 @@ fn end() {
         state.entry.ended.store(sys::now(), Relaxed);
         state.entry.state.store(thread_state::ENDED, Release);
         state.live.store(false, Release);
+        LIVE_NOW.fetch_sub(1, Relaxed);
         block.phase.store(ENDED, Relaxed);
         block.entry.store(null_mut(), Relaxed);
         block.state.store(null_mut(), Relaxed);
@@ -410,6 +418,7 @@ impl State {
     fn begin(&self) {
         self.tid.store(sys::gettid(), Relaxed);
         self.live.store(true, Relaxed);
+        LIVE_NOW.fetch_add(1, Relaxed);
         self.opening.store(false, Relaxed);
         self.resolving.store(0, Relaxed);
         self.name_epoch.store(0, Relaxed);
@@ -425,6 +434,7 @@ impl State {
     /// After fork, in the child's only thread.
     pub fn adopt(&self, entry_alive: bool) {
         if entry_alive {
+            LIVE_NOW.store(1, Relaxed);
             self.tid.store(sys::gettid(), Relaxed);
             self.entry.tid.store(self.tid.load(Relaxed), Relaxed);
         } else {
