@@ -60,6 +60,8 @@ pub struct Block {
     /// Rounds of key destructors seen.
     rounds: AtomicU32,
     state: AtomicPtr<State>,
+    /// Inside `recording`'s commit.
+    pub committing: AtomicU32,
     destructors: AtomicU32,
     /// Destructors of thread-locals of our own library: function and argument.
     destructor: [[AtomicPtr<c_void>; 2]; 4],

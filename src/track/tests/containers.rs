@@ -115,8 +115,16 @@ fn what_to_do_with_a_finding_at_a_close() {
         (8, 397, Policy::Silent),
         (900, 3, Policy::Silent),
     ] {
-        assert_eq!(Standing { run }.policy(fd), policy, "run {run} fd {fd}");
+        assert_eq!(Standing { run, again: false }.policy(fd), policy, "run {run} fd {fd}");
     }
+}
+
+#[test]
+fn a_number_closed_twice_in_a_row_is_no_sweep() {
+    let mut sweep = Sweep::new();
+    assert_eq!(sweep.step(3, StackId(7)).policy(3), Policy::Hold);
+    assert_eq!(sweep.step(3, StackId(8)).policy(3), Policy::Report);
+    assert_eq!(Sweep::new().step(0, StackId(7)).policy(0), Policy::Hold, "nothing was closed before this");
 }
 
 #[test]
