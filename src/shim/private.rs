@@ -73,9 +73,8 @@ pub fn fingerprint(i: &Identity) -> u64 {
 /// nothing has changed but that close.
 pub fn adopt(what: Use, fd: i32, close_original: bool) -> bool {
     let limits = sys::descriptor_limits();
-    let alone = thread::registry().filter(|t| t.is_live()).count() <= 1;
     let mut high = -1;
-    if alone && limits.hard > limits.soft && limits.soft < 1 << 30 {
+    if thread::alone() && limits.hard > limits.soft && limits.soft < 1 << 30 {
         let raised = sys::Limits { soft: limits.hard.min(limits.soft + 64), hard: limits.hard };
         if sys::set_descriptor_limits(&raised) {
             high = sys::fcntl(fd, libc::F_DUPFD_CLOEXEC, limits.soft as usize);
