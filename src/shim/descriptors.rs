@@ -136,7 +136,7 @@ pub enum By {
 
 impl By {
     /// `None`: not to be watched; straight to libc.
-    #[inline]
+    #[inline(always)]
     pub fn now() -> Option<Self> {
         match thread::enter() {
             Entry::Full(mut scope) => {
@@ -194,6 +194,7 @@ pub fn opened(fd: c_int, kind: FdKind, owner: Owner, label: Label) {
     record_open(&by, fd, Opening { kind, owner, imported: false, label: label.words() }, Op::Open);
 }
 
+#[inline(always)]
 fn record_open(by: &By, fd: c_int, what: Opening, op: Op) {
     let Some(slot) = slot_or_commit(fd) else { return };
     let opened = slot.opened(by.actor(), what);
@@ -442,6 +443,7 @@ fn announce(scope: &mut Scope, fd: c_int, verdict: &Verdict, call: &str, policy:
 }
 
 /// The number is ours to close now.
+#[inline(always)]
 fn claimed(by: &mut By, slot: &Slot, fd: c_int, claim: Claim, way: Way) -> Before {
     let actor = *by.actor();
     by.log(Op::Close, fd, u64::from(claim.generation), 0);
