@@ -19,6 +19,7 @@
 //!
 //! i686 has no framehop: there the frame-pointer chain is walked.
 #![allow(unsafe_code)] // Safety: reads are bounded as above; module data stays mapped while its module is loaded.
+#![allow(clippy::unnecessary_cast)] // Fields of libc's structs have other widths on 32-bit systems.
 
 use crate::arch::{self, Registers};
 use crate::spin::Spin;
