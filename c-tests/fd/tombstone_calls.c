@@ -71,7 +71,7 @@ int main(void)
     SHOW(fcntl(fd, F_SETFD, FD_CLOEXEC)); /* c29 */
     SHOW(fcntl(fd, F_SETFL, O_NONBLOCK)); /* c30 */
     SHOW(fcntl(fd, F_DUPFD, 200)); /* c31 */
-    SHOW(dup(fd)); /* c32 */
+    SHOW(dup(fd) < 0); /* c32 */
     SHOW(dup2(fd, 201)); /* c33 */
     SHOW(dup3(fd, 202, O_CLOEXEC)); /* c34 */
     SHOW(openat(fd, "x", O_RDONLY)); /* c35 */

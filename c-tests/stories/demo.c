@@ -34,6 +34,7 @@ static void on_connection_closed(int fd)
 
 static void *client(void *arg)
 {
+    pthread_setname_np(pthread_self(), "client");
     int fd = connect_to_server();
     finish_request(fd);
     pthread_barrier_wait(&turn);
@@ -45,6 +46,7 @@ static void *client(void *arg)
 
 static void *uploader(void *arg)
 {
+    pthread_setname_np(pthread_self(), "uploader");
     pthread_barrier_wait(&turn);
     int fd = connect_to_server();
     pthread_barrier_wait(&turn);
@@ -69,9 +71,7 @@ int main(void)
     pthread_barrier_init(&turn, NULL, 2);
     pthread_t threads[2];
     pthread_create(&threads[0], NULL, client, NULL);
-    pthread_setname_np(threads[0], "client");
     pthread_create(&threads[1], NULL, uploader, NULL);
-    pthread_setname_np(threads[1], "uploader");
     pthread_join(threads[0], NULL);
     pthread_join(threads[1], NULL);
     return 0;

@@ -180,7 +180,15 @@ fn write_frame(frame: Frame, modules: Option<&Modules>, line: &mut Line) {
 }
 
 /// Reports what the sweep filter held back: the run of closes has ended without becoming a sweep.
+#[inline(always)]
 pub fn flush_held(scope: &mut Scope) {
+    if !scope.inner().held.is_empty() {
+        flush_all(scope);
+    }
+}
+
+#[cold]
+fn flush_all(scope: &mut Scope) {
     while let Some((fd, verdict)) = scope.inner().held.pop() {
         descriptor(scope, fd, crate::descriptors::slot(fd), &verdict, "close");
     }

@@ -34,6 +34,11 @@ pub fn is(fd: i32) -> bool {
     fd >= i32::MAX - BELOW_MAX.load(Relaxed) && is_slowly(fd)
 }
 
+/// May one of ours be below this number?
+pub fn any_below(count: i32) -> bool {
+    count > i32::MAX - BELOW_MAX.load(Relaxed)
+}
+
 #[cold]
 fn is_slowly(fd: i32) -> bool {
     fd >= 0 && fd != i32::MAX && NUMBERS.iter().any(|n| n.load(Acquire) == fd + 1)

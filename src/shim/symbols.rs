@@ -3,6 +3,7 @@
 //! Why not dladdr: it takes the loader's lock. The dynamic symbol table of a loaded object is read directly; a linear
 //! search is fine on a path that runs once per distinct finding.
 #![allow(unsafe_code)] // Safety: tables of a loaded object, found through its own PT_DYNAMIC, sized by its hash table.
+#![allow(clippy::unnecessary_cast)] // Fields of libc's structs have other widths on 32-bit systems.
 
 use crate::unwind::Object;
 

@@ -2,6 +2,7 @@
 //!
 //! Every function returns the kernel's answer: a negative value is `-errno`. All are async-signal-safe.
 #![allow(unsafe_code)] // Safety: each wrapper passes valid pointers with their lengths; the kernel checks the rest.
+#![allow(clippy::unnecessary_cast)] // Fields of libc's structs have other widths on 32-bit systems.
 
 use crate::arch::syscall6;
 use core::mem::MaybeUninit;

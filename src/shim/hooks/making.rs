@@ -207,10 +207,10 @@ pub unsafe fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_
     } else if descriptors::on() {
         let mut local = [0u8; 128];
         let n = sys::socket_name(fd, false, &mut local);
-        // SAFETY: the kernel has read `len` bytes there, or has said EFAULT.
         let peer: &[u8] = if address.is_null() || errno == libc::EFAULT && result == -1 {
             &[]
         } else {
+            // SAFETY: the kernel has read `len` bytes there, or has said EFAULT.
             unsafe { core::slice::from_raw_parts(address.cast(), (len as usize).min(128)) }
         };
         if let Some(slot) = descriptors::slot(fd) {

@@ -14,7 +14,7 @@ use core::ffi::CStr;
 use core::sync::atomic::Ordering::Relaxed;
 
 /// Jumps, so that no frame of ours is on the stack that the child will run on and overwrite: this function has no
-/// locals and no prologue, which scripts/check-vfork verifies in the library that is shipped.
+/// locals and no prologue, which scripts/check-library verifies in the library that is shipped.
 #[inline(always)]
 pub unsafe fn vfork() -> pid_t {
     // SAFETY: a tail jump with the stack as the caller left it.

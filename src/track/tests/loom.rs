@@ -162,7 +162,7 @@ fn a_close_that_completes_late_does_not_close_the_next_life() {
                 true
             }
         });
-        let Closing::Ordinary(claim) = world.slot.closing(&actor(1), Owner::NONE, &pairs) else { panic!("open") };
+        let Closing::Ordinary(claim) = world.slot.closing(&actor(1), Owner::NONE, &*pairs) else { panic!("open") };
         world.kernel.store(EMPTY, loom::sync::atomic::Ordering::Release);
         assert_eq!(world.slot.closed(claim, &actor(1), Outcome::Closed), None);
         let reopened = reopener.join().unwrap();
@@ -180,7 +180,7 @@ fn a_close_that_completes_late_does_not_close_the_next_life() {
 fn an_evictor_never_closes_what_replaced_the_tombstone() {
     explore(3, || {
         let (world, pairs) = (open_world(), no_pairs());
-        let Closing::Ordinary(claim) = world.slot.closing(&actor(1), Owner::NONE, &pairs) else { panic!("open") };
+        let Closing::Ordinary(claim) = world.slot.closing(&actor(1), Owner::NONE, &*pairs) else { panic!("open") };
         world.kernel.store(TOMBSTONE, loom::sync::atomic::Ordering::Release);
         let _ = world.slot.closed(claim, &actor(1), Outcome::Tombstoned);
         let evictor = thread::spawn({

@@ -1,0 +1,55 @@
+# The house around cargo. `make` lists what there is; a machine needs Rust, gcc, make and binutils, nothing else.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+CARGO ?= cargo
+# Bench: rounds. Default of scripts/bench.
+ROUNDS ?= 15
+
+target := $(or $(CARGO_TARGET_DIR),target)
+release := $(target)/release
+
+.PHONY: help build demo test check fmt lint loom library bench compat install clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+build: ## target/release/libshim.so and target/release/shim
+	$(CARGO) build --release --locked
+
+demo: build ## a program that closes another thread's socket, and what shim says of it
+	@scripts/demo
+
+test: build ## all tests: of every crate, and the C tests under the library of `make build`
+	$(CARGO) test --workspace --locked --no-fail-fast
+
+check: fmt lint library loom test ## what must hold before a change is merged
+
+fmt: ## the layout of the sources
+	$(CARGO) fmt --all --check
+
+lint: ## clippy, all targets, no warning
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+# A target directory of its own: the flag would make cargo build everything anew, there and back.
+loom: ## every interleaving of the tracker's transitions
+	CARGO_TARGET_DIR=$(target)/loom RUSTFLAGS="--cfg loom" $(CARGO) test --locked -p track --release --test loom
+
+library: build ## size, needs, exports and entry points of libshim.so
+	@scripts/check-library $(release)/libshim.so $(release)/shim
+
+bench: build ## what it costs: native, observe, protect, and peers where present; ROUNDS=15
+	@scripts/bench $(ROUNDS)
+
+compat: build ## real programs, with and without shim
+	@scripts/compat
+
+install: ## what `make build` made, into PREFIX=/usr/local under DESTDIR
+	@test -x $(release)/shim || { echo "install: $(release)/shim: not there; run \`make build\` first" >&2; exit 1; }
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/doc/shim
+	install -m 755 $(release)/shim $(DESTDIR)$(PREFIX)/bin/shim
+	install -m 644 $(release)/libshim.so $(DESTDIR)$(PREFIX)/lib/libshim.so
+	install -m 644 README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT docs/*.md $(DESTDIR)$(PREFIX)/share/doc/shim
+
+clean: ## everything that was built
+	$(CARGO) clean
