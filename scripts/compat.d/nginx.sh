@@ -15,6 +15,7 @@ http {
 }
 user root;
 CONF
+trap '[ ! -f nginx.pid ] || kill "$(cat nginx.pid)" 2> /dev/null; exit 143' TERM
 start_nginx() {
     out=$(nginx -p "$PWD" -c "$PWD/nginx.conf" 2>&1); echo "started $? $out"
 }

@@ -15,9 +15,10 @@ use crate::options::{self, Mode};
 use crate::private::{self, Use};
 use crate::recording::RECORDING;
 use crate::thread::{self, Entry, Scope, State};
-use crate::{finding, message, recording, start, sys};
-use core::sync::atomic::AtomicU32;
+use crate::unwind::Object;
+use crate::{finding, message, recording, start, symbols, sys};
 use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicBool, AtomicU32};
 use libc::c_int;
 use record::label::Label;
 use record::layout::{Counter, DESCRIPTOR_LEN, Op, Section, ThreadCounter};
@@ -198,6 +199,10 @@ pub fn opened(fd: c_int, kind: FdKind, owner: Owner, label: Label) {
 fn record_open(by: &By, fd: c_int, what: Opening, op: Op) {
     let Some(slot) = slot_or_commit(fd) else { return };
     let opened = slot.opened(by.actor(), what);
+    if fd as u64 >= FD_SETSIZE && SELECTS.load(Relaxed) && LIMIT.load(Relaxed) > 0 && open_now() < FD_SETSIZE {
+        // Faster than the limit was reckoned: those that come now shall be low again.
+        flush_quarantine();
+    }
     if opened.displaced == track::fd::State::Open {
         recording::count(Counter::Unseen);
     }
@@ -263,7 +268,32 @@ fn evict(fd: c_int, generation: u32) -> bool {
 }
 
 fn set_limit() {
-    LIMIT.store(limit_for(sys::descriptor_limits().soft, open_now()) as u32, Relaxed);
+    let (soft, open) = (sys::descriptor_limits().soft, open_now());
+    // A program that by itself has more open than an fd_set holds copes with such numbers.
+    let numbers = if SELECTS.load(Relaxed) && open < FD_SETSIZE { soft.min(FD_SETSIZE) } else { soft };
+    LIMIT.store(limit_for(numbers, open) as u32, Relaxed);
+}
+
+/// FD_SET writes past the end of its fd_set for this number and every higher one.
+const FD_SETSIZE: u64 = 1024;
+/// Something in this process calls select: the quarantine must not drive the program's numbers beyond FD_SETSIZE.
+static SELECTS: AtomicBool = AtomicBool::new(false);
+
+/// Before the first FD_SET, as a rule: whoever calls select, or has FD_SET checked by libc, imports it.
+pub fn look_for_select(objects: &[Object]) {
+    const NAMES: &[&[u8]] = &[b"select", b"pselect", b"__select", b"__fdelt_chk"];
+    if quarantined() && !SELECTS.load(Relaxed) && objects.iter().any(|o| symbols::imports(o, NAMES)) {
+        SELECTS.store(true, Relaxed);
+    }
+}
+
+/// select is being called, by one that we have not found: through dlsym, or from a library that was loaded later.
+#[inline]
+pub fn selecting() {
+    if quarantined() && !SELECTS.swap(true, Relaxed) {
+        flush_quarantine();
+        set_limit();
+    }
 }
 
 /// How many descriptors the program has open, roughly.

@@ -38,9 +38,19 @@ pub fn find(object: &Object, offset: u64) -> Option<(&'static [u8], u64)> {
     Some((tables.name(symbol.st_name as usize)?, offset - symbol.st_value as u64))
 }
 
+/// Does the object call one of these functions, and somebody else defines it?
+pub fn imports(object: &Object, names: &[&[u8]]) -> bool {
+    Tables::of(object).is_some_and(|tables| {
+        let undefined = tables.symbols().iter().take(tables.undefined).filter(|s| s.st_shndx == 0 && s.st_name != 0);
+        undefined.filter_map(|s| tables.name(s.st_name as usize)).any(|name| names.contains(&name))
+    })
+}
+
 struct Tables {
     symbols: *const Sym,
     count: usize,
+    /// No undefined symbol comes after so many.
+    undefined: usize,
     strings: *const u8,
     strings_len: usize,
 }
@@ -80,7 +90,13 @@ impl Tables {
         } else {
             return None;
         };
-        Some(Self { symbols: symbols as *const Sym, count, strings: strings as *const u8, strings_len })
+        let undefined = if inside(gnu_hash) {
+            // SAFETY: nbuckets, symoffset: what is not hashed, as undefined symbols are not, comes first.
+            unsafe { (*(gnu_hash as *const u32).add(1) as usize).min(count) }
+        } else {
+            count
+        };
+        Some(Self { symbols: symbols as *const Sym, count, undefined, strings: strings as *const u8, strings_len })
     }
 
     fn symbols(&self) -> &[Sym] {

@@ -704,6 +704,7 @@ fn examine_link_map(map: &LinkMap) -> Option<Object> {
 /// Makes the list current and frees what nobody walks any more. Under `CHANGING`. `whole`: what is missing is gone.
 fn publish(mut objects: Vec<Object>, whole: bool) {
     objects.sort_by_key(|o| o.start);
+    crate::descriptors::look_for_select(&objects);
     let generation = GENERATION.load(Relaxed) + 1;
     let old = CURRENT.load(Relaxed);
     // SAFETY: only replaced under CHANGING, which is held.

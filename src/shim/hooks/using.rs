@@ -6,7 +6,7 @@
 #![allow(clippy::missing_safety_doc)]
 
 use super::c_types::*;
-use crate::descriptors::{bad_use, hidden, is_tombstone, quarantined, used};
+use crate::descriptors::{bad_use, hidden, is_tombstone, quarantined, selecting, used};
 use crate::roster::real;
 use crate::{private, sys};
 use libc::EBADF;
@@ -536,6 +536,7 @@ pub unsafe fn select(
     exceptional: *mut fd_set,
     timeout: *mut timeval,
 ) -> c_int {
+    selecting();
     let sets = [readable, writable, exceptional];
     // SAFETY: the caller's.
     unsafe {
@@ -558,6 +559,7 @@ pub unsafe fn pselect(
     timeout: *const timespec,
     mask: *const sigset_t,
 ) -> c_int {
+    selecting();
     let sets = [readable, writable, exceptional];
     // SAFETY: the caller's.
     unsafe {
