@@ -104,10 +104,10 @@ impl Report<'_> {
 /// What became of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filed {
-    /// The first of its kind and stacks.
-    New,
-    /// Counted on an earlier one.
-    Repeated,
+    /// The first of its kind and stacks: the index of its entry. Whoever files it tells the user, then calls [`told`].
+    New(usize),
+    /// Counted on an earlier one, by its index.
+    Repeated(usize),
     /// The table is full; counted as dropped.
     Dropped,
 }
@@ -133,7 +133,7 @@ pub fn file(store: &impl Store, report: &Report) -> Filed {
                 Ok(_) => {
                     fill(slot, report);
                     store.header().findings.fetch_max(index as u32 + 1, Relaxed);
-                    return Filed::New;
+                    return Filed::New(index);
                 }
                 Err(now) => seen = now,
             }
@@ -141,11 +141,23 @@ pub fn file(store: &impl Store, report: &Report) -> Filed {
         if seen == key {
             slot.last.fetch_max(report.time, Relaxed);
             slot.count.fetch_add(1, Relaxed);
-            return Filed::Repeated;
+            return Filed::Repeated(index);
         }
     }
     count(store, Counter::FindingsDropped);
     Filed::Dropped
+}
+
+/// The user has been told of this finding, or never will be.
+pub fn told(store: &impl Store, index: usize) {
+    if let Some(slot) = entry_or_commit::<Finding>(store, index) {
+        slot.state.store(finding_state::TOLD, Release);
+    }
+}
+
+/// Has the user been told?
+pub fn is_told(store: &impl Store, index: usize) -> bool {
+    entry_or_commit::<Finding>(store, index).is_none_or(|slot| slot.state.load(Acquire) == finding_state::TOLD)
 }
 
 fn fill(slot: &Finding, report: &Report) {

@@ -327,6 +327,13 @@ pub struct Thread {
 pub mod finding_state {
     pub const WRITING: u32 = 1;
     pub const READY: u32 = 2;
+    /// As ready, and its text is out.
+    pub const TOLD: u32 = 3;
+
+    /// Are the entry's fields all written?
+    pub const fn is_whole(state: u32) -> bool {
+        matches!(state, READY | TOLD)
+    }
 }
 
 /// One party of a finding: who, where, in which role.

@@ -167,7 +167,7 @@ impl<B: AsRef<[u8]>> Recording<B> {
     /// Findings that are marked as complete and yet cannot be read: a newer kind, or damage.
     pub fn findings_unreadable(&self) -> usize {
         self.all(Section::Findings)
-            .filter(|(_, raw)| raw.u32(0) == finding_state::READY && Finding::read(*raw).is_none())
+            .filter(|(_, raw)| finding_state::is_whole(raw.u32(0)) && Finding::read(*raw).is_none())
             .count()
     }
 

@@ -66,6 +66,11 @@ impl Pairs for SitePairs {
 static QUARANTINE: Quarantine = Quarantine::new();
 /// A tombstone this old has seen every stale close that was under way when its number was closed.
 const TOMBSTONE_AGE_NS: u64 = 2_000_000_000;
+/// One that must go younger than this could still be wanted by a thread that was preempted before its second close. A
+/// program that closes so fast gives way first, so that such a thread comes to run.
+const TOMBSTONE_YOUNG_NS: u64 = 100_000_000;
+/// How long a suspicious close waits for threads that are about to record a descriptor that they have made.
+const SETTLE_NS: u64 = 100_000_000;
 /// How many tombstones may wait now; recomputed every so often.
 static LIMIT: AtomicU32 = AtomicU32::new(0);
 static SINCE_LIMIT: AtomicU32 = AtomicU32::new(0);
@@ -112,6 +117,8 @@ pub fn start() {
     if !quarantined() {
         return;
     }
+    // Before the first close: until the next reckoning a limit of zero would let every number go at once.
+    set_limit();
     for path in [&b"/dev/null\0"[..], b"/proc/self/exe\0", b"/\0"] {
         let fd = sys::open(path, libc::O_PATH | libc::O_CLOEXEC, 0);
         if fd >= 0 && private::adopt(Use::Tombstone, fd as i32, true) {
@@ -129,7 +136,7 @@ pub enum By {
 
 impl By {
     /// `None`: not to be watched; straight to libc.
-    #[inline]
+    #[inline(always)]
     pub fn now() -> Option<Self> {
         match thread::enter() {
             Entry::Full(mut scope) => {
@@ -187,6 +194,7 @@ pub fn opened(fd: c_int, kind: FdKind, owner: Owner, label: Label) {
     record_open(&by, fd, Opening { kind, owner, imported: false, label: label.words() }, Op::Open);
 }
 
+#[inline(always)]
 fn record_open(by: &By, fd: c_int, what: Opening, op: Op) {
     let Some(slot) = slot_or_commit(fd) else { return };
     let opened = slot.opened(by.actor(), what);
@@ -197,18 +205,25 @@ fn record_open(by: &By, fd: c_int, what: Opening, op: Op) {
     by.log(op, fd, u64::from(opened.generation), 0);
 }
 
+/// Runs a call that makes a descriptor, with the thread marked as about to record one; [`made`] ends that.
+#[inline]
+pub fn making(call: impl Fn() -> c_int) -> c_int {
+    if quarantined() {
+        if let Some(state) = thread::current() {
+            state.opening.store(true, Relaxed);
+        }
+    }
+    retrying(call)
+}
+
 /// Runs a call that makes a descriptor. When the process is out of numbers, the quarantine gives back its own first.
 ///
 /// No guard is up and nothing needs dropping during the call: it may be a cancellation point.
 #[inline]
-pub fn making(call: impl Fn() -> c_int) -> c_int {
-    let state = if quarantined() { thread::current() } else { None };
-    if let Some(state) = state {
-        state.opening.store(true, Relaxed);
-    }
-    let mut fd = call();
-    if fd == -1 && quarantined() && matches!(sys::errno(), libc::EMFILE) && flush_quarantine() {
-        fd = call();
+pub fn retrying(call: impl Fn() -> c_int) -> c_int {
+    let fd = call();
+    if fd == -1 && quarantined() && sys::errno() == libc::EMFILE && flush_quarantine() {
+        return call();
     }
     fd
 }
@@ -247,6 +262,10 @@ fn evict(fd: c_int, generation: u32) -> bool {
     true
 }
 
+fn set_limit() {
+    LIMIT.store(limit_for(sys::descriptor_limits().soft, open_now()) as u32, Relaxed);
+}
+
 /// How many descriptors the program has open, roughly.
 fn open_now() -> u64 {
     let sum = |c: ThreadCounter| thread::registry().map(|t| t.entry.counters[c as usize].load(Relaxed)).sum::<u64>();
@@ -254,16 +273,20 @@ fn open_now() -> u64 {
 }
 
 fn evict_due(now: u64) {
-    if SINCE_LIMIT.fetch_add(1, Relaxed) % 256 == 0 {
-        let limit = limit_for(sys::descriptor_limits().soft, open_now());
-        LIMIT.store(limit as u32, Relaxed);
+    if SINCE_LIMIT.fetch_add(1, Relaxed) % 256 == 255 {
+        set_limit();
     }
     // A bounded amount of work per close: two keep up with one.
     for _ in 0..2 {
         match QUARANTINE.pop_due(now, LIMIT.load(Relaxed) as usize, TOMBSTONE_AGE_NS) {
-            Some(entry) => evict(entry.fd as c_int, entry.generation),
+            Some(entry) => {
+                if now.saturating_sub(entry.pushed_at) < TOMBSTONE_YOUNG_NS && !thread::alone() {
+                    sys::sched_yield();
+                }
+                evict(entry.fd as c_int, entry.generation);
+            }
             None => break,
-        };
+        }
     }
 }
 
@@ -327,13 +350,13 @@ pub fn before_close(fd: c_int, acting: Owner, way: Way, call: &str) -> Before {
     let Some(slot) = slot(fd) else { return Before::Pass };
     by.state().add(ThreadCounter::Closes, 1);
     let policy = sweep(&mut by, fd);
-    let mut settled = 0;
+    let mut waiting_since = 0;
     loop {
         let closing = slot.closing(by.actor(), acting, &PAIRS);
         let protect = options::fd_mode() == Mode::Protect;
         return match closing {
             Closing::Ordinary(claim) | Closing::HandOff(claim) | Closing::Pending(claim) => {
-                claimed(&by, slot, fd, claim, way)
+                claimed(&mut by, slot, fd, claim, way)
             }
             Closing::Suspicious(claim, verdict) => {
                 let refuse = protect && verdict.refuse && policy == Policy::Report;
@@ -342,16 +365,21 @@ pub fn before_close(fd: c_int, acting: Owner, way: Way, call: &str) -> Before {
                     slot.closed(claim, by.actor(), Outcome::Refused);
                     refused(&by, fd)
                 } else {
-                    claimed(&by, slot, fd, claim, way)
+                    claimed(&mut by, slot, fd, claim, way)
                 }
             }
             Closing::NotOpen(standing) => {
                 let view = kernel_view(&by, slot, fd, &standing);
-                if protect && view == KernelView::OpenElsewhere && settled < 64 && somebody_opens(by.state()) {
+                if protect && view == KernelView::OpenElsewhere && somebody_opens(by.state()) {
                     // Perhaps a thread is between the kernel's answer and its record: let it finish.
-                    settled += 1;
-                    sys::sched_yield();
-                    continue;
+                    let now = sys::now();
+                    if waiting_since == 0 {
+                        waiting_since = now;
+                    }
+                    if now - waiting_since < SETTLE_NS {
+                        sys::sched_yield();
+                        continue;
+                    }
                 }
                 let held_by_us = !sys_open_for_program(fd, &standing);
                 let verdict = slot.judge_not_open(by.actor(), &standing, view, &PAIRS);
@@ -415,11 +443,21 @@ fn announce(scope: &mut Scope, fd: c_int, verdict: &Verdict, call: &str, policy:
 }
 
 /// The number is ours to close now.
-fn claimed(by: &By, slot: &Slot, fd: c_int, claim: Claim, way: Way) -> Before {
+#[inline(always)]
+fn claimed(by: &mut By, slot: &Slot, fd: c_int, claim: Claim, way: Way) -> Before {
     let actor = *by.actor();
     by.log(Op::Close, fd, u64::from(claim.generation), 0);
     if quarantined() {
         evict_due(actor.now);
+        if way == Way::Close && fd > 2 && is_socket(slot) && !sys::is_open(fd) {
+            // Closed where we could not see. The answer is known, and a call now could hit whoever comes next.
+            recording::count(Counter::Unseen);
+            let verdict = slot.closed(claim, &actor, Outcome::Failed { bad_fd: true });
+            if let (Some(verdict), By::Full(scope, _)) = (verdict, &mut *by) {
+                finding::descriptor(scope, fd, Some(slot), &verdict, "close");
+            }
+            return refused(by, fd);
+        }
         if way == Way::Close && fd > 2 && is_socket(slot) && entomb(fd) {
             let generation = claim.generation;
             slot.closed(claim, &actor, Outcome::Tombstoned);
@@ -442,9 +480,9 @@ fn is_socket(slot: &Slot) -> bool {
 /// Puts a tombstone in the place of `fd`. False: the number must be closed the ordinary way.
 fn entomb(fd: c_int) -> bool {
     let Some(tombstone) = private::get(Use::Tombstone) else { return false };
-    // dup3 onto a closed number would open it: a close that we could not see came before. EBUSY: the number is between
-    // two owners in the kernel; EBADF: the tombstone is gone, or the limit was lowered.
-    if LIMIT.load(Relaxed) == 0 || !sys::is_open(fd) || sys::dup3(tombstone, fd, libc::O_CLOEXEC) != fd as isize {
+    // pre: the number is open; dup3 would open a closed one. EBUSY: the number is between two owners in the kernel; EBADF:
+    // the tombstone is gone, or the limit was lowered.
+    if LIMIT.load(Relaxed) == 0 || sys::dup3(tombstone, fd, libc::O_CLOEXEC) != fd as isize {
         return false;
     }
     recording::count(Counter::Quarantined);

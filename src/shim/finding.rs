@@ -7,7 +7,7 @@ use crate::unwind::Modules;
 use crate::{message, options, recording, start, symbols, sys, unwind};
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU32};
-use record::findings::{Filed, Involved, Report, Resource, file};
+use record::findings::{Filed, Involved, Report, Resource, file, is_told, told};
 use record::kind::{Kind, Role, Severity};
 use record::label::Label;
 use record::layout::{Counter, PARTIES};
@@ -91,21 +91,40 @@ fn name_of(tid: u32) -> [u8; 16] {
 pub fn publish(scope: &mut Scope, report: &Report) {
     start::materialise();
     let filed = file(&recording::RECORDING, report);
-    if report.severity == Severity::Info {
-        return;
+    if report.severity != Severity::Info {
+        ANY.store(true, Relaxed);
     }
-    ANY.store(true, Relaxed);
-    if filed != Filed::Repeated {
-        let printed = PRINTED.fetch_add(1, Relaxed);
-        if printed < PRINTED_MOST {
-            print(scope, report);
-        } else if printed == PRINTED_MOST {
-            message::say(b"shim: 100 different findings were printed; further ones are only counted and recorded\n");
+    match filed {
+        Filed::New(index) => {
+            tell(scope, report);
+            told(&recording::RECORDING, index);
+        }
+        Filed::Dropped => tell(scope, report),
+        // What happens next may end the process: the first finder's text shall be out by then.
+        Filed::Repeated(index) => {
+            let mut patience = 2000;
+            while patience > 0 && !is_told(&recording::RECORDING, index) {
+                sys::sched_yield();
+                patience -= 1;
+            }
         }
     }
     if options::fd_mode() == options::Mode::Abort && report.severity == Severity::Error {
         message::say(b"shim: the first error ends the program (abort)\n");
         sys::die_of_abort();
+    }
+}
+
+/// Prints a new finding that is worth it.
+fn tell(scope: &mut Scope, report: &Report) {
+    if report.severity == Severity::Info {
+        return;
+    }
+    let printed = PRINTED.fetch_add(1, Relaxed);
+    if printed < PRINTED_MOST {
+        print(scope, report);
+    } else if printed == PRINTED_MOST {
+        message::say(b"shim: 100 different findings were printed; further ones are only counted and recorded\n");
     }
 }
 
@@ -161,7 +180,15 @@ fn write_frame(frame: Frame, modules: Option<&Modules>, line: &mut Line) {
 }
 
 /// Reports what the sweep filter held back: the run of closes has ended without becoming a sweep.
+#[inline(always)]
 pub fn flush_held(scope: &mut Scope) {
+    if !scope.inner().held.is_empty() {
+        flush_all(scope);
+    }
+}
+
+#[cold]
+fn flush_all(scope: &mut Scope) {
     while let Some((fd, verdict)) = scope.inner().held.pop() {
         descriptor(scope, fd, crate::descriptors::slot(fd), &verdict, "close");
     }

@@ -34,6 +34,11 @@ pub fn is(fd: i32) -> bool {
     fd >= i32::MAX - BELOW_MAX.load(Relaxed) && is_slowly(fd)
 }
 
+/// May one of ours be below this number?
+pub fn any_below(count: i32) -> bool {
+    count > i32::MAX - BELOW_MAX.load(Relaxed)
+}
+
 #[cold]
 fn is_slowly(fd: i32) -> bool {
     fd >= 0 && fd != i32::MAX && NUMBERS.iter().any(|n| n.load(Acquire) == fd + 1)
@@ -73,9 +78,8 @@ pub fn fingerprint(i: &Identity) -> u64 {
 /// nothing has changed but that close.
 pub fn adopt(what: Use, fd: i32, close_original: bool) -> bool {
     let limits = sys::descriptor_limits();
-    let alone = thread::registry().filter(|t| t.is_live()).count() <= 1;
     let mut high = -1;
-    if alone && limits.hard > limits.soft && limits.soft < 1 << 30 {
+    if thread::alone() && limits.hard > limits.soft && limits.soft < 1 << 30 {
         let raised = sys::Limits { soft: limits.hard.min(limits.soft + 64), hard: limits.hard };
         if sys::set_descriptor_limits(&raised) {
             high = sys::fcntl(fd, libc::F_DUPFD_CLOEXEC, limits.soft as usize);

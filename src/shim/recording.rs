@@ -13,10 +13,10 @@
 
 use crate::private::{self, Use};
 use crate::spin::Spin;
-use crate::{message, options, sys};
+use crate::{message, options, sys, thread};
 use core::ptr::{NonNull, null_mut};
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicPtr, AtomicU32};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::{AtomicPtr, AtomicU32, compiler_fence};
 use once_cell::race::OnceBox;
 use record::layout::{
     CHUNK_LEN, CHUNKS_AT, Counter, DIRECTORY_LEN, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, ORDER, Section, Thread,
@@ -116,15 +116,30 @@ unsafe impl Store for Recording {
     }
 }
 
-/// A signal handler may have interrupted this very thread inside `commit`: then waiting would be for ever.
-fn hold_commit() -> Option<crate::spin::Held<'static>> {
-    for _ in 0..200 {
-        if let Some(held) = COMMIT.try_hold() {
-            return Some(held);
-        }
-        sys::sched_yield();
+/// Holds the lock, unless this very thread holds it already: a signal handler may have interrupted it inside `commit`, and
+/// waiting would be for ever.
+fn hold_commit() -> Option<Committing> {
+    let busy = &thread::block().committing;
+    if busy.load(Relaxed) != 0 {
+        return None;
     }
-    None
+    // Raised first: a handler that comes between the two gives up, which is safe, and does not wait, which is not.
+    busy.store(1, Relaxed);
+    compiler_fence(SeqCst);
+    Some(Committing { held: Some(COMMIT.hold()) })
+}
+
+struct Committing {
+    held: Option<crate::spin::Held<'static>>,
+}
+
+impl Drop for Committing {
+    fn drop(&mut self) {
+        // The lock before the flag, for the reason above.
+        drop(self.held.take());
+        compiler_fence(SeqCst);
+        thread::block().committing.store(0, Relaxed);
+    }
 }
 
 pub fn commit_lock() -> &'static Spin {

@@ -23,7 +23,8 @@ impl Spin {
     }
 
     pub fn try_hold(&self) -> Option<Held<'_>> {
-        self.0.compare_exchange(0, 1, Acquire, Relaxed).is_ok().then_some(Held(self))
+        // Lazily: a `Held` that is made for nothing gives back somebody else's lock when it is dropped.
+        self.0.compare_exchange(0, 1, Acquire, Relaxed).is_ok().then(|| Held(self))
     }
 
     /// For fork handlers, where no scope spans both ends.

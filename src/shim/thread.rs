@@ -60,6 +60,8 @@ pub struct Block {
     /// Rounds of key destructors seen.
     rounds: AtomicU32,
     state: AtomicPtr<State>,
+    /// Inside `recording`'s commit.
+    pub committing: AtomicU32,
     destructors: AtomicU32,
     /// Destructors of thread-locals of our own library: function and argument.
     destructor: [[AtomicPtr<c_void>; 2]; 4],
@@ -112,11 +114,18 @@ static REGISTRY: ThreadLocal<State> = ThreadLocal::new();
 pub static REGISTRY_LOCK: Spin = Spin::new();
 /// Bumped when some thread changes a thread's name.
 pub static NAMES: AtomicU32 = AtomicU32::new(1);
+/// Registered threads that have not ended.
+static LIVE_NOW: AtomicU32 = AtomicU32::new(0);
 static KEY: AtomicU32 = AtomicU32::new(u32::MAX);
 
 /// All threads ever registered, ended ones included. Takes [`REGISTRY_LOCK`] nowhere: `ThreadLocal` iterates lock-free.
 pub fn registry() -> impl Iterator<Item = &'static State> {
     REGISTRY.iter()
+}
+
+/// Has the process, as far as we know, one thread?
+pub fn alone() -> bool {
+    LIVE_NOW.load(Relaxed) <= 1
 }
 
 /// How a hook may proceed.
@@ -346,6 +355,7 @@ fn end() {
         state.entry.ended.store(sys::now(), Relaxed);
         state.entry.state.store(thread_state::ENDED, Release);
         state.live.store(false, Release);
+        LIVE_NOW.fetch_sub(1, Relaxed);
         block.phase.store(ENDED, Relaxed);
         block.entry.store(null_mut(), Relaxed);
         block.state.store(null_mut(), Relaxed);
@@ -410,6 +420,7 @@ impl State {
     fn begin(&self) {
         self.tid.store(sys::gettid(), Relaxed);
         self.live.store(true, Relaxed);
+        LIVE_NOW.fetch_add(1, Relaxed);
         self.opening.store(false, Relaxed);
         self.resolving.store(0, Relaxed);
         self.name_epoch.store(0, Relaxed);
@@ -425,6 +436,7 @@ impl State {
     /// After fork, in the child's only thread.
     pub fn adopt(&self, entry_alive: bool) {
         if entry_alive {
+            LIVE_NOW.store(1, Relaxed);
             self.tid.store(sys::gettid(), Relaxed);
             self.entry.tid.store(self.tid.load(Relaxed), Relaxed);
         } else {

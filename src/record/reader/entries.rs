@@ -120,7 +120,7 @@ pub struct Finding {
 
 impl Finding {
     pub(super) fn read(raw: Raw) -> Option<Self> {
-        if raw.u32(offset_of!(layout::Finding, state)) != finding_state::READY {
+        if !finding_state::is_whole(raw.u32(offset_of!(layout::Finding, state))) {
             return None;
         }
         let what = raw.u32(offset_of!(layout::Finding, what));

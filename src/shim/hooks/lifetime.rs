@@ -56,17 +56,22 @@ pub unsafe fn mq_close(fd: c_int) -> c_int {
 const CLOSE_RANGE_CLOEXEC: c_int = 4;
 
 pub unsafe fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
-    if flags & CLOSE_RANGE_CLOEXEC != 0 || first > last || !descriptors::on() || crate::thread::blind() {
-        // SAFETY: the caller's.
-        return unsafe { around_ours(first, last, |from, to| real::close_range(from, to, flags)) };
+    if flags & CLOSE_RANGE_CLOEXEC == 0 {
+        closing_range(first, last);
     }
-    // Recorded first, as every close: afterwards the numbers may have new owners.
+    // SAFETY: the caller's.
+    unsafe { around_ours(first, last, |from, to| real::close_range(from, to, flags)) }
+}
+
+/// Recorded first, as every close: afterwards the numbers may have new owners.
+fn closing_range(first: c_uint, last: c_uint) {
+    if first > last || !descriptors::on() || crate::thread::blind() {
+        return;
+    }
     if first <= 2 && last >= 2 {
         crate::finding::guarded(|_| crate::message::stderr_closing());
     }
     descriptors::range_closed(first, last);
-    // SAFETY: the caller's.
-    unsafe { around_ours(first, last, |from, to| real::close_range(from, to, flags)) }
 }
 
 /// Runs `f` on the parts of a range that leave our own numbers out.
@@ -90,12 +95,7 @@ unsafe fn around_ours(first: c_uint, last: c_uint, f: impl Fn(c_uint, c_uint) ->
 /// glibc's own falls back to /proc/self/fd where the kernel has no close_range; so does this one, in the simplest way.
 pub unsafe fn closefrom(first: c_int) {
     let first = first.max(0) as c_uint;
-    if descriptors::on() && !crate::thread::blind() {
-        if first <= 2 {
-            crate::finding::guarded(|_| crate::message::stderr_closing());
-        }
-        descriptors::range_closed(first, c_uint::MAX);
-    }
+    closing_range(first, c_uint::MAX);
     // SAFETY: closes what the caller asked to close, our own excepted.
     unsafe {
         if private::in_range(first, c_uint::MAX).next().is_none() {
@@ -252,8 +252,8 @@ pub unsafe fn syscall(number: c_long, a: usize, b: usize, c: usize, d: usize, e:
 }
 
 unsafe fn close_range_by(first: c_uint, last: c_uint, flags: c_int) -> c_int {
-    if flags & CLOSE_RANGE_CLOEXEC == 0 && first <= last && descriptors::on() && !crate::thread::blind() {
-        descriptors::range_closed(first, last);
+    if flags & CLOSE_RANGE_CLOEXEC == 0 {
+        closing_range(first, last);
     }
     // SAFETY: the caller's.
     unsafe {

@@ -8,7 +8,7 @@
 use super::c_types::*;
 use crate::address::endpoint;
 use crate::descriptors::{
-    self, bad_use, hidden, kind_and_label, made, making, opened, socket_kind, socket_label, used,
+    self, bad_use, hidden, kind_and_label, made, making, opened, retrying, socket_kind, socket_label, used,
 };
 use crate::roster::real;
 use crate::sys;
@@ -169,7 +169,8 @@ fn accepting(fd: c_int, name: &str, call: impl Fn() -> c_int) -> c_int {
     if !used(fd) {
         return fail(EBADF);
     }
-    let new = making(call);
+    // Not marked as about to open: it may wait for ever.
+    let new = retrying(call);
     if new >= 0 {
         // The connection is of the listener's kind, whatever made the listener.
         let kind = match kind_and_label(fd).0 {
@@ -180,7 +181,6 @@ fn accepting(fd: c_int, name: &str, call: impl Fn() -> c_int) -> c_int {
     } else if sys::errno() == EBADF {
         bad_use(fd, name);
     }
-    made();
     new
 }
 

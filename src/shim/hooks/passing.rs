@@ -54,11 +54,14 @@ unsafe fn received(message: *const msghdr) {
     sys::set_errno(errno);
 }
 
-/// Would one of ours, or a tombstone, be sent?
+/// Would a tombstone be sent?
 ///
 /// # Safety
 /// As sendmsg(2).
 unsafe fn sends_hidden(message: *const msghdr) -> bool {
+    if !descriptors::quarantined() {
+        return false;
+    }
     let mut found = false;
     // SAFETY: a message that the caller is about to give to the kernel; an unreadable one is the kernel's to refuse.
     unsafe {

@@ -6,7 +6,7 @@
 #![allow(clippy::missing_safety_doc)]
 
 use super::c_types::*;
-use crate::descriptors::{bad_use, hidden, is_tombstone, used};
+use crate::descriptors::{bad_use, hidden, is_tombstone, quarantined, used};
 use crate::roster::real;
 use crate::{private, sys};
 use libc::EBADF;
@@ -404,37 +404,25 @@ pub unsafe fn __fxstat64(version: c_int, fd: c_int, out: *mut c_void) -> c_int {
     using_visible(fd, "fstat", true, || unsafe { real::__fxstat64(version, fd, out) })
 }
 
-/// Before a poll: the holder mark for each.
-#[inline]
-unsafe fn polled(list: *const pollfd, count: nfds_t) {
-    // SAFETY: the program passes `count` entries; the kernel checks far larger lists, so only a prefix is marked.
-    let list = unsafe { prefix(list, count) };
-    for entry in list {
-        if entry.fd >= 0 {
-            used(entry.fd);
-        }
-    }
-}
-
+/// After a poll that the kernel accepted, so that the list is readable: the holder mark for each, and POLLNVAL, which is
+/// EBADF here.
+///
 /// # Safety
-/// `list` has `count` entries, or is not readable at all.
-unsafe fn prefix<'a>(list: *const pollfd, count: nfds_t) -> &'a [pollfd] {
-    if list.is_null() || count == 0 || count > 4096 || !sys::readable(list as u64 & !7) {
-        return &[];
-    }
-    // SAFETY: the caller's; its first word was just probed.
-    unsafe { core::slice::from_raw_parts(list, count as usize) }
-}
-
-/// After one: POLLNVAL is EBADF here.
+/// `list` has `count` entries when the call succeeded.
 #[inline]
-unsafe fn after_poll(list: *const pollfd, count: nfds_t, result: c_int) {
-    if result > 0 {
-        // SAFETY: as in `polled`; the kernel has just written the list.
-        for entry in unsafe { prefix(list, count) } {
-            if entry.revents & libc::POLLNVAL != 0 && entry.fd >= 0 {
-                bad_use(entry.fd, "poll");
-            }
+unsafe fn polled(list: *const pollfd, count: nfds_t, result: c_int) {
+    if result < 0 || list.is_null() {
+        return;
+    }
+    // SAFETY: the caller's.
+    for entry in unsafe { core::slice::from_raw_parts(list, count as usize) } {
+        if entry.fd < 0 {
+            continue;
+        }
+        if entry.revents & libc::POLLNVAL != 0 {
+            bad_use(entry.fd, "poll");
+        } else {
+            used(entry.fd);
         }
     }
 }
@@ -442,9 +430,8 @@ unsafe fn after_poll(list: *const pollfd, count: nfds_t, result: c_int) {
 pub unsafe fn poll(list: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int {
     // SAFETY: the caller's.
     unsafe {
-        polled(list, count);
         let result = real::poll(list, count, timeout);
-        after_poll(list, count, result);
+        polled(list, count, result);
         result
     }
 }
@@ -452,9 +439,8 @@ pub unsafe fn poll(list: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int {
 pub unsafe fn ppoll(list: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const sigset_t) -> c_int {
     // SAFETY: the caller's.
     unsafe {
-        polled(list, count);
         let result = real::ppoll(list, count, timeout, mask);
-        after_poll(list, count, result);
+        polled(list, count, result);
         result
     }
 }
@@ -463,7 +449,7 @@ pub unsafe fn __poll_chk(list: *mut pollfd, count: nfds_t, timeout: c_int, room:
     // SAFETY: the caller's.
     unsafe {
         let result = real::__poll_chk(list, count, timeout, room);
-        after_poll(list, count, result);
+        polled(list, count, result);
         result
     }
 }
@@ -478,7 +464,7 @@ pub unsafe fn __ppoll_chk(
     // SAFETY: the caller's.
     unsafe {
         let result = real::__ppoll_chk(list, count, timeout, mask, room);
-        after_poll(list, count, result);
+        polled(list, count, result);
         result
     }
 }
@@ -507,6 +493,9 @@ unsafe fn members(count: c_int, sets: [*mut fd_set; 3], mut each: impl FnMut(c_i
 /// select would call a tombstone ready, and one of ours too.
 unsafe fn select_refused(count: c_int, sets: [*mut fd_set; 3]) -> bool {
     let mut refused = false;
+    if !quarantined() && !private::any_below(count) {
+        return false;
+    }
     // SAFETY: the caller's sets.
     unsafe {
         members(count, sets, |fd| {

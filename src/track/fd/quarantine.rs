@@ -155,14 +155,14 @@ impl<const N: usize> Quarantine<N> {
 }
 
 /// How many tombstones may wait, given RLIMIT_NOFILE's soft limit and how many descriptors the program itself has open
-/// (tombstones not counted): at most half of the free numbers, so that the program never runs out because of us, at most 8192,
-/// and none when numbers are scarce anyway.
+/// (tombstones not counted): at most three quarters of the free numbers, because a program that runs out gets them back
+/// first; as many as the queue holds; and none when numbers are scarce anyway.
 pub const fn limit_for(nofile_soft: u64, open_now: u64) -> usize {
     const SCARCE: u64 = 64;
-    const MOST: u64 = 8192;
+    const MOST: u64 = (QUARANTINE_CAPACITY - QUARANTINE_CAPACITY / 8) as u64;
     if nofile_soft < SCARCE {
         return 0;
     }
-    let half = nofile_soft.saturating_sub(open_now) / 2;
-    if half < MOST { half as usize } else { MOST as usize }
+    let most = nofile_soft.saturating_sub(open_now) / 4 * 3;
+    if most < MOST { most as usize } else { MOST as usize }
 }

@@ -56,7 +56,7 @@ pub(super) fn closing(
         return silent(CloseStanding::Holder);
     }
     let older = older();
-    if let Some(former) = older[0].filter(|h| !h.inherited_by(by) && h.closer.tid == by.tid) {
+    if let Some(former) = own_close(&older, by) {
         let (first, second) = (former.closer.stack, by.stack);
         if pairs.knows(first, second) {
             let verdict = Verdict {
@@ -81,6 +81,20 @@ pub(super) fn closing(
     silent(CloseStanding::HandOff)
 }
 
+/// The thread's own close of a former life, when it has had nothing to do with the number since. A preempted thread may be
+/// several lives late.
+fn own_close(older: &Older, by: &Actor) -> Option<Facts> {
+    for life in older.iter().map_while(|life| life.filter(|life| !life.inherited_by(by))) {
+        if life.closer.tid == by.tid {
+            return Some(life);
+        }
+        if life.held_by(by.thread) {
+            return None;
+        }
+    }
+    None
+}
+
 /// A close of a number that the record says is not open, after the kernel was asked.
 pub(super) fn not_open(
     past: &Past,
@@ -97,6 +111,16 @@ pub(super) fn not_open(
             return Some(Verdict { fault: Fault::ClosedLibc, ..again });
         }
         KernelView::OpenDuringResolver if !racing => return Some(Verdict { fault: Fault::ClosedLibc, ..again }),
+        // Somebody took the number unseen, or is about to say so. The same two places of the same thread were proved to
+        // close twice before: this is the second close again, whoever it would hit.
+        KernelView::OpenElsewhere
+            if !racing
+                && !facts.inherited_by(by)
+                && facts.closer.tid == by.tid
+                && pairs.knows(facts.closer.stack, by.stack) =>
+        {
+            return Some(again);
+        }
         // While the first closer is inside close, "open" may still mean this very generation.
         KernelView::LibcNetlink | KernelView::OpenDuringResolver | KernelView::OpenElsewhere => return None,
     }

@@ -30,6 +30,8 @@ pub struct Sweep {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     pub run: u32,
+    /// The thread's close before this one was of the same number: no sweep does that.
+    pub again: bool,
 }
 
 /// What to do with a finding made at a close.
@@ -55,13 +57,15 @@ impl Sweep {
             Some(by @ (1 | -1)) if self.run > 0 && stack == self.stack => by,
             _ => 0,
         };
+        let run_before = self.run;
         self.run = match direction {
             0 => 1,
             same if same == self.direction => self.run.saturating_add(1),
             _ => 2,
         };
+        let again = run_before > 0 && fd == self.last;
         *self = Sweep { last: fd, stack, run: self.run, direction };
-        Standing { run: self.run }
+        Standing { run: self.run, again }
     }
 }
 
@@ -70,7 +74,7 @@ impl Standing {
     /// still held was no sweep and is due.
     pub const fn policy(self, fd: i32) -> Policy {
         match self.run {
-            0 | 1 if fd <= FIRST => Policy::Hold,
+            0 | 1 if fd <= FIRST && !self.again => Policy::Hold,
             0 | 1 => Policy::Report,
             run if run < SWEEP => Policy::Hold,
             _ => Policy::Silent,

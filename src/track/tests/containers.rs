@@ -86,9 +86,9 @@ proptest! {
     }
 
     #[test]
-    fn the_limit_leaves_half(soft: u64, open: u64) {
+    fn the_limit_leaves_a_quarter(soft: u64, open: u64) {
         let limit = limit_for(soft, open) as u64;
-        prop_assert!(limit <= 8192 && limit <= soft.saturating_sub(open) / 2);
+        prop_assert!(limit <= 14336 && limit <= soft.saturating_sub(open) / 4 * 3);
         prop_assert!(soft >= 64 || limit == 0);
     }
 }
@@ -96,11 +96,11 @@ proptest! {
 #[test]
 fn the_limit_at_the_sizes_that_occur() {
     assert_eq!(limit_for(63, 0), 0);
-    assert_eq!(limit_for(1024, 24), 500);
+    assert_eq!(limit_for(1024, 24), 750);
     assert_eq!(limit_for(1024, 1024), 0);
     assert_eq!(limit_for(1024, 5000), 0);
-    assert_eq!(limit_for(1 << 20, 100), 8192);
-    assert_eq!(limit_for(u64::MAX, 0), 8192);
+    assert_eq!(limit_for(1 << 20, 100), 14336);
+    assert_eq!(limit_for(u64::MAX, 0), 14336);
 }
 
 #[test]
@@ -115,8 +115,16 @@ fn what_to_do_with_a_finding_at_a_close() {
         (8, 397, Policy::Silent),
         (900, 3, Policy::Silent),
     ] {
-        assert_eq!(Standing { run }.policy(fd), policy, "run {run} fd {fd}");
+        assert_eq!(Standing { run, again: false }.policy(fd), policy, "run {run} fd {fd}");
     }
+}
+
+#[test]
+fn a_number_closed_twice_in_a_row_is_no_sweep() {
+    let mut sweep = Sweep::new();
+    assert_eq!(sweep.step(3, StackId(7)).policy(3), Policy::Hold);
+    assert_eq!(sweep.step(3, StackId(8)).policy(3), Policy::Report);
+    assert_eq!(Sweep::new().step(0, StackId(7)).policy(0), Policy::Hold, "nothing was closed before this");
 }
 
 #[test]

@@ -121,7 +121,11 @@ impl Model {
         if inherited || life.imported || life.holders.contains(&(by.thread.0 % 64)) {
             return (CloseStanding::Holder, None);
         }
-        if let Some(h) = self.remembered(g - 1).filter(|h| h.epoch == by.epoch && h.closer.tid == by.tid) {
+        let last = (1..g).rev().map_while(|h| self.remembered(h).filter(|h| h.epoch == by.epoch)).find(|h| {
+            // The thread's last dealing with the number.
+            h.closer.tid == by.tid || h.holders.contains(&(by.thread.0 % 64))
+        });
+        if let Some(h) = last.filter(|h| h.closer.tid == by.tid) {
             let (s1, s2) = (h.closer.stack.0, by.stack.0);
             if self.learned.contains(&(s1, s2)) {
                 return (CloseStanding::Stale, Some(Verdict { closed: h.closer, ..finding(Fault::StaleClose) }));
@@ -251,7 +255,11 @@ impl Model {
         let libc = Some(Verdict { fault: Fault::ClosedLibc, ..again });
         let own_netlink = matches!(life.kind, FdKind::Netlink | FdKind::Socket | FdKind::Unknown);
         match kernel {
-            KernelView::OpenElsewhere => None,
+            KernelView::OpenElsewhere => {
+                let pair = (life.closer.stack.0, by.stack.0);
+                let own = life.closer.tid == by.tid && life.epoch == by.epoch;
+                (own && !found.racing && self.learned.contains(&pair)).then_some(again)
+            }
             KernelView::LibcNetlink => libc.filter(|_| !found.racing || !own_netlink),
             KernelView::OpenDuringResolver => libc.filter(|_| !found.racing),
             KernelView::NotOpen => {

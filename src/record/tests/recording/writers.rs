@@ -1,7 +1,7 @@
 //! The writers under threads, at the end of their tables and at the end of a chunk.
 
 use crate::sample;
-use record::findings::{Filed, file};
+use record::findings::{Filed, file, is_told, told};
 use record::layout::{Counter, Finding, Module, Section};
 use record::memory::Memory;
 use record::modules::{self, Loaded};
@@ -133,23 +133,33 @@ fn a_full_disk_loses_stacks_and_findings_and_nothing_else() {
 #[test]
 fn identical_findings_are_one() {
     let memory = Memory::new();
-    assert_eq!(file(&memory, &sample::double_close(1, 2, 10)), Filed::New);
-    assert_eq!(file(&memory, &sample::double_close(1, 2, 30)), Filed::Repeated);
-    assert_eq!(file(&memory, &sample::double_close(1, 2, 20)), Filed::Repeated);
-    assert_eq!(file(&memory, &sample::double_close(1, 3, 40)), Filed::New);
+    assert_eq!(file(&memory, &sample::double_close(1, 2, 10)), Filed::New(0));
+    assert_eq!(file(&memory, &sample::double_close(1, 2, 30)), Filed::Repeated(0));
+    assert_eq!(file(&memory, &sample::double_close(1, 2, 20)), Filed::Repeated(0));
+    assert_eq!(file(&memory, &sample::double_close(1, 3, 40)), Filed::New(1));
     let recording = Recording::parse(memory.to_bytes()).expect("a recording");
     let found: Vec<_> = recording.findings().map(|f| (f.count, f.first, f.last)).collect();
     assert_eq!(found, [(3, 10, 30), (1, 40, 40)]);
 }
 
 #[test]
+fn a_finding_of_which_the_user_was_told_is_read_like_any_other() {
+    let memory = Memory::new();
+    file(&memory, &sample::double_close(1, 2, 10));
+    assert!(!is_told(&memory, 0));
+    told(&memory, 0);
+    assert!(is_told(&memory, 0));
+    assert_eq!(Recording::parse(memory.to_bytes()).expect("a recording").findings().count(), 1);
+}
+
+#[test]
 fn findings_without_stacks_are_one_per_call() {
     let memory = Memory::new();
     let mut report = sample::double_close(0, 0, 1);
-    assert_eq!(file(&memory, &report), Filed::New);
+    assert_eq!(file(&memory, &report), Filed::New(0));
     report.detail = b"fclose";
-    assert_eq!(file(&memory, &report), Filed::New);
-    assert_eq!(file(&memory, &report), Filed::Repeated);
+    assert_eq!(file(&memory, &report), Filed::New(1));
+    assert_eq!(file(&memory, &report), Filed::Repeated(1));
 }
 
 #[test]
@@ -171,10 +181,10 @@ fn a_full_table_of_findings_drops_and_counts() {
     let memory = Memory::new();
     let capacity = Section::Findings.capacity() as u32;
     for stack in 1..=capacity {
-        assert_eq!(file(&memory, &sample::double_close(stack, 0, 1)), Filed::New);
+        assert_eq!(file(&memory, &sample::double_close(stack, 0, 1)), Filed::New(stack as usize - 1));
     }
     assert_eq!(file(&memory, &sample::double_close(capacity + 1, 0, 1)), Filed::Dropped);
-    assert_eq!(file(&memory, &sample::double_close(capacity, 0, 1)), Filed::Repeated);
+    assert_eq!(file(&memory, &sample::double_close(capacity, 0, 1)), Filed::Repeated(capacity as usize - 1));
     assert_eq!(counter(&memory, Counter::FindingsDropped), 1);
     assert_eq!(memory.header().findings.load(Relaxed), capacity);
     let recording = Recording::parse(memory.to_bytes()).expect("a recording");
