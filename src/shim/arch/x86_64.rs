@@ -71,6 +71,7 @@ pub fn ticks() -> Option<u64> {
 #[cold]
 fn ask_invariant() -> bool {
     if INVARIANT.load(Relaxed) == 0 {
+        #[allow(unused_unsafe)] // __cpuid became safe after Rust 1.85.
         // SAFETY: every x86_64 has CPUID; leaves beyond the highest answer something that is checked against it.
         let invariant = unsafe {
             core::arch::x86_64::__cpuid(0x8000_0000).eax >= 0x8000_0007
