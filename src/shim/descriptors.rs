@@ -272,8 +272,13 @@ fn set_limit() {
     let (soft, open) = (sys::descriptor_limits().soft, open_now());
     // A program that by itself has more open than an fd_set holds copes with such numbers.
     let numbers = if SELECTS.load(Relaxed) && open < FD_SETSIZE { soft.min(FD_SETSIZE) } else { soft };
-    LIMIT.store(limit_for(numbers, open) as u32, Relaxed);
+    // Without another thread only the thread itself, and libc on its behalf, could be hit: few tombstones do, and the table
+    // stays in the cache.
+    let most = if thread::alone() { ENOUGH_ALONE } else { usize::MAX };
+    LIMIT.store(limit_for(numbers, open).min(most) as u32, Relaxed);
 }
+
+const ENOUGH_ALONE: usize = 1024;
 
 /// FD_SET writes past the end of its fd_set for this number and every higher one.
 const FD_SETSIZE: u64 = 1024;
@@ -307,16 +312,46 @@ fn evict_due(now: u64) {
     if SINCE_LIMIT.fetch_add(1, Relaxed) % 256 == 255 {
         set_limit();
     }
-    // A bounded amount of work per close: two keep up with one.
-    for _ in 0..2 {
-        match QUARANTINE.pop_due(now, LIMIT.load(Relaxed) as usize, TOMBSTONE_AGE_NS) {
-            Some(entry) => {
-                if now.saturating_sub(entry.pushed_at) < TOMBSTONE_YOUNG_NS && !thread::alone() {
-                    sys::sched_yield();
-                }
-                evict(entry.fd as c_int, entry.generation);
+    let limit = LIMIT.load(Relaxed) as usize;
+    // In batches: numbers that were closed one after the other lie side by side as a rule, and go in one system call.
+    if QUARANTINE.len() > limit + BATCH {
+        evict_batch(now, limit);
+    } else if let Some(entry) = QUARANTINE.pop_due(now, usize::MAX, TOMBSTONE_AGE_NS) {
+        evict(entry.fd as c_int, entry.generation);
+    }
+}
+
+/// How many tombstones go at once when the queue is over its limit.
+const BATCH: usize = 32;
+
+#[cold]
+fn evict_batch(now: u64, limit: usize) {
+    let mut claimed = [(0u32, 0u32); BATCH];
+    let mut count = 0;
+    while count < BATCH {
+        let Some(entry) = QUARANTINE.pop_due(now, limit, TOMBSTONE_AGE_NS) else { break };
+        if count == 0 && now.saturating_sub(entry.pushed_at) < TOMBSTONE_YOUNG_NS && !thread::alone() {
+            sys::sched_yield();
+        }
+        if slot(entry.fd as c_int).is_some_and(|s| s.begin_evict(entry.generation)) {
+            claimed[count] = (entry.fd, entry.generation);
+            count += 1;
+        }
+    }
+    let claimed = &mut claimed[..count];
+    claimed.sort_unstable();
+    for run in claimed.chunk_by(|a, b| a.0 + 1 == b.0) {
+        let (first, last) = (run[0].0, run[run.len() - 1].0);
+        // Every number of the run is claimed by us, so the range holds nothing else.
+        if run.len() == 1 || sys::close_range(first, last) != 0 {
+            for (fd, _) in run {
+                sys::close(*fd as c_int);
             }
-            None => break,
+        }
+        for (fd, generation) in run {
+            if let Some(slot) = slot(*fd as c_int) {
+                slot.end_evict(*generation);
+            }
         }
     }
 }
@@ -503,9 +538,7 @@ fn claimed(by: &mut By, slot: &Slot, fd: c_int, claim: Claim, way: Way) -> Befor
 }
 
 fn is_socket(slot: &Slot) -> bool {
-    slot.snapshot().current.is_some_and(|f| {
-        matches!(f.meta.kind, FdKind::Tcp | FdKind::Udp | FdKind::Unix | FdKind::Netlink | FdKind::Socket)
-    })
+    matches!(slot.kind(), FdKind::Tcp | FdKind::Udp | FdKind::Unix | FdKind::Netlink | FdKind::Socket)
 }
 
 /// Puts a tombstone in the place of `fd`. False: the number must be closed the ordinary way.

@@ -4,11 +4,12 @@
 //! - `resolve` finds the real functions; `start` is the life of the process; `thread` the guard and the registry.
 //! - `descriptors` asks `track::fd` and acts on what it says; `finding` files and prints.
 //! - `recording` maps the memory that `record` writes to; `unwind` takes stacks; `symbols` names them.
-//! - `arch`, `sys`, `spin`, `alloc`, `private`, `message`, `options` are the ground that the rest stands on.
+//! - `arch`, `sys`, `clock`, `spin`, `alloc`, `private`, `message`, `options` are the ground that the rest stands on.
 
 mod address;
 mod alloc;
 mod arch;
+mod clock;
 mod descriptors;
 mod finding;
 mod hooks;

@@ -6,13 +6,14 @@
 //! - `syscall6()`: a raw system call; a negative result is `-errno`. It never touches `errno`, which is why all our own
 //!   calls go this way: a hook must leave `errno` alone.
 //! - `registers()`: where an unwinder starts.
+//! - `ticks()`: a constant-rate counter, or nothing.
 //! - the symbol `shim_vfork`, and a hidden `__cxa_thread_atexit_impl`.
 #![allow(unsafe_code)] // Safety: assembly, argued at each block.
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 #[cfg(target_arch = "x86_64")]
-pub use x86_64::{registers, syscall6, thread_block};
+pub use x86_64::{registers, syscall6, thread_block, ticks};
 
 #[cfg(target_arch = "x86")]
 mod x86;
@@ -23,6 +24,13 @@ pub use x86::{registers, syscall6, thread_block};
 mod aarch64;
 #[cfg(target_arch = "aarch64")]
 pub use aarch64::{registers, syscall6, thread_block};
+
+/// The time stamp counter, where there is one that runs at a constant rate. Not ordered against anything around it.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+pub fn ticks() -> Option<u64> {
+    None
+}
 
 use libc::c_int;
 

@@ -3,6 +3,7 @@
 //! See [`super`] for the contract of each item.
 
 use core::arch::{asm, global_asm};
+use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 // The per-thread block. Initial-exec access (`@gottpoff`) is one load from the GOT and one from the thread pointer, and
 // never calls `__tls_get_addr`, which may allocate. Price: DF_STATIC_TLS, so preload only, never dlopen.
@@ -50,6 +51,35 @@ pub unsafe fn syscall6(number: usize, a: [usize; 6]) -> isize {
         );
     }
     result
+}
+
+/// 0 = not asked yet, 1 = the counter is invariant, 2 = it is not.
+static INVARIANT: AtomicU8 = AtomicU8::new(0);
+
+/// See [`super`].
+#[inline(always)]
+pub fn ticks() -> Option<u64> {
+    if INVARIANT.load(Relaxed) != 1 && !ask_invariant() {
+        return None;
+    }
+    // SAFETY: reads a register. Linux lets every process do that, unless it asked not to (prctl PR_SET_TSC), and then its
+    // clock_gettime would end it, too.
+    Some(unsafe { core::arch::x86_64::_rdtsc() })
+}
+
+/// CPUID 8000_0007h, EDX bit 8 (Intel SDM, "Invariant TSC").
+#[cold]
+fn ask_invariant() -> bool {
+    if INVARIANT.load(Relaxed) == 0 {
+        #[allow(unused_unsafe)] // __cpuid became safe after Rust 1.85.
+        // SAFETY: every x86_64 has CPUID; leaves beyond the highest answer something that is checked against it.
+        let invariant = unsafe {
+            core::arch::x86_64::__cpuid(0x8000_0000).eax >= 0x8000_0007
+                && core::arch::x86_64::__cpuid(0x8000_0007).edx & 1 << 8 != 0
+        };
+        INVARIANT.store(if invariant { 1 } else { 2 }, Relaxed);
+    }
+    INVARIANT.load(Relaxed) == 1
 }
 
 /// The registers that an unwinder starts from, here and now.

@@ -206,6 +206,12 @@ impl Slot {
         self.word.store(frozen, Ordering::Release);
     }
 
+    /// What the current life is, as far as one read tells: for the thread that has claimed it. Thread- and signal-safe.
+    #[inline]
+    pub fn kind(&self) -> FdKind {
+        self.ring(self.load().settled_generation()).meta().kind
+    }
+
     pub(super) fn load(&self) -> Word {
         Word::from_bits(self.word.load(Ordering::Acquire))
     }
