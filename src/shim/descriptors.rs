@@ -18,7 +18,7 @@ use crate::thread::{self, Entry, Scope, State};
 use crate::unwind::Object;
 use crate::{finding, message, recording, start, symbols, sys};
 use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicBool, AtomicU32};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize};
 use libc::c_int;
 use record::label::Label;
 use record::layout::{Counter, DESCRIPTOR_LEN, Op, Section, ThreadCounter};
@@ -100,6 +100,7 @@ fn slot_or_commit(fd: c_int) -> Option<&'static Slot> {
         recording::count(Counter::DescriptorsUntracked);
         return None;
     }
+    CHUNKS.fetch_max(fd as usize / PER_CHUNK + 1, Relaxed);
     slot(fd)
 }
 
@@ -867,9 +868,47 @@ fn import_one(actor: &Actor, fd: c_int) {
     }
 }
 
+/// The states of all numbers as they were at the fork, for the child: null when its memory is its own anyway.
+///
+/// Why: the child's copy of a recording shows what the parent writes to it, page by page until the child writes there
+/// itself. What the parent closes after the fork would seem to be closed here, and its tombstones to be ours.
+static FROZEN: AtomicPtr<Vec<u64>> = AtomicPtr::new(core::ptr::null_mut());
+/// Chunks of slots, up to the highest that was made.
+static CHUNKS: AtomicUsize = AtomicUsize::new(1);
+
+/// Before a fork, with all of our locks but the allocator's.
+pub fn before_fork() {
+    if on() && recording::in_file() {
+        let count = CHUNKS.load(Relaxed) * PER_CHUNK;
+        FROZEN.store(Box::into_raw(Box::new(Vec::with_capacity(count))), Relaxed);
+    }
+}
+
+/// As the last step before a fork.
+pub fn freeze() {
+    // SAFETY: null, or the vector of `before_fork`, which nobody else touches while our locks are held.
+    if let Some(words) = unsafe { FROZEN.load(Relaxed).as_mut() } {
+        for fd in 0..words.capacity() {
+            words.push(slot(fd as c_int).map_or(0, Slot::freeze));
+        }
+    }
+}
+
+/// After a fork, on both sides, before our locks are given back.
+pub fn take_frozen() -> Option<Box<Vec<u64>>> {
+    let frozen = FROZEN.swap(core::ptr::null_mut(), Relaxed);
+    // SAFETY: the box of `before_fork`.
+    (!frozen.is_null()).then(|| unsafe { Box::from_raw(frozen) })
+}
+
 /// In a forked child: the resolver calls of other threads are gone. Tombstones were copied with the table, and their
 /// queue with our memory, so they are evicted here as there.
-pub fn after_fork() {
+pub fn after_fork(frozen: &[u64]) {
+    for (fd, frozen) in frozen.iter().enumerate() {
+        if let Some(slot) = slot(fd as c_int) {
+            slot.thaw(*frozen);
+        }
+    }
     RESOLVING.store(thread::current().map_or(0, |s| s.resolving.load(Relaxed).min(1)), Relaxed);
     if quarantined() && private::get_checked(Use::Tombstone).is_none() {
         private::drop_descriptor(Use::Tombstone);

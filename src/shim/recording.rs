@@ -360,7 +360,13 @@ pub fn free_thread_entries() -> usize {
     Section::Threads.capacity() - (RECORDING.header().threads.load(Relaxed) as usize).min(Section::Threads.capacity())
 }
 
-/// In the child of a fork: leaves the parent's recording. Called with one thread, before any other hook runs.
+/// Does a child of fork share the memory of our tables with us, until it leaves the recording?
+pub fn in_file() -> bool {
+    matches!(BACKING.load(Relaxed), FILE | PRIVATE_COPY)
+}
+
+/// In the child of a fork: leaves the parent's recording. Pages of its copy that it has not written to go on showing what
+/// the parent writes (mmap(2), MAP_PRIVATE); of that, only the state of the descriptors matters: see `descriptors`. Called with one thread, before any other hook runs.
 pub fn after_fork() {
     if !ready() {
         return;

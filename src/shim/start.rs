@@ -128,7 +128,7 @@ fn missed_fork(page: &AtomicU32) {
     for lock in [&thread::REGISTRY_LOCK, &unwind::CHANGING, recording::commit_lock(), alloc::PRIVATE.lock()] {
         lock.release();
     }
-    become_child();
+    become_child(&[]);
 }
 
 /// The second stage: what needs a libc that has started.
@@ -189,8 +189,10 @@ unsafe extern "C" fn before_fork() {
         thread::REGISTRY_LOCK.acquire();
         unwind::CHANGING.acquire();
         recording::commit_lock().acquire();
+        descriptors::before_fork();
         alloc::PRIVATE.lock().acquire();
         FORKING.store(sys::gettid(), Relaxed);
+        descriptors::freeze();
         core::mem::forget(scope);
     }
 }
@@ -208,7 +210,9 @@ fn unlock() {
 unsafe extern "C" fn after_fork_in_parent() {
     if FORKING.load(Relaxed) == sys::gettid() {
         FORKING.store(0, Relaxed);
+        let frozen = descriptors::take_frozen();
         unlock();
+        drop(frozen);
         thread::lower_guard();
     }
 }
@@ -216,14 +220,16 @@ unsafe extern "C" fn after_fork_in_parent() {
 unsafe extern "C" fn after_fork_in_child() {
     // In the child the thread has a new id: FORKING still holds the parent's.
     if FORKING.swap(0, Relaxed) != 0 {
+        let frozen = descriptors::take_frozen();
         unlock();
-        become_child();
+        become_child(frozen.as_deref().map_or(&[], |words| &words[..]));
+        drop(frozen);
         thread::lower_guard();
     }
 }
 
 /// This process is the child of a fork, with one thread.
-fn become_child() {
+fn become_child(frozen: &[u64]) {
     // SAFETY: null, or the page of `witness`.
     if let Some(page) = unsafe { WITNESS.load(Relaxed).as_ref() } {
         page.store(1, Relaxed);
@@ -236,7 +242,7 @@ fn become_child() {
     for state in thread::registry() {
         state.adopt(Some(core::ptr::from_ref(state)) == me);
     }
-    descriptors::after_fork();
+    descriptors::after_fork(frozen);
     if options::paths().is_some_and(|p| p.report.windows(2).any(|w| w == b"%p")) {
         message::open();
     }

@@ -200,6 +200,18 @@ impl Slot {
         self.ring(self.load().settled_generation()).meta().kind
     }
 
+    /// What is to be put back by [`thaw`](Self::thaw) in a forked child whose memory shows what its parent did afterwards.
+    pub fn freeze(&self) -> u64 {
+        self.load().bits()
+    }
+
+    /// Back to a frozen state, always by a store, so that memory that is copied on write becomes our own.
+    ///
+    /// pre: nobody else uses the slot; `frozen` came from [`freeze`](Self::freeze) of the same slot.
+    pub fn thaw(&self, frozen: u64) {
+        self.word.store(frozen, Ordering::Release);
+    }
+
     pub(super) fn load(&self) -> Word {
         Word::from_bits(self.word.load(Ordering::Acquire))
     }
