@@ -212,7 +212,7 @@ pub fn summary() {
         (Counter::FindingsDropped, "finding dropped"),
         (Counter::StacksDropped, "stack dropped"),
         (Counter::MessagesLost, "message lost"),
-        (Counter::ChunksRefused, "recording chunk refused"),
+        (Counter::ChunksRefused, "chunk of the recording refused"),
     ] {
         if get(counter) > 0 {
             counted(line.text("; "), get(counter), one);
