@@ -17,7 +17,7 @@ user root;
 CONF
 trap '[ ! -f nginx.pid ] || kill "$(cat nginx.pid)" 2> /dev/null; exit 143' TERM
 start_nginx() {
-    out=$(nginx -p "$PWD" -c "$PWD/nginx.conf" 2>&1); echo "started $? $out"
+    out=$(/usr/sbin/nginx -p "$PWD" -c "$PWD/nginx.conf" 2>&1); echo "started $? $out"
 }
 quit_nginx() {
     pid=$(cat nginx.pid); nginx -p "$PWD" -c "$PWD/nginx.conf" -s quit; echo "quit $?"

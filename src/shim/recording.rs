@@ -16,7 +16,7 @@ use crate::spin::Spin;
 use crate::{message, options, sys, thread};
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use core::sync::atomic::{AtomicPtr, AtomicU32, compiler_fence};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, compiler_fence};
 use once_cell::race::OnceBox;
 use record::layout::{
     CHUNK_LEN, CHUNKS_AT, Counter, DIRECTORY_LEN, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, ORDER, Section, Thread,
@@ -34,6 +34,9 @@ static HEADER: AtomicPtr<Header> = AtomicPtr::new(null_mut());
 static CHUNKS: [AtomicPtr<u8>; TOTAL] = [const { AtomicPtr::new(null_mut()) }; TOTAL];
 /// Chunk addresses in file order, for fork.
 static IN_ORDER: [AtomicPtr<u8>; MAX_CHUNKS] = [const { AtomicPtr::new(null_mut()) }; MAX_CHUNKS];
+/// How many there are. The header's count is for the reader: a forked child, before it has left its parent's recording, may
+/// see there that the parent has meanwhile made one more.
+static MADE: AtomicUsize = AtomicUsize::new(0);
 static COMMIT: Spin = Spin::new();
 static BACKING: AtomicU32 = AtomicU32::new(ANONYMOUS);
 
@@ -104,7 +107,7 @@ unsafe impl Store for Recording {
         if let Some(chunk) = self.chunk(section, index) {
             return Some(chunk);
         }
-        let order = self.header().chunks.load(Relaxed) as usize;
+        let order = MADE.load(Relaxed);
         let chunk = (order < MAX_CHUNKS).then(|| map_chunk(order)).flatten();
         let Some(chunk) = chunk else {
             count(Counter::ChunksRefused);
@@ -187,6 +190,7 @@ fn publish(section: Section, index: usize, order: usize, chunk: NonNull<u8>) {
     let directory = unsafe { &*header.add(HEADER_LEN).cast::<[AtomicU32; DIRECTORY_LEN / 4]>() };
     directory[order].store((section as u32) << 24 | index as u32, Relaxed);
     IN_ORDER[order].store(chunk.as_ptr(), Relaxed);
+    MADE.store(order + 1, Relaxed);
     CHUNKS[BASE[section as usize - 1] + index].store(chunk.as_ptr(), Release);
 }
 
@@ -373,7 +377,7 @@ pub fn after_fork() {
     if !ready() {
         return;
     }
-    let chunks = RECORDING.header().chunks.load(Relaxed) as usize;
+    let chunks = MADE.load(Relaxed);
     if BACKING.load(Relaxed) == FILE {
         let header = HEADER.load(Relaxed) as usize;
         match private::get_checked(Use::Record) {
@@ -397,6 +401,7 @@ pub fn after_fork() {
         private::drop_descriptor(Use::Record);
     }
     let header = RECORDING.header();
+    header.chunks.store(chunks as u32, Relaxed);
     for counter in &header.counters {
         counter.store(0, Relaxed);
     }
@@ -466,7 +471,7 @@ pub fn materialise() {
     if !is_private_copy() {
         return;
     }
-    let chunks = RECORDING.header().chunks.load(Relaxed) as usize;
+    let chunks = MADE.load(Relaxed);
     let len = CHUNKS_AT + chunks * CHUNK_LEN;
     let fd = match create_file(len) {
         Ok(fd) => fd,
@@ -491,11 +496,13 @@ pub fn materialise() {
         let flags = libc::MAP_SHARED | libc::MAP_FIXED;
         !sys::failed(sys::mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, fd, offset as u64))
     };
-    let mut whole = move_over(header, CHUNKS_AT, 0);
+    let mut whole = true;
     for (order, chunk) in IN_ORDER.iter().enumerate().take(chunks) {
         let chunk = chunk.load(Relaxed) as usize;
         whole &= chunk != 0 && move_over(chunk, CHUNK_LEN, CHUNKS_AT + order * CHUNK_LEN);
     }
+    // Last: a file without its header is no recording.
+    whole = whole && move_over(header, CHUNKS_AT, 0);
     let adopted = private::adopt(Use::Record, fd, true);
     BACKING.store(if whole && adopted { FILE } else { ANONYMOUS }, Relaxed);
 }

@@ -167,7 +167,11 @@ unsafe fn ending(
         Before::Refuse => {
             // SAFETY: the caller's.
             unsafe { cut_loose(object, at, fd) };
-            call()
+            let errno = sys::errno();
+            let result = call();
+            // What the close would have said: libc takes a FILE without a descriptor for closed, and sets no errno.
+            sys::set_errno(if result == 0 { errno } else { libc::EBADF });
+            result
         }
         Before::Pass | Before::Done => call(),
     }
