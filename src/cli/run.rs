@@ -36,7 +36,7 @@ fn prepare_and_run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let library = library::find().map_err(failed)?;
     library::preloadable(&library).map_err(failed)?;
     let given = std::env::var_os(options::VARIABLE);
-    let place = Place::choose(args.record.as_deref(), given.as_deref()).map_err(failed)?;
+    let mut place = Place::choose(args.record.as_deref(), given.as_deref()).map_err(failed)?;
     let mut pairs = args.keys.pairs();
     pairs.extend(place.option());
     let merged = options::merge(given.as_deref(), &pairs).map_err(failed)?;
@@ -46,7 +46,9 @@ fn prepare_and_run(args: &RunArgs) -> Result<ExitCode, Failure> {
 
     // From here on the end of this process is the end of the program, whatever happens to the report.
     death::whatever_happens(&ended, place.directory());
-    afterwards::Page { program, library: &library, ended: &ended, place: &place }.print();
+    if (afterwards::Page { program, library: &library, ended: &ended, place: &place }).print() {
+        place.keep();
+    }
     drop(place);
     Ok(death::end_as(&ended))
 }

@@ -13,8 +13,10 @@ use crate::message::say;
 use crate::recordings::{self, Loaded};
 use crate::report::{self, text};
 use crate::symbolise::Symboliser;
+use record::layout::state;
 use std::ffi::OsStr;
 use std::io::{self, BufWriter, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
@@ -27,24 +29,28 @@ pub struct Page<'a> {
 }
 
 impl Page<'_> {
-    pub fn print(&self) {
+    /// True when processes of the run go on: what they record must have a place.
+    pub fn print(&self) -> bool {
         let mut merge = Merge::default();
-        let own = self.read(&mut merge);
+        let (own, living) = self.read(&mut merge);
         let mut out = BufWriter::new(io::stderr().lock());
         // Nobody is left to tell when stderr is gone.
-        self.write(&mut merge, own.as_ref(), &mut out).ok();
+        self.write(&mut merge, own.as_ref(), living, &mut out).ok();
         out.flush().ok();
+        living > 0
     }
 
     /// Reads all recordings of this run. Returned is that of the program itself: the last of those that it executed in
-    /// turn under one pid.
-    fn read(&self, merge: &mut Merge) -> Option<Loaded> {
+    /// turn under one pid; and how many go on being written.
+    fn read(&self, merge: &mut Merge) -> (Option<Loaded>, usize) {
         let mut own: Option<(u64, Loaded)> = None;
+        let mut living = 0;
         for path in self.place.recordings() {
             match recordings::load(&path) {
                 Ok(recording) => {
                     merge.add(&recording);
                     let head = recording.head();
+                    living += usize::from(head.state != state::EXITED && maps(head.pid, &path));
                     if head.pid == self.ended.pid
                         && own.as_ref().is_none_or(|(started, _)| *started <= head.started_real)
                     {
@@ -54,10 +60,10 @@ impl Page<'_> {
                 Err(why) => say(format!("{}: {why}", shown(&path))),
             }
         }
-        own.map(|(_, recording)| recording)
+        (own.map(|(_, recording)| recording), living)
     }
 
-    fn write(&self, merge: &mut Merge, own: Option<&Loaded>, out: &mut dyn Write) -> io::Result<()> {
+    fn write(&self, merge: &mut Merge, own: Option<&Loaded>, living: usize, out: &mut dyn Write) -> io::Result<()> {
         let mut symbols = Symboliser::default();
         let who = format!("{} (pid {})", shown(self.program), self.ended.pid);
         let mut something = false;
@@ -84,9 +90,22 @@ impl Page<'_> {
         for problem in symbols.take_problems() {
             writeln!(out, "shim: {problem}")?;
         }
-        if something && self.place.is_temporary() {
+        if living > 0 && self.place.is_temporary() {
+            let place = shown(self.place.directory());
+            let go = if living == 1 { "process goes" } else { "processes go" };
+            writeln!(
+                out,
+                "shim: {living} {go} on: `shim report {place}` reads what is recorded, and the directory stays"
+            )?;
+        } else if something && self.place.is_temporary() {
             writeln!(out, "shim: the recording is deleted now; --record DIR keeps it")?;
         }
         Ok(())
     }
+}
+
+/// Does the process live, and is this still its recording? A pid may have a new owner.
+fn maps(pid: u32, recording: &Path) -> bool {
+    std::fs::read(format!("/proc/{pid}/maps"))
+        .is_ok_and(|maps| maps.split(|b| *b == b'\n').any(|line| line.ends_with(recording.as_os_str().as_bytes())))
 }

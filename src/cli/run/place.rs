@@ -57,6 +57,13 @@ impl Place {
         self.temporary.is_some()
     }
 
+    /// A temporary directory stays after all.
+    pub fn keep(&mut self) {
+        if let Some(temporary) = self.temporary.take() {
+            self.directory = temporary.keep();
+        }
+    }
+
     /// The recordings of this run.
     pub fn recordings(&self) -> Vec<PathBuf> {
         let found = recordings::find(std::slice::from_ref(&self.directory)).files;
