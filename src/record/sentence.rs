@@ -70,7 +70,7 @@ pub fn write(report: &Report, kind_name: KindName, line: &mut Line) {
             call(report, line);
             line.text(" of ");
             resource(report, kind_name, line);
-            line.text(", which is not open");
+            line.text(", which is not open: here");
             by(here, line);
         }
         kind => {

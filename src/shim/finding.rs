@@ -204,22 +204,28 @@ pub fn summary() {
     let mut buffer = [0; 256];
     let mut line = Line::new(&mut buffer);
     line.text("shim: pid ").number(u64::from(sys::getpid())).text(": ");
-    line.number(get(Counter::Errors)).text(" errors, ").number(get(Counter::Suspects)).text(" suspects");
-    let findings = u64::from(header.findings.load(Relaxed));
-    line.text(" in ").number(findings).text(if findings == 1 { " finding" } else { " different findings" });
-    for (counter, name) in [
-        (Counter::Refused, "closes refused"),
-        (Counter::FindingsDropped, "findings dropped"),
-        (Counter::StacksDropped, "stacks dropped"),
-        (Counter::MessagesLost, "messages lost"),
-        (Counter::ChunksRefused, "recording chunks refused"),
+    // What was told, repetitions included; information is for the report.
+    counted(&mut line, get(Counter::Errors), "error").text(", ");
+    counted(&mut line, get(Counter::Suspects), "suspect");
+    for (counter, one) in [
+        (Counter::Refused, "close refused"),
+        (Counter::FindingsDropped, "finding dropped"),
+        (Counter::StacksDropped, "stack dropped"),
+        (Counter::MessagesLost, "message lost"),
+        (Counter::ChunksRefused, "chunk of the recording refused"),
     ] {
         if get(counter) > 0 {
-            line.text("; ").number(get(counter)).text(" ").text(name);
+            counted(line.text("; "), get(counter), one);
         }
     }
     line.text("\n");
     message::say(line.as_bytes());
+}
+
+/// `1 error`, `2 errors`, `2 closes refused`: the plural is on the first word.
+fn counted<'l, 'b>(line: &'l mut Line<'b>, count: u64, one: &str) -> &'l mut Line<'b> {
+    let (noun, rest) = one.split_at(one.find(' ').unwrap_or(one.len()));
+    line.number(count).text(" ").text(noun).text(if count == 1 { "" } else { "s" }).text(rest)
 }
 
 /// For a child of fork: its findings are its own.

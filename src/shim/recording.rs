@@ -289,7 +289,7 @@ fn describe(header: &Header) {
 fn create_file(len: usize) -> Result<i32, i32> {
     let Some(paths) = options::paths() else { return Err(libc::EINVAL) };
     let mut directory = message::expand(&paths.record);
-    sys::mkdir(&directory, 0o700);
+    let made = sys::mkdir(&directory, 0o700);
     directory.pop();
     for n in 0..1000u64 {
         let mut path = directory.clone();
@@ -305,7 +305,9 @@ fn create_file(len: usize) -> Result<i32, i32> {
             continue;
         }
         if fd < 0 {
-            return Err(-fd as i32);
+            // Without the directory the reason is why it could not be made.
+            let no_directory = fd == -(libc::ENOENT as isize) && made < 0;
+            return Err(-(if no_directory { made } else { fd }) as i32);
         }
         let errno = reserve(fd as i32, 0, len as u64);
         if errno == 0 {

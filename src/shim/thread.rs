@@ -104,6 +104,15 @@ pub struct Inner {
     pub text: Box<[u8; 8192]>,
 }
 
+impl Inner {
+    /// What the thread before left behind is not this one's.
+    fn take_over(&mut self) {
+        self.unwinding.forget();
+        self.sweep = Sweep::new();
+        self.held.discard();
+    }
+}
+
 // SAFETY: everything but `inner` is atomic or immutable; `inner` is reached by `Scope::inner` only, which exists for the
 // owning thread, once at a time (the guard).
 unsafe impl Sync for State {}
@@ -299,6 +308,8 @@ fn register(block: &'static Block) -> *mut State {
         return null_mut();
     };
     state.begin();
+    // SAFETY: this thread owns the state now, its guard is up, and no Scope for it exists yet.
+    unsafe { &mut *state.inner.get() }.take_over();
     let at = core::ptr::from_ref(state).cast_mut();
     block.state.store(at, Release);
     if !resolve::any_mapped() {

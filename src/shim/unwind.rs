@@ -164,6 +164,15 @@ impl Default for Scratch {
     }
 }
 
+impl Scratch {
+    /// For a thread that takes over an ended one's state: its stack may lie elsewhere, and end earlier.
+    pub fn forget(&mut self) {
+        for remembered in self.remembered.as_flattened_mut() {
+            remembered.generation = 0;
+        }
+    }
+}
+
 /// A table too large to be built on a small stack.
 fn zeroed() -> Box<[[Remembered; WAYS]; SETS]> {
     let mut table: Box<[core::mem::MaybeUninit<[Remembered; WAYS]>]> = Box::new_uninit_slice(SETS);

@@ -112,7 +112,7 @@ global_asm!(
 // See x86_64 for why.
 global_asm!(
     ".text",
-    ".globl __cxa_thread_atexit_impl",
+    ".weak __cxa_thread_atexit_impl",
     ".hidden __cxa_thread_atexit_impl",
     ".type __cxa_thread_atexit_impl,@function",
     "__cxa_thread_atexit_impl:",

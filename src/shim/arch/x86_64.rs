@@ -136,7 +136,7 @@ global_asm!(
 // definition takes precedence inside our own library only; the destructors run when we end the thread.
 global_asm!(
     ".text",
-    ".globl __cxa_thread_atexit_impl",
+    ".weak __cxa_thread_atexit_impl",
     ".hidden __cxa_thread_atexit_impl",
     ".type __cxa_thread_atexit_impl,@function",
     "__cxa_thread_atexit_impl:",

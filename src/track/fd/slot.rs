@@ -194,6 +194,12 @@ impl Slot {
         self.load().state()
     }
 
+    /// What the current life is, as far as one read tells: for the thread that has claimed it. Thread- and signal-safe.
+    #[inline]
+    pub fn kind(&self) -> FdKind {
+        self.ring(self.load().settled_generation()).meta().kind
+    }
+
     /// What is to be put back by [`thaw`](Self::thaw) in a forked child whose memory shows what its parent did afterwards.
     pub fn freeze(&self) -> u64 {
         self.load().bits()
@@ -204,12 +210,6 @@ impl Slot {
     /// pre: nobody else uses the slot; `frozen` came from [`freeze`](Self::freeze) of the same slot.
     pub fn thaw(&self, frozen: u64) {
         self.word.store(frozen, Ordering::Release);
-    }
-
-    /// What the current life is, as far as one read tells: for the thread that has claimed it. Thread- and signal-safe.
-    #[inline]
-    pub fn kind(&self) -> FdKind {
-        self.ring(self.load().settled_generation()).meta().kind
     }
 
     pub(super) fn load(&self) -> Word {

@@ -112,7 +112,7 @@ error: double close of fd 7 (tcp 127.0.0.1:80 → 127.0.0.1:5000): closed here b
   here: thread 1
     (no stack)
 
-info: close of fd -1, which is not open by thread 3 \"io\"
+info: close of fd -1, which is not open: here by thread 3 \"io\"
   fd.bad-fd in app (pid 30)
   here: thread 3 \"io\"
     (no stack)
