@@ -134,7 +134,8 @@ pub enum Counter {
     DescriptorsUntracked,
     /// Threads beyond the table.
     ThreadsUntracked,
-    /// Hooks entered while this thread was already inside one (a signal handler): followed without a stack.
+    /// Hooks entered while this thread was already inside one (a signal handler), or on a stack too small for an unwinder:
+    /// followed without a call stack.
     Reentered,
     /// Chunks that could not be reserved: the disk is full, or the address space.
     ChunksRefused,
@@ -169,7 +170,7 @@ impl Counter {
         (Self::StacksDropped, "stacks dropped"),
         (Self::DescriptorsUntracked, "descriptors beyond the table"),
         (Self::ThreadsUntracked, "threads beyond the table"),
-        (Self::Reentered, "hooks entered from a signal handler inside a hook"),
+        (Self::Reentered, "hooks without a call stack: in a signal handler inside a hook, or short of stack"),
         (Self::ChunksRefused, "recording chunks refused"),
         (Self::StacksTruncated, "stacks truncated"),
         (Self::ModulesDropped, "modules dropped"),

@@ -143,6 +143,11 @@ impl By {
         match thread::enter() {
             Entry::Full(mut scope) => {
                 start::notice_fork();
+                if scope.state.tight() {
+                    let state = scope.state;
+                    recording::count(Counter::Reentered);
+                    return Some(Self::Nested(state, thread::actor(state, 0)));
+                }
                 let actor = scope.actor();
                 Some(Self::Full(scope, actor))
             }
@@ -872,7 +877,11 @@ fn import_one(actor: &Actor, fd: c_int) {
 ///
 /// Why: the child's copy of a recording shows what the parent writes to it, page by page until the child writes there
 /// itself. What the parent closes after the fork would seem to be closed here, and its tombstones to be ours.
-static FROZEN: AtomicPtr<Vec<u64>> = AtomicPtr::new(core::ptr::null_mut());
+static FROZEN: AtomicPtr<Frozen> = AtomicPtr::new(core::ptr::null_mut());
+
+/// See [`FROZEN`]: a word per number, from 0.
+pub struct Frozen(pub Vec<u64>);
+
 /// Chunks of slots, up to the highest that was made.
 static CHUNKS: AtomicUsize = AtomicUsize::new(1);
 
@@ -880,22 +889,22 @@ static CHUNKS: AtomicUsize = AtomicUsize::new(1);
 pub fn before_fork() {
     if on() && recording::in_file() {
         let count = CHUNKS.load(Relaxed) * PER_CHUNK;
-        FROZEN.store(Box::into_raw(Box::new(Vec::with_capacity(count))), Relaxed);
+        FROZEN.store(Box::into_raw(Box::new(Frozen(Vec::with_capacity(count)))), Relaxed);
     }
 }
 
 /// As the last step before a fork.
 pub fn freeze() {
     // SAFETY: null, or the vector of `before_fork`, which nobody else touches while our locks are held.
-    if let Some(words) = unsafe { FROZEN.load(Relaxed).as_mut() } {
+    if let Some(Frozen(words)) = unsafe { FROZEN.load(Relaxed).as_mut() } {
         for fd in 0..words.capacity() {
             words.push(slot(fd as c_int).map_or(0, Slot::freeze));
         }
     }
 }
 
-/// After a fork, on both sides, before our locks are given back.
-pub fn take_frozen() -> Option<Box<Vec<u64>>> {
+/// After a fork, on both sides, before our locks are given back; to be dropped after that, because that takes one.
+pub fn take_frozen() -> Option<Box<Frozen>> {
     let frozen = FROZEN.swap(core::ptr::null_mut(), Relaxed);
     // SAFETY: the box of `before_fork`.
     (!frozen.is_null()).then(|| unsafe { Box::from_raw(frozen) })

@@ -169,10 +169,10 @@ fn reserve(fd: i32, offset: u64, len: u64) -> i32 {
     match sys::fallocate(fd, offset, len) {
         0 => 0,
         e if e == -(libc::EOPNOTSUPP as isize) || e == -(libc::ENOSYS as isize) || e == -(libc::EINTR as isize) => {
-            let zeroes = [0u8; 4096];
+            static ZEROES: [u8; 4096] = [0; 4096];
             let mut at = offset;
             while at < offset + len {
-                let written = sys::pwrite(fd, &zeroes, at);
+                let written = sys::pwrite(fd, &ZEROES, at);
                 if written <= 0 {
                     return if written == 0 { libc::ENOSPC } else { -written as i32 };
                 }

@@ -179,6 +179,17 @@ pub fn readable(address: u64) -> bool {
     answer != -(libc::EFAULT as isize)
 }
 
+/// The signal stack (sigaltstack(2)) that this thread is running on, if it is: its lowest address and its length.
+pub fn signal_stack() -> Option<(u64, u64)> {
+    let mut old = MaybeUninit::<libc::stack_t>::zeroed();
+    // SAFETY: the kernel writes one stack_t.
+    unsafe {
+        let result = call(libc::SYS_sigaltstack, [0, old.as_mut_ptr() as usize, 0, 0, 0, 0]);
+        let old = old.assume_init();
+        (result == 0 && old.ss_flags & libc::SS_ONSTACK != 0).then_some((old.ss_sp as u64, old.ss_size as u64))
+    }
+}
+
 pub struct Limits {
     pub soft: u64,
     pub hard: u64,

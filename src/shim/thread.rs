@@ -96,6 +96,9 @@ pub struct State {
     inner: UnsafeCell<Inner>,
 }
 
+/// What the unwinder and the text of a finding take, with something to spare.
+const STACK_NEEDED: u64 = 12 << 10;
+
 /// Used by the owning thread only, under the guard.
 pub struct Inner {
     pub unwinding: unwind::Scratch,
@@ -423,7 +426,7 @@ impl State {
                 unwinding: unwind::Scratch::default(),
                 sweep: Sweep::new(),
                 held: Held::new((0, Verdict::default())),
-                text: Box::new([0; 8192]),
+                text: unwind::boxed(0),
             }),
         })
     }
@@ -485,6 +488,34 @@ impl State {
                 libc::pthread_attr_destroy(attribute.as_mut_ptr());
             }
         }
+    }
+
+    /// Is there too little stack for an unwinder and a report? On a signal stack of 8 KiB, where the kernel's own frame may
+    /// have taken half, or in a thread that was given the least that there is.
+    #[inline(always)]
+    pub fn tight(&self) -> bool {
+        let at = crate::arch::registers().sp;
+        let (low, high) = self.stack();
+        let inside = at >= low + STACK_NEEDED && at < high;
+        !inside && Self::tight_elsewhere(at, low, high)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tight_elsewhere(at: u64, low: u64, high: u64) -> bool {
+        if at >= low && at < high {
+            return true;
+        }
+        // Neither a signal stack nor its own: a coroutine, whose bounds nobody knows.
+        sys::signal_stack().is_some_and(|(low, len)| at >= low && at < low + len && at - low < STACK_NEEDED)
+    }
+
+    /// The bounds of the thread's stack. The main thread's grows; nothing else is mapped within 128 MiB below its end (the
+    /// kernel's stack gap).
+    #[inline(always)]
+    pub fn stack(&self) -> (u64, u64) {
+        let (low, high) = (self.stack_low.load(Relaxed), self.stack_high.load(Relaxed));
+        (if low == 0 { high.saturating_sub(128 << 20) } else { low }, high)
     }
 
     /// The thread's name, read again when any thread's name has changed since.

@@ -36,9 +36,32 @@ use record::stacks::{Frame, MAX_FRAMES, hash, intern};
 
 #[cfg(not(target_arch = "x86"))]
 mod engine {
-    pub use framehop::{ExplicitModuleSectionInfo, FrameAddress, Module, MustNotAllocateDuringUnwind, Unwinder};
-    pub type Native = framehop::UnwinderNative<&'static [u8], MustNotAllocateDuringUnwind>;
-    pub type Cache = framehop::CacheNative<MustNotAllocateDuringUnwind>;
+    pub use framehop::{ExplicitModuleSectionInfo, FrameAddress, Module, Unwinder};
+    pub type Native = framehop::UnwinderNative<&'static [u8], Lean>;
+    pub type Cache = framehop::CacheNative<Lean>;
+
+    /// Unwinding without allocation, and on small stacks. framehop's own policy keeps rows of 192 rules, which gimli
+    /// copies over the stack at every step: 20 KiB, more than a signal stack of SIGSTKSZ or a thread of
+    /// PTHREAD_STACK_MIN has. A row holds a rule per register that it mentions: the callee-saved ones, the return
+    /// address and a few. One that needs more ends the walk, as any frame does that cannot be unwound.
+    pub struct Lean;
+    impl framehop::AllocationPolicy for Lean {
+        type GimliUnwindContextStorage<R: gimli::ReaderOffset> = Lean;
+        type GimliEvaluationStorage<R: gimli::Reader> = Lean;
+    }
+    #[cfg(target_arch = "x86_64")]
+    const RULES: usize = 17;
+    #[cfg(not(target_arch = "x86_64"))]
+    const RULES: usize = 34;
+    impl<R: gimli::ReaderOffset> gimli::UnwindContextStorage<R> for Lean {
+        type Rules = [(gimli::Register, gimli::RegisterRule<R>); RULES];
+        type Stack = [gimli::UnwindTableRow<R, Self>; 3];
+    }
+    impl<R: gimli::Reader> gimli::EvaluationStorage<R> for Lean {
+        type Stack = [gimli::Value; 12];
+        type ExpressionStack = [(R, R); 1];
+        type Result = [gimli::Piece<R>; 1];
+    }
     #[cfg(target_arch = "x86_64")]
     pub fn registers(r: &crate::arch::Registers) -> framehop::UnwindRegsNative {
         framehop::UnwindRegsNative::new(r.pc, r.sp, r.fp)
@@ -155,7 +178,7 @@ pub struct Scratch {
 impl Default for Scratch {
     fn default() -> Self {
         Self {
-            known: Box::new([Known::default(); CACHED]),
+            known: boxed(Known::default()),
             remembered: zeroed(),
             next_way: 0,
             #[cfg(not(target_arch = "x86"))]
@@ -175,12 +198,48 @@ impl Scratch {
 
 /// A table too large to be built on a small stack.
 fn zeroed() -> Box<[[Remembered; WAYS]; SETS]> {
-    let mut table: Box<[core::mem::MaybeUninit<[Remembered; WAYS]>]> = Box::new_uninit_slice(SETS);
-    for set in &mut table {
-        set.write([Remembered::EMPTY; WAYS]);
+    boxed([Remembered::EMPTY; WAYS])
+}
+
+/// An array of copies, built where it will lie.
+pub fn boxed<T: Copy, const N: usize>(value: T) -> Box<[T; N]> {
+    let mut table: Box<[core::mem::MaybeUninit<T>]> = Box::new_uninit_slice(N);
+    for place in &mut table {
+        place.write(value);
     }
-    // SAFETY: every set was written; SETS of them are the array.
+    // SAFETY: every place was written; N of them are the array.
     unsafe { Box::from_raw(Box::into_raw(table).cast()) }
+}
+
+/// Caches made ahead, by threads that make others: framehop builds one on the stack, where a new thread may have little.
+#[cfg(not(target_arch = "x86"))]
+static SPARE: [AtomicPtr<engine::Cache>; 4] = [const { AtomicPtr::new(null_mut()) }; 4];
+
+/// Before a thread is made, under the guard.
+pub fn before_thread() {
+    #[cfg(not(target_arch = "x86"))]
+    if let Some(place) = SPARE.iter().find(|p| p.load(Relaxed).is_null()) {
+        let made = Box::into_raw(new_cache());
+        if place.compare_exchange(null_mut(), made, Release, Relaxed).is_err() {
+            // SAFETY: just made, and not published.
+            drop(unsafe { Box::from_raw(made) });
+        }
+    }
+}
+
+#[cfg(not(target_arch = "x86"))]
+#[cold]
+#[inline(never)]
+fn new_cache() -> Box<engine::Cache> {
+    Box::new(engine::Cache::new_in())
+}
+
+#[cfg(not(target_arch = "x86"))]
+#[cold]
+fn spare_cache() -> Box<engine::Cache> {
+    let spare = SPARE.iter().map(|p| p.swap(null_mut(), Acquire)).find(|p| !p.is_null());
+    // SAFETY: published by `before_thread`, and taken once.
+    spare.map_or_else(new_cache, |p| unsafe { Box::from_raw(p) })
 }
 
 /// The list of objects, safe to walk by this thread until its next call.
@@ -312,9 +371,7 @@ struct Reader {
 
 impl Reader {
     fn new(state: &State, sp: u64) -> Self {
-        let (low, high) = (state.stack_low.load(Relaxed), state.stack_high.load(Relaxed));
-        // The main thread's stack grows; nothing else is mapped within 128 MiB below its end (the kernel's stack gap).
-        let low = if low == 0 { high.saturating_sub(128 << 20) } else { low };
+        let (low, high) = state.stack();
         let on_stack = sp >= low && sp < high;
         Self { low: sp, end: if on_stack { high } else { (sp | 4095) + 1 }, on_stack, probes: 0 }
     }
@@ -339,7 +396,7 @@ impl Reader {
 #[cfg(not(target_arch = "x86"))]
 fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Registers, out: &mut [u64]) -> Walk {
     use engine::{FrameAddress, Unwinder};
-    let cache = scratch.cache.get_or_insert_with(|| Box::new(engine::Cache::new_in()));
+    let cache = scratch.cache.get_or_insert_with(spare_cache);
     let mut reader = Reader::new(state, start.sp);
     let mut walked = Walk { len: 0, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: reader.on_stack };
     let mut registers = engine::registers(&start);

@@ -137,7 +137,10 @@ pub unsafe fn pthread_create(
     entry: *mut c_void,
     argument: *mut c_void,
 ) -> c_int {
-    crate::finding::guarded(|_| start::materialise());
+    crate::finding::guarded(|_| {
+        start::materialise();
+        crate::unwind::before_thread();
+    });
     // SAFETY: the caller's.
     unsafe { real::pthread_create(thread, attributes, entry, argument) }
 }
