@@ -895,10 +895,10 @@ pub fn freeze() {
 }
 
 /// After a fork, on both sides, before our locks are given back.
-pub fn take_frozen() -> Option<Vec<u64>> {
+pub fn take_frozen() -> Option<Box<Vec<u64>>> {
     let frozen = FROZEN.swap(core::ptr::null_mut(), Relaxed);
     // SAFETY: the box of `before_fork`.
-    (!frozen.is_null()).then(|| unsafe { *Box::from_raw(frozen) })
+    (!frozen.is_null()).then(|| unsafe { Box::from_raw(frozen) })
 }
 
 /// In a forked child: the resolver calls of other threads are gone. Tombstones were copied with the table, and their

@@ -222,7 +222,7 @@ unsafe extern "C" fn after_fork_in_child() {
     if FORKING.swap(0, Relaxed) != 0 {
         let frozen = descriptors::take_frozen();
         unlock();
-        become_child(frozen.as_deref().unwrap_or(&[]));
+        become_child(frozen.as_deref().map_or(&[], |words| &words[..]));
         drop(frozen);
         thread::lower_guard();
     }
