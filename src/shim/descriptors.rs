@@ -894,7 +894,9 @@ pub fn freeze() {
     }
 }
 
-/// After a fork, on both sides, before our locks are given back.
+/// After a fork, on both sides, before our locks are given back: as the box that it is, because taking the vector out would
+/// free, and the allocator's lock is held.
+#[allow(clippy::box_collection)] // for that reason
 pub fn take_frozen() -> Option<Box<Vec<u64>>> {
     let frozen = FROZEN.swap(core::ptr::null_mut(), Relaxed);
     // SAFETY: the box of `before_fork`.
