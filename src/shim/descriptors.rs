@@ -578,7 +578,7 @@ pub fn after_close(fd: c_int, ticket: Ticket, result: c_int, call: &str) {
                     slot(fd).and_then(|s| s.judge_not_open(&ticket.actor, &standing, KernelView::NotOpen, &PAIRS))
                 }
                 // A close of a number that was never open: worth knowing, no more.
-                None => match slot_or_none(fd) {
+                None => match slot(fd) {
                     Some(slot) => slot.failed_use(&ticket.actor, &PAIRS).filter(|v| v.fault == track::fd::Fault::BadFd),
                     None => Some(never_open(&ticket.actor)),
                 },
@@ -645,7 +645,7 @@ pub fn bad_use(fd: c_int, call: &str) {
     let errno = sys::errno();
     if let Some(mut by) = By::now() {
         by.log(Op::BadUse, fd, 0, libc::EBADF);
-        let verdict = match slot_or_none(fd) {
+        let verdict = match slot(fd) {
             Some(slot) => slot.failed_use(by.actor(), &PAIRS),
             None => Some(never_open(by.actor())),
         };
@@ -654,10 +654,6 @@ pub fn bad_use(fd: c_int, call: &str) {
         }
     }
     sys::set_errno(errno);
-}
-
-fn slot_or_none(fd: c_int) -> Option<&'static Slot> {
-    if fd < 0 { None } else { slot(fd) }
 }
 
 fn never_open(actor: &Actor) -> Verdict {

@@ -51,8 +51,7 @@ pub struct Registers {
 
 /// The common end of a failed call in assembly.
 extern "C" fn set_errno_and_fail(errno: c_int) -> c_int {
-    crate::sys::set_errno(errno);
-    -1
+    crate::sys::fail(errno)
 }
 
 unsafe extern "C" {

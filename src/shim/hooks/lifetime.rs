@@ -6,19 +6,15 @@
 
 use super::c_types::*;
 use crate::descriptors::{self, Before, Way, after_close, before_close, duplicated, hidden, made, making, opened};
+use crate::private;
 use crate::roster::real;
-use crate::{private, sys};
+use crate::sys::{self, fail};
 use libc::EBADF;
 use record::label::Label;
 use track::fd::{FdKind, Owner};
 
 unsafe extern "C" {
     fn pthread_testcancel();
-}
-
-fn fail(errno: c_int) -> c_int {
-    sys::set_errno(errno);
-    -1
 }
 
 /// A close by way of `call`, which libc knows as `name`.

@@ -11,16 +11,11 @@ use crate::descriptors::{
     self, bad_use, hidden, kind_and_label, made, making, opened, retrying, socket_kind, socket_label, used,
 };
 use crate::roster::real;
-use crate::sys;
+use crate::sys::{self, fail};
 use core::ffi::CStr;
 use libc::EBADF;
 use record::label::Label;
 use track::fd::{FdKind, Owner};
-
-fn fail(errno: c_int) -> c_int {
-    sys::set_errno(errno);
-    -1
-}
 
 /// A call whose result is a new descriptor of this kind.
 #[inline]
