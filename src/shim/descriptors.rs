@@ -4,29 +4,31 @@
 //! and the order of steps around the real call.
 //!
 //! Why a close is recorded before it happens: once the real call returns, another thread may own the number.
-//!
-//! **Quarantine.** Instead of closing socket N, `dup3(tombstone, N)`: the socket is closed at once, the number stays
-//! taken by an O_PATH descriptor that answers EBADF to nearly everything, until it is old or the queue is long. The
-//! eviction claims the slot (`begin_evict`) before it closes the tombstone, and dup2 onto a number claims it too
-//! (`begin_replace`), so that an evictor never closes what the program has just put there.
 #![allow(unsafe_code)] // Safety: slots are `track::fd::Slot`s in recording chunks of that very layout.
 
 use crate::options::{self, Mode};
-use crate::private::{self, Use};
+use crate::private;
 use crate::recording::RECORDING;
 use crate::thread::{self, Entry, Scope, State};
-use crate::unwind::Object;
-use crate::{finding, message, recording, start, symbols, sys};
+use crate::{finding, message, recording, start, sys};
+use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize};
 use libc::c_int;
 use record::label::Label;
 use record::layout::{Counter, DESCRIPTOR_LEN, Op, Section, ThreadCounter};
 use record::store::Store;
 use track::fd::{
     Actor, Claim, Closing, FdKind, KernelView, Learned, NotOpen, Opening, Outcome, Owner, PairSet, Pairs, Policy,
-    Quarantine, Replace, Slot, StackId, ThreadIndex, Verdict, limit_for,
+    Replace, Slot, StackId, ThreadIndex, Verdict,
 };
+
+mod fork;
+mod probe;
+mod quarantine;
+
+pub use fork::{after_fork, before_fork, freeze, take_frozen};
+pub use probe::{import, probe, socket_kind, socket_label};
+pub use quarantine::{is_tombstone, look_for_select, quarantined, selecting, start};
 
 const _: () = assert!(size_of::<Slot>() == DESCRIPTOR_LEN);
 const PER_CHUNK: usize = Section::Descriptors.per_chunk();
@@ -64,17 +66,8 @@ impl Pairs for SitePairs {
         self.0.knows(from, to)
     }
 }
-static QUARANTINE: Quarantine = Quarantine::new();
-/// A tombstone this old has seen every stale close that was under way when its number was closed.
-const TOMBSTONE_AGE_NS: u64 = 2_000_000_000;
-/// One that must go younger than this could still be wanted by a thread that was preempted before its second close. A
-/// program that closes so fast gives way first, so that such a thread comes to run.
-const TOMBSTONE_YOUNG_NS: u64 = 100_000_000;
 /// How long a suspicious close waits for threads that are about to record a descriptor that they have made.
 const SETTLE_NS: u64 = 100_000_000;
-/// How many tombstones may wait now; recomputed every so often.
-static LIMIT: AtomicU32 = AtomicU32::new(0);
-static SINCE_LIMIT: AtomicU32 = AtomicU32::new(0);
 /// Threads inside a resolver call of libc.
 pub static RESOLVING: AtomicU32 = AtomicU32::new(0);
 
@@ -100,7 +93,7 @@ fn slot_or_commit(fd: c_int) -> Option<&'static Slot> {
         recording::count(Counter::DescriptorsUntracked);
         return None;
     }
-    CHUNKS.fetch_max(fd as usize / PER_CHUNK + 1, Relaxed);
+    fork::chunk_made(fd as usize / PER_CHUNK);
     slot(fd)
 }
 
@@ -108,26 +101,6 @@ fn slot_or_commit(fd: c_int) -> Option<&'static Slot> {
 #[inline]
 pub fn on() -> bool {
     options::fd_mode() != Mode::Off
-}
-
-pub fn quarantined() -> bool {
-    options::QUARANTINE_FDS.load(Relaxed)
-}
-
-/// At start: the tombstone.
-pub fn start() {
-    if !quarantined() {
-        return;
-    }
-    // Before the first close: until the next reckoning a limit of zero would let every number go at once.
-    set_limit();
-    for path in [&b"/dev/null\0"[..], b"/proc/self/exe\0", b"/\0"] {
-        let fd = sys::open(path, libc::O_PATH | libc::O_CLOEXEC, 0);
-        if fd >= 0 && private::adopt(Use::Tombstone, fd as i32, true) {
-            return;
-        }
-    }
-    message::say(b"shim: no descriptor for the quarantine; closed numbers are reused at once\n");
 }
 
 /// Who acts. In a nested hook (a signal handler inside a hook) there is no stack.
@@ -205,10 +178,7 @@ pub fn opened(fd: c_int, kind: FdKind, owner: Owner, label: Label) {
 fn record_open(by: &By, fd: c_int, what: Opening, op: Op) {
     let Some(slot) = slot_or_commit(fd) else { return };
     let opened = slot.opened(by.actor(), what);
-    if fd as u64 >= FD_SETSIZE && SELECTS.load(Relaxed) && LIMIT.load(Relaxed) > 0 && open_now() < FD_SETSIZE {
-        // Faster than the limit was reckoned: those that come now shall be low again.
-        flush_quarantine();
-    }
+    quarantine::keep_low(fd);
     if opened.displaced == track::fd::State::Open {
         recording::count(Counter::Unseen);
     }
@@ -233,7 +203,7 @@ pub fn making(call: impl Fn() -> c_int) -> c_int {
 #[inline]
 pub fn retrying(call: impl Fn() -> c_int) -> c_int {
     let fd = call();
-    if fd == -1 && quarantined() && sys::errno() == libc::EMFILE && flush_quarantine() {
+    if fd == -1 && quarantined() && sys::errno() == libc::EMFILE && quarantine::flush() {
         return call();
     }
     fd
@@ -249,123 +219,10 @@ pub fn made() {
     }
 }
 
-/// Closes every tombstone. True when there was one.
-fn flush_quarantine() -> bool {
-    let errno = sys::errno();
-    let mut any = false;
-    while let Some(entry) = QUARANTINE.pop_any() {
-        any |= evict(entry.fd as c_int, entry.generation);
-    }
-    if any {
-        recording::count(Counter::QuarantineFlushed);
-    }
-    sys::set_errno(errno);
-    any
-}
-
-fn evict(fd: c_int, generation: u32) -> bool {
-    let Some(slot) = slot(fd) else { return false };
-    if !slot.begin_evict(generation) {
-        return false;
-    }
-    sys::close(fd);
-    slot.end_evict(generation);
-    true
-}
-
-fn set_limit() {
-    let (soft, open) = (sys::descriptor_limits().soft, open_now());
-    // A program that by itself has more open than an fd_set holds copes with such numbers.
-    let numbers = if SELECTS.load(Relaxed) && open < FD_SETSIZE { soft.min(FD_SETSIZE) } else { soft };
-    // Without another thread only the thread itself, and libc on its behalf, could be hit: few tombstones do, and the table
-    // stays in the cache.
-    let most = if thread::alone() { ENOUGH_ALONE } else { usize::MAX };
-    LIMIT.store(limit_for(numbers, open).min(most) as u32, Relaxed);
-}
-
-const ENOUGH_ALONE: usize = 1024;
-
-/// FD_SET writes past the end of its fd_set for this number and every higher one.
-const FD_SETSIZE: u64 = 1024;
-/// Something in this process calls select: the quarantine must not drive the program's numbers beyond FD_SETSIZE.
-static SELECTS: AtomicBool = AtomicBool::new(false);
-
-/// Before the first FD_SET, as a rule: whoever calls select, or has FD_SET checked by libc, imports it.
-pub fn look_for_select(objects: &[Object]) {
-    const NAMES: &[&[u8]] = &[b"select", b"pselect", b"__select", b"__fdelt_chk"];
-    if quarantined() && !SELECTS.load(Relaxed) && objects.iter().any(|o| symbols::imports(o, NAMES)) {
-        SELECTS.store(true, Relaxed);
-    }
-}
-
-/// select is being called, by one that we have not found: through dlsym, or from a library that was loaded later.
-#[inline]
-pub fn selecting() {
-    if quarantined() && !SELECTS.swap(true, Relaxed) {
-        flush_quarantine();
-        set_limit();
-    }
-}
-
 /// How many descriptors the program has open, roughly.
 fn open_now() -> u64 {
     let sum = |c: ThreadCounter| thread::registry().map(|t| t.entry.counters[c as usize].load(Relaxed)).sum::<u64>();
     sum(ThreadCounter::Opens).saturating_sub(sum(ThreadCounter::Closes))
-}
-
-fn evict_due(now: u64) {
-    if SINCE_LIMIT.fetch_add(1, Relaxed) % 256 == 255 {
-        set_limit();
-    }
-    let limit = LIMIT.load(Relaxed) as usize;
-    // In batches: numbers that were closed one after the other lie side by side as a rule, and go in one system call.
-    if QUARANTINE.len() > limit + BATCH {
-        evict_batch(now, limit);
-    } else if let Some(entry) = QUARANTINE.pop_due(now, usize::MAX, TOMBSTONE_AGE_NS) {
-        evict(entry.fd as c_int, entry.generation);
-    }
-}
-
-/// How many tombstones go at once when the queue is over its limit.
-const BATCH: usize = 32;
-
-#[cold]
-fn evict_batch(now: u64, limit: usize) {
-    let mut claimed = [(0u32, 0u32); BATCH];
-    let mut count = 0;
-    while count < BATCH {
-        let Some(entry) = QUARANTINE.pop_due(now, limit, TOMBSTONE_AGE_NS) else { break };
-        if count == 0 && now.saturating_sub(entry.pushed_at) < TOMBSTONE_YOUNG_NS && !thread::alone() {
-            sys::sched_yield();
-        }
-        if slot(entry.fd as c_int).is_some_and(|s| s.begin_evict(entry.generation)) {
-            claimed[count] = (entry.fd, entry.generation);
-            count += 1;
-        }
-    }
-    let claimed = &mut claimed[..count];
-    claimed.sort_unstable();
-    for run in claimed.chunk_by(|a, b| a.0 + 1 == b.0) {
-        let (first, last) = (run[0].0, run[run.len() - 1].0);
-        // Every number of the run is claimed by us, so the range holds nothing else.
-        if run.len() == 1 || sys::close_range(first, last) != 0 {
-            for (fd, _) in run {
-                sys::close(*fd as c_int);
-            }
-        }
-        for (fd, generation) in run {
-            if let Some(slot) = slot(*fd as c_int) {
-                slot.end_evict(*generation);
-            }
-        }
-    }
-}
-
-/// Does a tombstone hold this number?
-#[inline]
-pub fn is_tombstone(fd: c_int) -> bool {
-    quarantined()
-        && slot(fd).is_some_and(|s| matches!(s.state(), track::fd::State::Tombstoned | track::fd::State::Evicting))
 }
 
 /// Is the number one that a program without us would find closed?
@@ -440,8 +297,8 @@ pub fn before_close(fd: c_int, acting: Owner, way: Way, call: &str) -> Before {
                 }
             }
             Closing::NotOpen(standing) => {
-                let view = kernel_view(&by, slot, fd, &standing);
-                if protect && view == KernelView::OpenElsewhere && somebody_opens(by.state()) {
+                let view = probe::kernel_view(&by, slot, fd, &standing);
+                if protect && view == KernelView::OpenElsewhere && probe::somebody_opens(by.state()) {
                     // Perhaps a thread is between the kernel's answer and its record: let it finish.
                     let now = sys::now();
                     if waiting_since == 0 {
@@ -452,7 +309,7 @@ pub fn before_close(fd: c_int, acting: Owner, way: Way, call: &str) -> Before {
                         continue;
                     }
                 }
-                let held_by_us = !sys_open_for_program(fd, &standing);
+                let held_by_us = !probe::open_for_program(fd, &standing);
                 let verdict = slot.judge_not_open(by.actor(), &standing, view, &PAIRS);
                 let refuse = held_by_us && is_tombstone(fd) || protect && verdict.is_some_and(|v| v.refuse);
                 if let Some(verdict) = &verdict {
@@ -477,11 +334,6 @@ fn refused(by: &By, fd: c_int) -> Before {
     recording::count(Counter::Refused);
     by.log(Op::Refused, fd, 0, libc::EBADF);
     Before::Refuse
-}
-
-/// Is the kernel's descriptor behind the number the program's (and not a tombstone)?
-fn sys_open_for_program(fd: c_int, standing: &NotOpen) -> bool {
-    !matches!(standing.state, track::fd::State::Tombstoned | track::fd::State::Evicting) && sys::is_open(fd)
 }
 
 fn sweep(by: &mut By, fd: c_int) -> Policy {
@@ -519,7 +371,7 @@ fn claimed(by: &mut By, slot: &Slot, fd: c_int, claim: Claim, way: Way) -> Befor
     let actor = *by.actor();
     by.log(Op::Close, fd, u64::from(claim.generation), 0);
     if quarantined() {
-        evict_due(actor.now);
+        quarantine::evict_due(actor.now);
         if way == Way::Close && fd > 2 && is_socket(slot) && !sys::is_open(fd) {
             // Closed where we could not see. The answer is known, and a call now could hit whoever comes next.
             recording::count(Counter::Unseen);
@@ -529,13 +381,10 @@ fn claimed(by: &mut By, slot: &Slot, fd: c_int, claim: Claim, way: Way) -> Befor
             }
             return refused(by, fd);
         }
-        if way == Way::Close && fd > 2 && is_socket(slot) && entomb(fd) {
+        if way == Way::Close && fd > 2 && is_socket(slot) && quarantine::entomb(fd) {
             let generation = claim.generation;
             slot.closed(claim, &actor, Outcome::Tombstoned);
-            // Queued only now: an evictor that found the entry earlier would find no tombstone, and forget it.
-            if !QUARANTINE.push(fd as u32, generation, actor.now) {
-                evict(fd, generation);
-            }
+            quarantine::push(fd, generation, actor.now);
             return Before::Done;
         }
     }
@@ -544,18 +393,6 @@ fn claimed(by: &mut By, slot: &Slot, fd: c_int, claim: Claim, way: Way) -> Befor
 
 fn is_socket(slot: &Slot) -> bool {
     matches!(slot.kind(), FdKind::Tcp | FdKind::Udp | FdKind::Unix | FdKind::Netlink | FdKind::Socket)
-}
-
-/// Puts a tombstone in the place of `fd`. False: the number must be closed the ordinary way.
-fn entomb(fd: c_int) -> bool {
-    let Some(tombstone) = private::get(Use::Tombstone) else { return false };
-    // pre: the number is open; dup3 would open a closed one. EBUSY: the number is between two owners in the kernel; EBADF:
-    // the tombstone is gone, or the limit was lowered.
-    if LIMIT.load(Relaxed) == 0 || sys::dup3(tombstone, fd, libc::O_CLOEXEC) != fd as isize {
-        return false;
-    }
-    recording::count(Counter::Quarantined);
-    true
 }
 
 /// After the real close. Keeps errno.
@@ -590,36 +427,6 @@ pub fn after_close(fd: c_int, ticket: Ticket, result: c_int, call: &str) {
         _ => {}
     }
     sys::set_errno(errno);
-}
-
-fn kernel_view(by: &By, slot: &Slot, fd: c_int, standing: &NotOpen) -> KernelView {
-    if !sys_open_for_program(fd, standing) {
-        return KernelView::NotOpen;
-    }
-    if standing.racing {
-        // The first closer has not reached the kernel yet: the number is still its own.
-        return KernelView::NotOpen;
-    }
-    const SO_PROTOCOL: c_int = 38;
-    const SO_DOMAIN: c_int = 39;
-    if sys::socket_option(fd, SO_DOMAIN) == Some(libc::AF_NETLINK) {
-        return if sys::socket_option(fd, SO_PROTOCOL) == Some(libc::NETLINK_ROUTE) {
-            KernelView::LibcNetlink
-        } else {
-            KernelView::OpenElsewhere
-        };
-    }
-    let mine = by.state().resolving.load(Relaxed);
-    let others = RESOLVING.load(Relaxed).saturating_sub(mine.min(1)) > 0;
-    let closer = slot.snapshot().current.map(|f| f.closer.tid);
-    if others && closer == Some(by.actor().tid) {
-        return KernelView::OpenDuringResolver;
-    }
-    KernelView::OpenElsewhere
-}
-
-fn somebody_opens(me: &State) -> bool {
-    thread::registry().any(|t| !core::ptr::eq(t, me) && t.is_live() && t.opening.load(Relaxed))
 }
 
 /// The thread uses the number. False: it is one of ours, and the call must answer EBADF.
@@ -778,145 +585,5 @@ pub fn owned(fd: c_int, owner: Owner, call: &str) {
     used(fd);
     if let Some(verdict) = slot.set_owner(by.actor(), owner) {
         by.report(fd, &verdict, call);
-    }
-}
-
-/// What the kernel says is behind a number, by one to three system calls.
-pub fn probe(fd: c_int) -> (FdKind, Label) {
-    let Some(identity) = sys::identity(fd) else { return (FdKind::Unknown, Label::NONE) };
-    match identity.mode & libc::S_IFMT {
-        libc::S_IFSOCK => (probe_socket(fd), socket_label(fd)),
-        libc::S_IFIFO => (FdKind::Pipe, Label::NONE),
-        libc::S_IFDIR => (FdKind::Dir, path_of(fd)),
-        libc::S_IFREG | libc::S_IFBLK => (FdKind::File, path_of(fd)),
-        libc::S_IFCHR => {
-            let label = path_of(fd);
-            let pty = label.name().is_some_and(|(name, _)| name.starts_with(b"/dev/pts/") || name == b"/dev/ptmx");
-            (if pty { FdKind::Pty } else { FdKind::File }, label)
-        }
-        _ => (FdKind::Other, path_of(fd)),
-    }
-}
-
-fn probe_socket(fd: c_int) -> FdKind {
-    let kind = sys::socket_option(fd, libc::SO_TYPE).unwrap_or(0);
-    socket_kind(sys::socket_option(fd, 39).unwrap_or(0), kind)
-}
-
-pub fn socket_kind(domain: c_int, kind: c_int) -> FdKind {
-    match (domain, kind & 15) {
-        (libc::AF_INET | libc::AF_INET6, libc::SOCK_STREAM) => FdKind::Tcp,
-        (libc::AF_INET | libc::AF_INET6, libc::SOCK_DGRAM) => FdKind::Udp,
-        (libc::AF_UNIX, _) => FdKind::Unix,
-        (libc::AF_NETLINK, _) => FdKind::Netlink,
-        _ => FdKind::Socket,
-    }
-}
-
-/// Both ends of a socket, as the kernel says.
-pub fn socket_label(fd: c_int) -> Label {
-    let (mut local, mut peer) = ([0u8; 128], [0u8; 128]);
-    let (l, p) = (sys::socket_name(fd, false, &mut local), sys::socket_name(fd, true, &mut peer));
-    Label::endpoints(crate::address::endpoint(&local[..l]), crate::address::endpoint(&peer[..p]))
-}
-
-fn path_of(fd: c_int) -> Label {
-    let mut path = [0; 48];
-    let mut line = record::text::Line::new(&mut path);
-    line.text("/proc/self/fd/").number(fd as u64).raw(b"\0");
-    let mut target = [0; 512];
-    let n = sys::readlink(line.as_bytes(), &mut target);
-    if n > 0 { Label::path(&target[..n as usize]) } else { Label::NONE }
-}
-
-/// Records what is open already: left by exec, or made before us. In the constructor, with one thread as a rule.
-pub fn import(scope: &mut Scope) {
-    if !on() {
-        return;
-    }
-    let fd = sys::open(b"/proc/self/fd\0", libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC, 0);
-    if fd < 0 {
-        return;
-    }
-    let list = fd as c_int;
-    let actor = scope.actor();
-    let mut buffer = [0u8; 2048];
-    loop {
-        let n = sys::directory_entries(list, &mut buffer);
-        if n <= 0 {
-            break;
-        }
-        let mut rest = &buffer[..n as usize];
-        // struct linux_dirent64: ino, off, u16 length, u8 type, name.
-        while rest.len() > 19 {
-            let len = usize::from(u16::from_ne_bytes([rest[16], rest[17]]));
-            let name = record::text::until_nul(&rest[19..len.clamp(19, rest.len())]);
-            let number = core::str::from_utf8(name).ok().and_then(|n| n.parse::<c_int>().ok());
-            if let Some(number) = number.filter(|n| *n != list && !private::is(*n)) {
-                import_one(&actor, number);
-            }
-            rest = rest.get(len.max(1)..).unwrap_or(&[]);
-        }
-    }
-    sys::close(list);
-}
-
-fn import_one(actor: &Actor, fd: c_int) {
-    let Some(slot) = slot_or_commit(fd) else { return };
-    if slot.state() == track::fd::State::Unknown {
-        let (kind, label) = probe(fd);
-        let _ = slot.opened(actor, Opening { kind, owner: Owner::NONE, imported: true, label: label.words() });
-    }
-}
-
-/// The states of all numbers as they were at the fork, for the child: null when its memory is its own anyway.
-///
-/// Why: the child's copy of a recording shows what the parent writes to it, page by page until the child writes there
-/// itself. What the parent closes after the fork would seem to be closed here, and its tombstones to be ours.
-static FROZEN: AtomicPtr<Frozen> = AtomicPtr::new(core::ptr::null_mut());
-
-/// See [`FROZEN`]: a word per number, from 0.
-pub struct Frozen(pub Vec<u64>);
-
-/// Chunks of slots, up to the highest that was made.
-static CHUNKS: AtomicUsize = AtomicUsize::new(1);
-
-/// Before a fork, with all of our locks but the allocator's.
-pub fn before_fork() {
-    if on() && recording::in_file() {
-        let count = CHUNKS.load(Relaxed) * PER_CHUNK;
-        FROZEN.store(Box::into_raw(Box::new(Frozen(Vec::with_capacity(count)))), Relaxed);
-    }
-}
-
-/// As the last step before a fork.
-pub fn freeze() {
-    // SAFETY: null, or the vector of `before_fork`, which nobody else touches while our locks are held.
-    if let Some(Frozen(words)) = unsafe { FROZEN.load(Relaxed).as_mut() } {
-        for fd in 0..words.capacity() {
-            words.push(slot(fd as c_int).map_or(0, Slot::freeze));
-        }
-    }
-}
-
-/// After a fork, on both sides, before our locks are given back; to be dropped after that, because that takes one.
-pub fn take_frozen() -> Option<Box<Frozen>> {
-    let frozen = FROZEN.swap(core::ptr::null_mut(), Relaxed);
-    // SAFETY: the box of `before_fork`.
-    (!frozen.is_null()).then(|| unsafe { Box::from_raw(frozen) })
-}
-
-/// In a forked child: the resolver calls of other threads are gone. Tombstones were copied with the table, and their
-/// queue with our memory, so they are evicted here as there.
-pub fn after_fork(frozen: &[u64]) {
-    for (fd, frozen) in frozen.iter().enumerate() {
-        if let Some(slot) = slot(fd as c_int) {
-            slot.thaw(*frozen);
-        }
-    }
-    RESOLVING.store(thread::current().map_or(0, |s| s.resolving.load(Relaxed).min(1)), Relaxed);
-    if quarantined() && private::get_checked(Use::Tombstone).is_none() {
-        private::drop_descriptor(Use::Tombstone);
-        start();
     }
 }

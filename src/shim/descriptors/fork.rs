@@ -1,0 +1,67 @@
+//! What fork does to the descriptor table: the states as they were at that moment, for the child.
+#![allow(unsafe_code)] // Safety: one boxed vector, reached by one thread while our locks are held.
+
+use super::{PER_CHUNK, RESOLVING, on, quarantine, slot};
+use crate::private::{self, Use};
+use crate::{recording, thread};
+use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicPtr, AtomicUsize};
+use libc::c_int;
+use track::fd::Slot;
+
+/// The states of all numbers as they were at the fork, for the child: null when its memory is its own anyway.
+///
+/// Why: the child's copy of a recording shows what the parent writes to it, page by page until the child writes there
+/// itself. What the parent closes after the fork would seem to be closed here, and its tombstones to be ours.
+static FROZEN: AtomicPtr<Frozen> = AtomicPtr::new(core::ptr::null_mut());
+
+/// See [`FROZEN`]: a word per number, from 0.
+pub struct Frozen(pub Vec<u64>);
+
+/// Chunks of slots, up to the highest that was made.
+static CHUNKS: AtomicUsize = AtomicUsize::new(1);
+
+/// A chunk of slots was made.
+pub(super) fn chunk_made(index: usize) {
+    CHUNKS.fetch_max(index + 1, Relaxed);
+}
+
+/// Before a fork, with all of our locks but the allocator's.
+pub fn before_fork() {
+    if on() && recording::in_file() {
+        let count = CHUNKS.load(Relaxed) * PER_CHUNK;
+        FROZEN.store(Box::into_raw(Box::new(Frozen(Vec::with_capacity(count)))), Relaxed);
+    }
+}
+
+/// As the last step before a fork.
+pub fn freeze() {
+    // SAFETY: null, or the vector of `before_fork`, which nobody else touches while our locks are held.
+    if let Some(Frozen(words)) = unsafe { FROZEN.load(Relaxed).as_mut() } {
+        for fd in 0..words.capacity() {
+            words.push(slot(fd as c_int).map_or(0, Slot::freeze));
+        }
+    }
+}
+
+/// After a fork, on both sides, before our locks are given back; to be dropped after that, because that takes one.
+pub fn take_frozen() -> Option<Box<Frozen>> {
+    let frozen = FROZEN.swap(core::ptr::null_mut(), Relaxed);
+    // SAFETY: the box of `before_fork`.
+    (!frozen.is_null()).then(|| unsafe { Box::from_raw(frozen) })
+}
+
+/// In a forked child: the resolver calls of other threads are gone. Tombstones were copied with the table, and their
+/// queue with our memory, so they are evicted here as there.
+pub fn after_fork(frozen: &[u64]) {
+    for (fd, frozen) in frozen.iter().enumerate() {
+        if let Some(slot) = slot(fd as c_int) {
+            slot.thaw(*frozen);
+        }
+    }
+    RESOLVING.store(thread::current().map_or(0, |s| s.resolving.load(Relaxed).min(1)), Relaxed);
+    if quarantine::quarantined() && private::get_checked(Use::Tombstone).is_none() {
+        private::drop_descriptor(Use::Tombstone);
+        quarantine::start();
+    }
+}
