@@ -1,9 +1,11 @@
 //! The command line: what clap accepts, and one line for what it does not.
 
 use crate::escape::bytes;
+use crate::merge::Sort;
 use crate::message::{exit, say};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use record::kind::Severity;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,6 +16,7 @@ Examples:
   shim run --fd protect -- ./server         refuse the wrong closes as well
   shim run --record /var/tmp/r -- ./server  keep one recording per process
   shim report --json /var/tmp/r             one finding per line
+  shim report --html r.html /var/tmp/r      a page to look at
   shim explain fd.double-close              what it means and how to fix it
   shim doctor ./server                      can it be watched?
 
@@ -74,8 +77,50 @@ pub struct ReportArgs {
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// One finding per line, as JSON
-    #[arg(long)]
+    #[arg(long, group = "format")]
     pub json: bool,
+    /// One finding per row, for spreadsheets
+    #[arg(long, group = "format")]
+    pub csv: bool,
+    /// One self-contained page, to look at in a browser; `-` is stdout
+    #[arg(long, value_name = "FILE", group = "format")]
+    pub html: Option<PathBuf>,
+    /// Only kinds that match, such as 'fd.*'; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub kind: Vec<String>,
+    /// Only this process
+    #[arg(long, value_name = "N")]
+    pub pid: Option<u32>,
+    /// Only findings with a call in such a module: its name, or its path when GLOB has a slash
+    #[arg(long, value_name = "GLOB")]
+    pub module: Option<OsString>,
+    /// Only this severity and graver
+    #[arg(long, value_name = "SEVERITY")]
+    pub severity: Option<Least>,
+    /// In this order
+    #[arg(long, value_name = "ORDER", value_enum, default_value_t)]
+    pub sort: Sort,
+    /// The first N findings; how many were left out is said
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+/// A severity by its name.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub enum Least {
+    Error,
+    Suspect,
+    Info,
+}
+
+impl From<Least> for Severity {
+    fn from(least: Least) -> Self {
+        match least {
+            Least::Error => Self::Error,
+            Least::Suspect => Self::Suspect,
+            Least::Info => Self::Info,
+        }
+    }
 }
 
 #[derive(Args)]

@@ -4,15 +4,27 @@
 //! module that has none) and an offset in it. So one bug in a thousand ranks is one finding.
 //!
 //! Why stacks are resolved to modules here: ids and module numbers mean something inside one recording only. Each
-//! recording is let go as soon as its findings are taken.
+//! recording is let go as soon as its findings are taken ([`Extract`]), and what is kept grows with the number of
+//! distinct findings and stacks, not with the number of recordings.
+
+mod entry;
+mod extract;
+mod gather;
+mod tables;
+
+pub use extract::{Extract, Sites};
+pub use gather::gather;
 
 use crate::recordings::Loaded;
-use record::kind::{Role, Severity};
+use entry::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use record::kind::{Kind, Role, Severity};
 use record::layout::Counter;
 use record::reader::{Finding, Head};
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
-use std::rc::Rc;
+use std::sync::Arc;
+use tables::Tables;
 
 /// A loaded object as it was when it was recorded.
 #[derive(Clone, Debug)]
@@ -38,7 +50,7 @@ impl Hash for ModuleId {
 /// A call: the ELF virtual address in a module, or a bare address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Site {
-    pub module: Option<Rc<ModuleId>>,
+    pub module: Option<Arc<ModuleId>>,
     pub offset: u64,
 }
 
@@ -51,14 +63,16 @@ pub struct Stack {
     pub frames: Vec<Site>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
     pub pid: u32,
     /// The base name of the program.
     pub program: Vec<u8>,
+    /// The number of its recording, in the order of the files.
+    pub file: u32,
 }
 
-/// A finding of one or more processes.
+/// A finding of one or more processes, with all that it names.
 #[derive(Clone, Debug)]
 pub struct Merged {
     /// As the earliest process tells it.
@@ -69,21 +83,32 @@ pub struct Merged {
     pub first: u64,
     /// In the order of their first event.
     pub processes: Vec<Process>,
+    /// Processes that are not among `processes`.
+    pub more_processes: usize,
 }
 
-#[derive(PartialEq, Eq, Hash)]
-struct Key {
-    kind: u16,
-    severity: u16,
-    stacks: Vec<(Role, Vec<Site>)>,
-    /// Without stacks, the call tells findings apart, as it does in the recording.
-    detail: Option<[u8; 120]>,
+/// In which order findings are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Sort {
+    /// The gravest first, then the most frequent
+    #[default]
+    Severity,
+    /// The most frequent first
+    Count,
+    /// The earliest first
+    Time,
+    /// By kind, then as by severity
+    Kind,
 }
 
 #[derive(Default)]
 pub struct Merge {
-    known: HashMap<Key, usize>,
-    found: Vec<Merged>,
+    keys: DefaultHashBuilder,
+    tables: Tables,
+    known: HashTable<u32>,
+    entries: Vec<Entry>,
+    /// By the number of the file: pid and program, and whether it has a finding.
+    processes: Vec<Option<(u32, u32, bool)>>,
     pub recordings: usize,
     /// Losses: what was dropped, summed over the recordings.
     losses: [u64; Counter::ALL.len()],
@@ -103,60 +128,138 @@ const LOSSES: [Counter; 8] = [
 ];
 
 impl Merge {
+    /// The next recording, all of it.
     pub fn add(&mut self, recording: &Loaded) {
+        let file = self.processes.len();
+        let extract = Extract::new(recording, &|_| true, &|_| true);
+        self.take(file, &extract);
+    }
+
+    /// What was found in a recording, under the number of its file.
+    pub fn take(&mut self, file: usize, extract: &Extract) {
         self.recordings += 1;
-        self.unreadable += recording.findings_unreadable() as u64;
-        for (sum, (counter, _)) in self.losses.iter_mut().zip(Counter::ALL) {
-            *sum = sum.saturating_add(recording.counter(counter));
+        self.unreadable += extract.unreadable;
+        for (sum, lost) in self.losses.iter_mut().zip(extract.counters) {
+            *sum = sum.saturating_add(lost);
         }
-        let head = recording.head();
-        let mut sites = Sites::new(recording);
-        for finding in recording.findings() {
-            let stacks = stacks(&finding, &mut sites);
-            self.file(finding, stacks, &head);
+        let program = self.tables.text(program(&extract.head));
+        if self.processes.len() <= file {
+            self.processes.resize(file + 1, None);
+        }
+        self.processes[file] = Some((extract.head.pid, program, !extract.findings.is_empty()));
+        let modules: Vec<u32> = extract.modules.iter().map(|module| self.tables.module(module)).collect();
+        let stacks: Vec<u32> =
+            extract.stacks().map(|(hash, frames)| self.tables.stack(hash, frames, &modules)).collect();
+        let head = &extract.head;
+        for (finding, places) in &extract.findings {
+            let first = head.started_real.saturating_add(finding.first.saturating_sub(head.started));
+            let ids = places.map(|place| stacks.get(place as usize).copied().unwrap_or(tables::NONE));
+            let entry = Entry::new(finding, ids, (first, file as u32), &mut self.tables);
+            self.file(entry);
         }
     }
 
-    fn file(&mut self, finding: Finding, stacks: Vec<Stack>, head: &Head) {
-        let first = head.started_real.saturating_add(finding.first.saturating_sub(head.started));
-        let process = Process { pid: head.pid, program: program(head).to_vec() };
-        let bare = stacks.iter().all(|s| s.frames.is_empty());
-        let key = Key {
-            kind: finding.kind as u16,
-            severity: finding.severity as u16,
-            stacks: stacks.iter().map(|s| (s.role, s.frames.clone())).collect(),
-            detail: bare.then_some(finding.detail),
+    fn file(&mut self, entry: Entry) {
+        let Self { keys, tables, known, entries, .. } = self;
+        let hash = entry.hash(keys, tables);
+        if let Some(&index) = known.find(hash, |index| entries[*index as usize].is(&entry, tables)) {
+            entries[index as usize].add(entry);
+            return;
+        }
+        let index = entries.len() as u32;
+        entries.push(entry);
+        known.insert_unique(hash, index, |index| entries[*index as usize].hash(keys, tables));
+    }
+
+    /// Distinct findings.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Distinct stacks: what bounds the memory of a merge.
+    pub fn stacks(&self) -> usize {
+        self.tables.stacks()
+    }
+
+    /// The findings in order, each made as it is asked for. Nothing is added afterwards.
+    pub fn findings(&mut self, sort: Sort) -> impl Iterator<Item = Merged> {
+        self.known = HashTable::new();
+        let key = |e: &Entry| (e.severity() as u16, u64::MAX - e.count, e.earliest());
+        match sort {
+            Sort::Severity => self.entries.sort_by_cached_key(key),
+            Sort::Count => self.entries.sort_by_cached_key(|e| (u64::MAX - e.count, key(e))),
+            Sort::Time => self.entries.sort_by_cached_key(|e| (e.earliest().0, key(e))),
+            Sort::Kind => self.entries.sort_by_cached_key(|e| (e.kind().name(), key(e))),
+        }
+        self.entries.iter().map(|entry| self.view(entry))
+    }
+
+    fn view(&self, entry: &Entry) -> Merged {
+        entry.view(&self.tables, |file| self.process(file))
+    }
+
+    fn process(&self, file: u32) -> Process {
+        let (pid, program, _) = self.processes.get(file as usize).copied().flatten().unwrap_or((0, tables::NONE, false));
+        Process { pid, program: self.tables.text_of(program).to_vec(), file }
+    }
+
+    /// Takes out the findings that `keep` refuses. Nothing is added afterwards.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Merged) -> bool) {
+        self.known = HashTable::new();
+        let (tables, processes) = (&self.tables, &self.processes);
+        let process = |file: u32| {
+            let (pid, program, _) = processes.get(file as usize).copied().flatten().unwrap_or((0, tables::NONE, false));
+            Process { pid, program: tables.text_of(program).to_vec(), file }
         };
-        match self.known.get(&key) {
-            None => {
-                self.known.insert(key, self.found.len());
-                let count = finding.count;
-                self.found.push(Merged { finding, stacks, count, first, processes: vec![process] });
-            }
-            Some(&index) => {
-                let merged = &mut self.found[index];
-                merged.count = merged.count.saturating_add(finding.count);
-                if first < merged.first {
-                    (merged.finding, merged.stacks, merged.first) = (finding, stacks, first);
-                    merged.processes.insert(0, process);
-                } else {
-                    merged.processes.push(process);
-                }
-            }
-        }
-    }
-
-    /// The findings: the gravest first, then the earliest. Nothing is added afterwards.
-    pub fn findings(&mut self) -> &[Merged] {
-        self.known.clear();
-        self.found.sort_by_key(|f| (f.finding.severity as u16, f.first));
-        &self.found
+        self.entries.retain(|entry| keep(&entry.view(tables, process)));
     }
 
     /// Takes out what is worth knowing only.
     pub fn drop_infos(&mut self) {
-        self.known.clear();
-        self.found.retain(|f| f.finding.severity != Severity::Info);
+        self.known = HashTable::new();
+        self.entries.retain(|e| e.severity() != Severity::Info);
+    }
+
+    /// Findings by severity.
+    pub fn severities(&self) -> [(Severity, usize); 3] {
+        [Severity::Error, Severity::Suspect, Severity::Info]
+            .map(|severity| (severity, self.entries.iter().filter(|e| e.severity() == severity).count()))
+    }
+
+    /// The kinds of the findings, in the order of their codes.
+    pub fn kinds(&self) -> Vec<(Kind, usize)> {
+        let mut counts = std::collections::BTreeMap::new();
+        for entry in &self.entries {
+            *counts.entry(entry.kind()).or_insert(0) += 1;
+        }
+        counts.into_iter().collect()
+    }
+
+    /// Distinct processes (pid and program) that have a finding.
+    pub fn processes(&self) -> usize {
+        let whole = self.entries.iter().all(|e| e.processes as usize <= entry::KEPT);
+        let all = self.processes.iter().enumerate();
+        let named: HashSet<u32> = if whole {
+            self.entries.iter().flat_map(Entry::files).collect()
+        } else {
+            all.filter(|(_, p)| p.is_some_and(|(.., found)| found)).map(|(file, _)| file as u32).collect()
+        };
+        let processes = named.iter().filter_map(|file| self.processes.get(*file as usize).copied().flatten());
+        processes.map(|(pid, program, _)| (pid, program)).collect::<HashSet<_>>().len()
+    }
+
+    /// The files whose processes have findings, those with the gravest first.
+    pub fn files(&self) -> Vec<u32> {
+        let mut seen = HashSet::new();
+        let mut files = Vec::new();
+        for entry in &self.entries {
+            files.extend(entry.files().into_iter().filter(|file| seen.insert(*file)));
+        }
+        files
     }
 
     /// What is missing, in words; `None` when nothing is.
@@ -177,42 +280,4 @@ impl Merge {
 pub fn program(head: &Head) -> &[u8] {
     let base = head.exe.rsplit(|b| *b == b'/').next().unwrap_or_default();
     if base.is_empty() { &head.comm } else { base }
-}
-
-/// The modules of one recording, shared by the frames that name them.
-pub struct Sites<'a> {
-    recording: &'a Loaded,
-    modules: HashMap<usize, Option<Rc<ModuleId>>>,
-}
-
-impl<'a> Sites<'a> {
-    pub fn new(recording: &'a Loaded) -> Self {
-        Self { recording, modules: HashMap::new() }
-    }
-
-    /// The calls of a stack. All frames are return addresses; the call is before it.
-    pub fn stack(&mut self, id: u32) -> Vec<Site> {
-        let frames = self.recording.stack(id);
-        let site = |frame: &record::stacks::Frame| Site {
-            module: frame.module().and_then(|index| self.module(index)),
-            offset: frame.offset().saturating_sub(1),
-        };
-        frames.iter().map(site).collect()
-    }
-
-    fn module(&mut self, index: usize) -> Option<Rc<ModuleId>> {
-        let recording = self.recording;
-        let read = || {
-            let module = recording.module(index)?;
-            Some(Rc::new(ModuleId { path: module.path, build_id: module.build_id }))
-        };
-        self.modules.entry(index).or_insert_with(read).clone()
-    }
-}
-
-fn stacks(finding: &Finding, sites: &mut Sites) -> Vec<Stack> {
-    let party = |p: &record::findings::Involved| {
-        Some(Stack { role: p.role?, tid: p.tid, thread: p.thread, frames: sites.stack(p.stack) })
-    };
-    finding.parties.iter().filter_map(party).collect()
 }

@@ -63,8 +63,13 @@ fn search(root: &Path, found: &mut Found) {
 
 /// Reads and checks one recording; the error is the `why` of `shim: PATH: why`.
 pub fn load(path: &Path) -> Result<Loaded, String> {
+    load_into(path, Vec::new())
+}
+
+/// The same into memory that another recording is done with: what it holds is forgotten.
+pub fn load_into(path: &Path, mut bytes: Vec<u8>) -> Result<Loaded, String> {
     let (mut file, len) = files::open(path).map_err(|e| reason(&e))?;
-    let mut bytes = Vec::new();
+    bytes.clear();
     // A foreign file is told by its first bytes, however long it is.
     file.by_ref().take(CHUNKS_AT as u64).read_to_end(&mut bytes).map_err(|e| reason(&e))?;
     if bytes.starts_with(&MAGIC) {

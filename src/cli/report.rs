@@ -1,71 +1,133 @@
-//! `shim report`: recordings in, findings out, as text or as JSON.
+//! `shim report`: recordings in, findings out, as text, JSON, CSV or a page.
 //!
-//! What cannot be read is one line each on stderr; the rest is reported all the same, and the exit code tells.
+//! Each format is one file that implements [`Render`]. What cannot be read is one line each on stderr; the rest is
+//! reported all the same, and the exit code tells.
 
+pub mod csv;
+pub mod filter;
+pub mod html;
 pub mod json;
 pub mod text;
 
 use crate::args::ReportArgs;
 use crate::escape::shown;
 use crate::fd_kind;
-use crate::merge::{Merge, Merged};
-use crate::message::{Failure, exit, say};
+use crate::merge::{Merge, Merged, Sort, gather};
+use crate::message::{Failure, exit, reason, say};
 use crate::recordings;
 use crate::symbolise::Symboliser;
+use filter::{Filter, Glob};
 use record::reader::Finding;
 use record::sentence;
 use record::text::Line;
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// A way to show findings.
 pub trait Render {
+    /// Before the first finding.
+    fn begin(&mut self, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
     fn finding(&mut self, found: &Merged, symbols: &mut Symboliser, out: &mut dyn Write) -> io::Result<()>;
 
     /// After the last finding.
-    fn end(&mut self, _merge: &Merge, _out: &mut dyn Write) -> io::Result<()> {
-        Ok(())
-    }
+    fn end(&mut self, shown: &Shown, symbols: &mut Symboliser, out: &mut dyn Write) -> io::Result<()>;
 }
+
+/// What a format may want to know at its end.
+pub struct Shown<'a> {
+    pub merge: &'a Merge,
+    /// Findings beyond the limit.
+    pub left_out: usize,
+}
+
+/// Which findings are shown, in which order.
+#[derive(Clone, Copy, Default)]
+pub struct Choice {
+    pub sort: Sort,
+    pub limit: Option<usize>,
+}
+
+/// More than this is not for a person to scroll through.
+const LIMIT_OF_A_PAGE: usize = 20_000;
 
 pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
     let found = recordings::find(&args.paths);
-    let mut problems = !found.problems.is_empty();
-    found.problems.iter().for_each(say);
+    let mut problems = found.problems.clone();
+    problems.iter().for_each(say);
+    let filter = filter(&args);
     let mut merge = Merge::default();
-    for path in &found.files {
-        match recordings::load(path) {
-            Ok(recording) => merge.add(&recording),
-            Err(why) => {
-                problems = true;
-                say(format!("{}: {why}", shown(path)));
-            }
-        }
+    let unread = gather(&found.files, &filter, &mut merge);
+    unread.iter().for_each(say);
+    problems.extend(unread);
+    if let Some(pid) = args.pid
+        && merge.recordings == 0
+        && problems.len() < found.files.len()
+    {
+        return Err(Failure::new(exit::PARTLY, format!("--pid {pid}: none of these recordings is of this process")));
     }
+    let mut choice = Choice { sort: args.sort, limit: args.limit };
     let mut symbols = Symboliser::default();
-    let mut out = BufWriter::new(io::stdout().lock());
-    if args.json {
-        render(&mut merge, &mut json::Json, &mut symbols, &mut out)?;
-    } else if merge.recordings > 0 {
-        writeln!(out, "{}", text::rule(&mut merge))?;
-        render(&mut merge, &mut text::Text::default(), &mut symbols, &mut out)?;
+    if let Some(to) = &args.html {
+        choice.limit.get_or_insert(LIMIT_OF_A_PAGE);
+        let mut page = html::Html::new(&found.files);
+        let mut write = |out: &mut dyn Write| render(&mut merge, choice, &mut page, &mut symbols, out);
+        if to == Path::new("-") {
+            let mut out = BufWriter::new(io::stdout().lock());
+            write(&mut out).and_then(|()| out.flush())?;
+        } else {
+            let failed = |e: io::Error| Failure::new(exit::PARTLY, format!("{}: {}", shown(to), reason(&e)));
+            let mut out = BufWriter::new(File::create(to).map_err(failed)?);
+            write(&mut out).and_then(|()| out.flush()).map_err(failed)?;
+        }
+    } else {
+        let mut out = BufWriter::new(io::stdout().lock());
+        if args.csv {
+            render(&mut merge, choice, &mut csv::Csv, &mut symbols, &mut out)?;
+        } else if args.json {
+            render(&mut merge, choice, &mut json::Json, &mut symbols, &mut out)?;
+        } else if merge.recordings > 0 {
+            writeln!(out, "{}", text::rule(&merge))?;
+            render(&mut merge, choice, &mut text::Text::default(), &mut symbols, &mut out)?;
+        }
+        out.flush()?;
     }
-    out.flush()?;
+    let left_out = merge.len().saturating_sub(choice.limit.unwrap_or(usize::MAX));
+    if left_out > 0 && (args.json || args.csv || args.html.is_some()) {
+        say(format!("{} left out by --limit {}", text::findings(left_out), merge.len() - left_out));
+    }
     symbols.take_problems().iter().for_each(say);
-    Ok(if problems { ExitCode::from(exit::PARTLY) } else { ExitCode::SUCCESS })
+    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::PARTLY) })
 }
 
-/// Shows all findings.
+fn filter(args: &ReportArgs) -> Filter {
+    use std::os::unix::ffi::OsStrExt;
+    Filter {
+        kinds: args.kind.iter().map(|kind| Glob::new(kind.as_bytes())).collect(),
+        pid: args.pid,
+        module: args.module.as_ref().map(|module| Glob::new(module.as_os_str().as_bytes())),
+        severity: args.severity.map(Into::into),
+    }
+}
+
+/// Shows the findings.
 pub fn render(
     merge: &mut Merge,
+    choice: Choice,
     how: &mut dyn Render,
     symbols: &mut Symboliser,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    for found in merge.findings() {
-        how.finding(found, symbols, out)?;
+    how.begin(out)?;
+    let limit = choice.limit.unwrap_or(usize::MAX);
+    for found in merge.findings(choice.sort).take(limit) {
+        how.finding(&found, symbols, out)?;
     }
-    how.end(merge, out)
+    how.end(&Shown { merge, left_out: merge.len().saturating_sub(limit) }, symbols, out)
 }
 
 /// The finding in one sentence, as the library said it.
@@ -74,4 +136,51 @@ pub fn sentence(finding: &Finding) -> String {
     let mut line = Line::new(&mut buffer);
     sentence::write(&finding.report(), fd_kind::name, &mut line);
     String::from_utf8_lossy(line.as_bytes()).into_owned()
+}
+
+/// What was written to a line, when anything was.
+fn written(write: impl FnOnce(&mut Line)) -> Option<String> {
+    let mut buffer = [0; 256];
+    let mut line = Line::new(&mut buffer);
+    write(&mut line);
+    (!line.is_empty()).then(|| String::from_utf8_lossy(line.as_bytes()).into_owned())
+}
+
+/// `FILE* 0x5581`.
+fn owner(kind: u8, object: u64) -> Option<String> {
+    (kind != 0).then(|| format!("{} {object:#x}", record::sentence::owner_name(kind)))
+}
+
+/// CLOCK_REALTIME in ns as RFC 3339, in UTC, to the millisecond.
+fn time(ns: u64) -> String {
+    let (days, ms) = (ns / 86_400_000_000_000, ns / 1_000_000 % 86_400_000);
+    // Howard Hinnant's civil_from_days, for days since 1970-01-01.
+    let z = days + 719_468;
+    let (era, day_of_era) = (z / 146_097, z % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", ms % 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn times() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399, "2000-02-28T23:59:59.000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"),
+            (1_709_251_199, "2024-02-29T23:59:59.000Z"),
+            (4_102_444_800, "2100-01-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(super::time(seconds * 1_000_000_000), text);
+        }
+        // The end of u64 in nanoseconds: the year 2554.
+        assert_eq!(super::time(u64::MAX), "2554-07-21T23:34:33.709Z");
+    }
 }

@@ -111,6 +111,11 @@ impl<B: AsRef<[u8]>> Recording<B> {
         Ok(Self { bytes, chunks })
     }
 
+    /// The bytes again, for whoever reads the next file into them.
+    pub fn into_bytes(self) -> B {
+        self.bytes
+    }
+
     fn header(&self) -> Raw<'_> {
         Raw(self.bytes.as_ref())
     }

@@ -3,14 +3,14 @@
 //! A key whose value is unknown is left out. Text of the watched program is escaped: control characters and what turns
 //! the direction of text as `\u…`, bytes that are no UTF-8 as `\xNN`.
 
-use super::{Render, sentence};
+use super::{Render, Shown, owner, sentence, written};
 use crate::escape;
 use crate::fd_kind;
 use crate::merge::{Merged, Site, Stack};
 use crate::symbolise::{Location, Symboliser};
 use record::findings::Resource;
 use record::label::Label;
-use record::text::{Line, until_nul};
+use record::text::until_nul;
 use serde::Serialize;
 use serde_json::ser::Formatter;
 use std::io::{self, Write};
@@ -84,6 +84,10 @@ impl Render for Json {
         value.serialize(&mut line).map_err(io::Error::from)?;
         out.write_all(b"\n")
     }
+
+    fn end(&mut self, _shown: &Shown, _symbols: &mut Symboliser, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// As it is when it is UTF-8: [`Escaping`] does the rest.
@@ -95,13 +99,8 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn resource(resource: &Resource, label: &Label) -> JsonResource {
-    let Resource::Descriptor { fd, kind, owner_kind, owner, .. } = *resource else { return JsonResource::default() };
+    let Resource::Descriptor { fd, kind, owner_kind, owner: object, .. } = *resource else { return JsonResource::default() };
     let path = if label.is_path() { written(|line| label.write_name(line)) } else { None };
-    let owner = (owner_kind != 0).then(|| {
-        written(|line| {
-            line.text(record::sentence::owner_name(owner_kind)).text(" ").hex(owner);
-        })
-    });
     JsonResource {
         fd: Some(fd),
         kind: Some(fd_kind::name(kind)),
@@ -112,16 +111,8 @@ fn resource(resource: &Resource, label: &Label) -> JsonResource {
             label.write_peer(line);
         }),
         path,
-        owner: owner.flatten(),
+        owner: owner(owner_kind, object),
     }
-}
-
-/// What was written to a line, when anything was.
-fn written(write: impl FnOnce(&mut Line)) -> Option<String> {
-    let mut buffer = [0; 256];
-    let mut line = Line::new(&mut buffer);
-    write(&mut line);
-    (!line.is_empty()).then(|| String::from_utf8_lossy(line.as_bytes()).into_owned())
 }
 
 fn stack(stack: &Stack, symbols: &mut Symboliser) -> JsonStack {

@@ -8,13 +8,12 @@
 //!        12 |     close(fd);
 //! ```
 
-use super::{Render, sentence};
+use super::{Render, Shown, sentence};
 use crate::escape::{bytes, shown};
-use crate::merge::{Merge, Merged, Process, Site, Stack};
+use crate::merge::{Merge, Merged, Site, Stack};
 use crate::source::Sources;
 use crate::symbolise::{Location, Symboliser};
 use record::text::until_nul;
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -22,15 +21,16 @@ use std::io::{self, Write};
 const NAMED: usize = 3;
 
 /// `== shim: 2 findings in 1 process`.
-pub fn rule(merge: &mut Merge) -> String {
-    let read = merge.recordings;
-    let found = merge.findings();
-    if found.is_empty() {
-        return format!("== shim: no findings in {}", plural(read, "process", "processes"));
+pub fn rule(merge: &Merge) -> String {
+    if merge.is_empty() {
+        return format!("== shim: no findings in {}", plural(merge.recordings, "process", "processes"));
     }
-    let processes: BTreeSet<_> = found.iter().flat_map(|f| &f.processes).map(|p| (p.pid, &p.program)).collect();
-    let findings = plural(found.len(), "finding", "findings");
-    format!("== shim: {findings} in {}", plural(processes.len(), "process", "processes"))
+    format!("== shim: {} in {}", findings(merge.len()), plural(merge.processes(), "process", "processes"))
+}
+
+/// `2 findings`.
+pub fn findings(count: usize) -> String {
+    plural(count, "finding", "findings")
 }
 
 fn plural(count: usize, one: &str, many: &str) -> String {
@@ -47,7 +47,7 @@ impl Render for Text {
         let times = if found.count > 1 { format!("  ×{}", found.count) } else { String::new() };
         let finding = &found.finding;
         writeln!(out, "\n{}: {}{times}", finding.severity.name(), sentence(finding))?;
-        writeln!(out, "  {} in {}", finding.kind.name(), processes(&found.processes))?;
+        writeln!(out, "  {} in {}", finding.kind.name(), processes(found))?;
         for stack in &found.stacks {
             writeln!(out, "  {}: {}", stack.role.name(), thread(stack.tid, &stack.thread))?;
             self.stack(stack, symbols, out)?;
@@ -55,8 +55,11 @@ impl Render for Text {
         Ok(())
     }
 
-    fn end(&mut self, merge: &Merge, out: &mut dyn Write) -> io::Result<()> {
-        match merge.losses() {
+    fn end(&mut self, shown: &Shown, _symbols: &mut Symboliser, out: &mut dyn Write) -> io::Result<()> {
+        if shown.left_out > 0 {
+            writeln!(out, "\n{} more, left out by --limit", findings(shown.left_out))?;
+        }
+        match shown.merge.losses() {
             Some(losses) => writeln!(out, "\nnot recorded, for want of room or of a way to see it: {losses}"),
             None => Ok(()),
         }
@@ -102,14 +105,15 @@ fn before_start(frames: &[Site], symbols: &mut Symboliser) -> usize {
 }
 
 /// `app (pid 12), app (pid 13) and 7 more`.
-fn processes(all: &[Process]) -> String {
+fn processes(found: &Merged) -> String {
     let mut text = String::new();
-    for (i, process) in all.iter().take(NAMED).enumerate() {
+    for (i, process) in found.processes.iter().take(NAMED).enumerate() {
         let comma = if i > 0 { ", " } else { "" };
         write!(text, "{comma}{} (pid {})", bytes(&process.program), process.pid).ok();
     }
-    if all.len() > NAMED {
-        write!(text, " and {} more", plural(all.len() - NAMED, "process", "processes")).ok();
+    let more = found.processes.len().saturating_sub(NAMED) + found.more_processes;
+    if more > 0 {
+        write!(text, " and {} more", plural(more, "process", "processes")).ok();
     }
     text
 }
@@ -123,7 +127,7 @@ pub fn thread(tid: u32, name: &[u8]) -> String {
 }
 
 /// `finish_request  crash.c:12  (/srv/app+0x11f0)`.
-fn frame(location: &Location, site: &Site) -> String {
+pub fn frame(location: &Location, site: &Site) -> String {
     let place = match &site.module {
         Some(module) => format!("({}+{:#x})", bytes(&module.path), site.offset),
         None => format!("({:#x})", site.offset),

@@ -75,10 +75,10 @@ impl Page<'_> {
             }
         }
         merge.drop_infos();
-        if !merge.findings().is_empty() {
+        if !merge.is_empty() {
             something = true;
             writeln!(out, "{}", text::rule(merge))?;
-            report::render(merge, &mut text::Text::default(), &mut symbols, out)?;
+            report::render(merge, report::Choice::default(), &mut text::Text::default(), &mut symbols, out)?;
         }
         if own.is_none() {
             let why = doctor::why_not(self.program, self.library).unwrap_or_else(|| {

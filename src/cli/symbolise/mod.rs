@@ -16,6 +16,7 @@ use image::Image;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// What is known of a call. Several for one call, innermost first, where the compiler inlined.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub struct Location {
 
 pub struct Symboliser {
     debug_root: PathBuf,
-    modules: HashMap<Rc<ModuleId>, Option<Image>>,
+    modules: HashMap<Arc<ModuleId>, Option<Image>>,
     known: HashMap<Site, Rc<[Location]>>,
     problems: Vec<String>,
 }

@@ -1,0 +1,169 @@
+//! A finding as it is kept while recordings are read: a quarter of a kilobyte, with ids where texts and stacks were.
+//!
+//! Rules: what makes two findings one is [`Entry::is`] and [`Entry::hash`], nothing else; of several that are one, the
+//! earliest tells the story, and between equally early ones the first file, so that the order of reading does not show.
+
+use super::tables::{NONE, Tables};
+use super::{Merged, Process, Site, Stack};
+use record::findings::{Involved, Resource};
+use record::kind::{Kind, Role, Severity};
+use record::label::Label;
+use record::layout::PARTIES;
+use record::reader::Finding;
+use record::text::until_nul;
+use std::hash::{BuildHasher, Hash, Hasher};
+
+/// Processes of a finding that are kept by name: the earliest ones. The others are counted.
+pub const KEPT: usize = 64;
+
+#[derive(Clone, Copy)]
+struct Party {
+    role: Option<Role>,
+    tid: u32,
+    thread: u32,
+    stack: u32,
+}
+
+/// When a finding was first seen in a process, by CLOCK_REALTIME, and in which file.
+type Occurrence = (u64, u32);
+
+pub struct Entry {
+    kind: Kind,
+    severity: Severity,
+    tid: u32,
+    thread: u32,
+    detail: u32,
+    /// Processes; at least as many as `occurrences`.
+    pub processes: u32,
+    pub count: u64,
+    /// CLOCK_MONOTONIC of its process.
+    first: u64,
+    last: u64,
+    /// The earliest, whose story this is.
+    earliest: Occurrence,
+    resource: Resource,
+    label: Label,
+    parties: [Party; PARTIES],
+    occurrences: Vec<Occurrence>,
+}
+
+impl Entry {
+    /// `stacks` are the ids of the parties' stacks.
+    pub fn new(finding: &Finding, stacks: [u32; PARTIES], seen: Occurrence, tables: &mut Tables) -> Self {
+        let parties = core::array::from_fn(|i| {
+            let party = &finding.parties[i];
+            let thread = tables.text(until_nul(&party.thread));
+            Party { role: party.role, tid: party.tid, thread, stack: stacks[i] }
+        });
+        Self {
+            kind: finding.kind,
+            severity: finding.severity,
+            tid: finding.tid,
+            thread: tables.text(until_nul(&finding.thread)),
+            detail: tables.text(until_nul(&finding.detail)),
+            processes: 1,
+            count: finding.count,
+            first: finding.first,
+            last: finding.last,
+            earliest: seen,
+            resource: finding.resource,
+            label: finding.label,
+            parties,
+            occurrences: Vec::new(),
+        }
+    }
+
+    /// Kind, severity, and the roles with their stacks. Without stacks, the call tells findings apart, as it does in
+    /// the recording.
+    fn identity(&self, tables: &Tables) -> (u16, u16, [(u16, u32); PARTIES], u32) {
+        let stack = |id| if tables.is_empty_stack(id) { NONE } else { id };
+        let parties = self.parties.map(|p| (p.role.map_or(0, |r| r as u16), if p.role.is_some() { stack(p.stack) } else { NONE }));
+        let bare = parties.iter().all(|(_, stack)| *stack == NONE);
+        (self.kind as u16, self.severity as u16, parties, if bare { self.detail } else { NONE })
+    }
+
+    pub fn is(&self, other: &Self, tables: &Tables) -> bool {
+        self.identity(tables) == other.identity(tables)
+    }
+
+    pub fn hash(&self, keys: &impl BuildHasher, tables: &Tables) -> u64 {
+        let mut hasher = keys.build_hasher();
+        self.identity(tables).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Takes in one that is the same.
+    pub fn add(&mut self, mut other: Self) {
+        if self.occurrences.is_empty() {
+            self.occurrences.push(self.earliest);
+        }
+        self.occurrences.push(other.earliest);
+        // Now and then, so that it costs little.
+        if self.occurrences.len() >= 2 * KEPT {
+            self.occurrences.sort_unstable();
+            self.occurrences.truncate(KEPT);
+        }
+        let (count, processes) = (self.count.saturating_add(other.count), self.processes.saturating_add(1));
+        if other.earliest < self.earliest {
+            other.occurrences = std::mem::take(&mut self.occurrences);
+            *self = other;
+        }
+        (self.count, self.processes) = (count, processes);
+    }
+
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub fn earliest(&self) -> (u64, u32) {
+        self.earliest
+    }
+
+    /// The files of its processes, the earliest first; at most [`KEPT`].
+    pub fn files(&self) -> Vec<u32> {
+        let mut seen = if self.occurrences.is_empty() { vec![self.earliest] } else { self.occurrences.clone() };
+        seen.sort_unstable();
+        seen.truncate(KEPT);
+        seen.into_iter().map(|(_, file)| file).collect()
+    }
+
+    /// The finding with everything that the ids stand for.
+    pub fn view(&self, tables: &Tables, process: impl Fn(u32) -> Process) -> Merged {
+        let thread = |id| padded(tables.text_of(id));
+        let parties = self.parties.map(|p| Involved { role: p.role, tid: p.tid, stack: 0, thread: thread(p.thread) });
+        let stack = |p: &Party| {
+            let frames = tables.frames(p.stack).map(|(module, offset)| Site { module: module.cloned(), offset });
+            Some(Stack { role: p.role?, tid: p.tid, thread: thread(p.thread), frames: frames.collect() })
+        };
+        Merged {
+            finding: Finding {
+                kind: self.kind,
+                severity: self.severity,
+                count: self.count,
+                first: self.first,
+                last: self.last,
+                tid: self.tid,
+                thread: thread(self.thread),
+                resource: self.resource,
+                label: self.label,
+                parties,
+                detail: padded(tables.text_of(self.detail)),
+            },
+            stacks: self.parties.iter().filter_map(stack).collect(),
+            count: self.count,
+            first: self.earliest.0,
+            processes: self.files().into_iter().map(process).collect(),
+            more_processes: (self.processes as usize).saturating_sub(self.occurrences.len().clamp(1, KEPT)),
+        }
+    }
+}
+
+fn padded<const N: usize>(text: &[u8]) -> [u8; N] {
+    core::array::from_fn(|i| text.get(i).copied().unwrap_or(0))
+}
+
+const _: () = assert!(size_of::<Entry>() <= 272);
