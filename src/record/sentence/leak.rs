@@ -119,7 +119,7 @@ pub(super) fn write_limit(report: &Report, line: &mut Line) {
             " at the "
         });
         line.text(["", "second", "third", "fourth", "fifth", "sixth"][i]);
-        if *more > 0 && limit.over > 0 {
+        if *more > 0 && limit.over >= 1_000_000_000 {
             line.text(" (").number(u64::from(*more)).text(" more than ");
             duration(limit.over / 1_000_000, line);
             line.text(" ago)");

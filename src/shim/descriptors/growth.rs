@@ -34,6 +34,11 @@ static LOOKING: AtomicBool = AtomicBool::new(false);
 /// What was reported of the present rise: 0, 80, 95 or 100.
 static REPORTED: AtomicU32 = AtomicU32::new(0);
 
+/// At start, and in a forked child: a process that ends at once needs no curve.
+pub(super) fn start(now: u64) {
+    NEXT_SAMPLE.store(now + samples::FIRST_INTERVAL, Relaxed);
+}
+
 /// How many descriptors the program has open, roughly: the sum over all threads.
 pub(super) fn open_now() -> u64 {
     let sum = |c: ThreadCounter| thread::registry().map(|t| t.entry.counters[c as usize].load(Relaxed)).sum::<u64>();
@@ -217,7 +222,7 @@ pub(super) fn before_fork() {
 /// In a forked child, whose counters were set to zero.
 pub(super) fn after_fork() {
     OPEN_BEFORE.store(AT_FORK.load(Relaxed), Relaxed);
-    NEXT_SAMPLE.store(0, Relaxed);
+    start(sys::now());
     REPORTED.store(0, Relaxed);
     WATERMARK.store(0, Relaxed);
     LOOKING.store(false, Relaxed);

@@ -90,7 +90,7 @@ fn history(stack: u32) -> SiteHistory {
 fn candidate(fd: c_int, slot: &Slot) -> Option<Candidate> {
     let snapshot = slot.snapshot();
     let facts = snapshot.current.filter(|_| snapshot.state == State::Open)?;
-    if facts.meta.imported || facts.meta.epoch != start::epoch() || !sys::is_open(fd) {
+    if facts.meta.imported || facts.meta.epoch != start::epoch() || !probe::still_is(fd, facts.meta.kind) {
         return None;
     }
     let tcp = if facts.meta.kind == FdKind::Tcp { probe::tcp(fd) } else { Tcp::default() };
