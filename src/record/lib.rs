@@ -12,6 +12,8 @@
 //! - [`reader`] reads, with no trust in the file at all.
 //! - [`memory`] is a recording on the heap, for tests.
 
+pub mod call;
+pub mod errno;
 pub mod findings;
 pub mod kind;
 pub mod label;
@@ -21,7 +23,9 @@ pub mod memory;
 pub mod modules;
 #[cfg(feature = "read")]
 pub mod reader;
+pub mod samples;
 pub mod sentence;
+pub mod sites;
 pub mod stacks;
 pub mod store;
 pub mod strings;

@@ -24,6 +24,46 @@ struct Party {
     stack: u32,
 }
 
+/// A [`Resource`] of which the big ones are elsewhere: they are few.
+enum About {
+    None,
+    Descriptor { fd: i32, kind: u8, owner_kind: u8, owner: u64, generation: u32 },
+    Other(Box<Resource>),
+}
+
+impl About {
+    fn new(resource: Resource) -> Self {
+        match resource {
+            Resource::None => Self::None,
+            Resource::Descriptor { fd, kind, owner_kind, owner, generation } => {
+                Self::Descriptor { fd, kind, owner_kind, owner, generation }
+            }
+            other => Self::Other(Box::new(other)),
+        }
+    }
+
+    fn resource(&self) -> Resource {
+        match *self {
+            Self::None => Resource::None,
+            Self::Descriptor { fd, kind, owner_kind, owner, generation } => {
+                Resource::Descriptor { fd, kind, owner_kind, owner, generation }
+            }
+            Self::Other(ref other) => **other,
+        }
+    }
+
+    /// Leaks of several processes that went the same way: as many as they are together, with the times of the earliest.
+    fn add(&mut self, other: &Self) {
+        let (Self::Other(this), Self::Other(other)) = (self, other) else { return };
+        let (Resource::Leak(this), Resource::Leak(other)) = (&mut **this, &**other) else { return };
+        this.count = this.count.saturating_add(other.count);
+        this.unread = this.unread.saturating_add(other.unread);
+        for (sum, more) in this.tcp.iter_mut().zip(other.tcp) {
+            *sum = sum.saturating_add(more);
+        }
+    }
+}
+
 /// When a finding was first seen in a process, by CLOCK_REALTIME, and in which file.
 type Occurrence = (u64, u32);
 
@@ -41,7 +81,7 @@ pub struct Entry {
     last: u64,
     /// The earliest, whose story this is.
     earliest: Occurrence,
-    resource: Resource,
+    about: About,
     label: Label,
     parties: [Party; PARTIES],
     occurrences: Vec<Occurrence>,
@@ -66,7 +106,7 @@ impl Entry {
             first: finding.first,
             last: finding.last,
             earliest: seen,
-            resource: finding.resource,
+            about: About::new(finding.resource),
             label: finding.label,
             parties,
             occurrences: Vec::new(),
@@ -104,7 +144,10 @@ impl Entry {
             self.occurrences.truncate(KEPT);
         }
         let (count, processes) = (self.count.saturating_add(other.count), self.processes.saturating_add(1));
-        if other.earliest < self.earliest {
+        if other.earliest >= self.earliest {
+            self.about.add(&other.about);
+        } else {
+            other.about.add(&self.about);
             other.occurrences = std::mem::take(&mut self.occurrences);
             *self = other;
         }
@@ -148,7 +191,7 @@ impl Entry {
                 last: self.last,
                 tid: self.tid,
                 thread: thread(self.thread),
-                resource: self.resource,
+                resource: self.about.resource(),
                 label: self.label,
                 parties,
                 detail: padded(tables.text_of(self.detail)),
