@@ -64,6 +64,12 @@ pages! {
     TierConfig: "a rule file of memory tiers has an error";
 }
 
+/// The summary of a kind, and its page where this build can report it.
+pub fn text(kind: Kind) -> (&'static str, Option<&'static str>) {
+    let Page { summary, text } = page(kind);
+    (summary, text)
+}
+
 pub fn explain(args: ExplainArgs) -> Result<ExitCode, Failure> {
     let mut out = io::stdout().lock();
     let Some(name) = args.kind else {

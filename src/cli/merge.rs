@@ -180,11 +180,6 @@ impl Merge {
         self.entries.is_empty()
     }
 
-    /// Distinct stacks: what bounds the memory of a merge.
-    pub fn stacks(&self) -> usize {
-        self.tables.stacks()
-    }
-
     /// The findings in order, each made as it is asked for. Nothing is added afterwards.
     pub fn findings(&mut self, sort: Sort) -> impl Iterator<Item = Merged> {
         self.known = HashTable::new();
@@ -203,19 +198,9 @@ impl Merge {
     }
 
     fn process(&self, file: u32) -> Process {
-        let (pid, program, _) = self.processes.get(file as usize).copied().flatten().unwrap_or((0, tables::NONE, false));
+        let (pid, program, _) =
+            self.processes.get(file as usize).copied().flatten().unwrap_or((0, tables::NONE, false));
         Process { pid, program: self.tables.text_of(program).to_vec(), file }
-    }
-
-    /// Takes out the findings that `keep` refuses. Nothing is added afterwards.
-    pub fn retain(&mut self, mut keep: impl FnMut(&Merged) -> bool) {
-        self.known = HashTable::new();
-        let (tables, processes) = (&self.tables, &self.processes);
-        let process = |file: u32| {
-            let (pid, program, _) = processes.get(file as usize).copied().flatten().unwrap_or((0, tables::NONE, false));
-            Process { pid, program: tables.text_of(program).to_vec(), file }
-        };
-        self.entries.retain(|entry| keep(&entry.view(tables, process)));
     }
 
     /// Takes out what is worth knowing only.
@@ -252,13 +237,15 @@ impl Merge {
         processes.map(|(pid, program, _)| (pid, program)).collect::<HashSet<_>>().len()
     }
 
-    /// The files whose processes have findings, those with the gravest first.
+    /// The files that were read: those of the first findings first, then those without any.
     pub fn files(&self) -> Vec<u32> {
         let mut seen = HashSet::new();
         let mut files = Vec::new();
         for entry in &self.entries {
             files.extend(entry.files().into_iter().filter(|file| seen.insert(*file)));
         }
+        let read = (0..).zip(&self.processes).filter(|(_, process)| process.is_some());
+        files.extend(read.map(|(file, _)| file).filter(|file| !seen.contains(file)));
         files
     }
 

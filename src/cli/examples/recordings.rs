@@ -78,8 +78,11 @@ fn recording(program: &Program, index: u64, each: u64, shared: u64) -> Memory {
         let loaded = Loaded { path, build_id, bias: 0, start: 0, end: 1 << 40, flags };
         modules::register(&memory, &loaded, 1).expect("room for a module")
     };
-    let modules =
-        [module(&program.path, &program.build_id, 1), module(b"/opt/vendor/libnet.so.3", &[3; 20], 0), module(b"libc.so.6", &[], 2)];
+    let modules = [
+        module(&program.path, &program.build_id, 1),
+        module(b"/opt/vendor/libnet.so.3", &[3; 20], 0),
+        module(b"libc.so.6", &[], 2),
+    ];
     for number in 0..each {
         let seed = if number < shared { number } else { (index + 1) << 32 | number };
         let (kind, severity) = KINDS[(seed % 6) as usize];
@@ -97,7 +100,13 @@ fn recording(program: &Program, index: u64, each: u64, shared: u64) -> Memory {
             tid: parties[0].tid,
             thread: parties[0].thread,
             time: 1_000_000 + number * 9_000_000,
-            resource: Resource::Descriptor { fd: (number % 512) as i32, kind: 4, owner_kind: 0, owner: 0, generation: 1 },
+            resource: Resource::Descriptor {
+                fd: (number % 512) as i32,
+                kind: 4,
+                owner_kind: 0,
+                owner: 0,
+                generation: 1,
+            },
             label: Label::endpoints(Some(Endpoint::V4([10, 0, 0, 1], 80)), Some(Endpoint::V4([10, 0, 0, 2], 5000))),
             parties,
             detail: b"close",
@@ -121,7 +130,14 @@ fn rings(memory: &Memory, modules: &[usize], text: (u64, u64)) {
             let op = if step % 2 == 0 { Op::Open } else { Op::Close };
             let place = stack(memory, modules, text, step % 2 + 1);
             let fd = (index * 32) as i32 + (step / 2 % 32) as i32;
-            thread.log(Logged { time: 1_000_000 + step * 40_000_000, op, errno: 0, fd, detail: 1 + step / 64, stack: place });
+            thread.log(Logged {
+                time: 1_000_000 + step * 40_000_000,
+                op,
+                errno: 0,
+                fd,
+                detail: 1 + step / 64,
+                stack: place,
+            });
         }
     }
 }

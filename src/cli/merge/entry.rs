@@ -117,7 +117,9 @@ impl Entry {
     /// the recording.
     fn identity(&self, tables: &Tables) -> (u16, u16, [(u16, u32); PARTIES], u32) {
         let stack = |id| if tables.is_empty_stack(id) { NONE } else { id };
-        let parties = self.parties.map(|p| (p.role.map_or(0, |r| r as u16), if p.role.is_some() { stack(p.stack) } else { NONE }));
+        let parties = self
+            .parties
+            .map(|p| (p.role.map_or(0, |r| r as u16), if p.role.is_some() { stack(p.stack) } else { NONE }));
         let bare = parties.iter().all(|(_, stack)| *stack == NONE);
         (self.kind as u16, self.severity as u16, parties, if bare { self.detail } else { NONE })
     }

@@ -93,10 +93,17 @@ mod tests {
         ] {
             assert!(matches(pattern, text), "{pattern} {text}");
         }
-        for (pattern, text) in [("fd.*", "heap.leak"), ("?", ""), ("", "x"), ("a*b", "abc"), ("a?c", "ac"), ("x*", "")] {
+        for (pattern, text) in [("fd.*", "heap.leak"), ("?", ""), ("", "x"), ("a*b", "abc"), ("a?c", "ac"), ("x*", "")]
+        {
             assert!(!matches(pattern, text), "{pattern} {text}");
         }
-        assert!(Glob::new("libz.*").matches_path(b"/usr/lib/libz.so") && Glob::new("/usr/*").matches_path(b"/usr/lib/libz.so"));
-        assert!(!Glob::new("usr/*").matches_path(b"/usr/lib/libz.so") && !Glob::new("lib").matches_path(b"/usr/lib/libz.so"));
+        assert!(
+            Glob::new("libz.*").matches_path(b"/usr/lib/libz.so")
+                && Glob::new("/usr/*").matches_path(b"/usr/lib/libz.so")
+        );
+        assert!(
+            !Glob::new("usr/*").matches_path(b"/usr/lib/libz.so")
+                && !Glob::new("lib").matches_path(b"/usr/lib/libz.so")
+        );
     }
 }

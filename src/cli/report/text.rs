@@ -93,7 +93,7 @@ impl Text {
 }
 
 /// How many frames are worth showing: those that start a program or a thread, in libc and in `_start`, say nothing.
-fn before_start(frames: &[Site], symbols: &mut Symboliser) -> usize {
+pub fn before_start(frames: &[Site], symbols: &mut Symboliser) -> usize {
     let mut starts = |site: &Site| {
         let path = site.module.as_ref().map_or(&b""[..], |m| &m.path);
         let base = path.rsplit(|b| *b == b'/').next().unwrap_or_default();

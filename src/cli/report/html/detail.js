@@ -1,0 +1,148 @@
+// One finding: the sentence, how it came about, each stack with its source, what the kind means.
+
+const ROLES = { here: 'Here', closed: 'Closed before', opened: 'Opened', victim: 'The victim', allocated: 'Allocated', freed: 'Freed', created: 'Created', deleted: 'Deleted', locked: 'Locked' };
+
+function detail(index) {
+  const f = data.findings[index];
+  const kind = data.kinds.find(k => k.name === f.kind);
+  const copy = el('button', { type: 'button', title: 'Copy as text (c)', id: 'copy', onclick: () => copyText(plainText(f), copy) }, 'Copy');
+  const facts = [
+    ['first seen', moment(f.first)], f.count > 1 ? ['times', number(f.count)] : null,
+    [f.processes.length > 1 ? 'processes' : 'process', f.processes.slice(0, 6).map(programOf).join(', ') + (f.processes.length + f.more > 6 ? ` and ${number(f.processes.length + f.more - 6)} more` : '')],
+    ...f.about,
+  ].filter(Boolean);
+  return [
+    el('button', { type: 'button', class: 'back', onclick: () => list.split.classList.remove('reading') }, '← All findings'),
+    el('div', { class: 'kicker' }, el('span', { class: `tag ${f.severity}` }, f.severity), el('span', { class: 'tag info' }, f.kind),
+      el('span', { class: 'quiet' }, kind ? kind.summary : ''), el('span', { class: 'gap' }), copy),
+    el('h2', { class: 'sentence' }, f.message),
+    el('div', { class: 'facts' }, ...facts.map(([name, value]) => el('span', {}, `${name} `, el('b', {}, value)))),
+    story(index),
+    ...f.stacks.map(stackOf),
+    kind && kind.page ? el('details', { class: 'card explain' }, el('summary', {}, `What ${f.kind} means, and how to fix it`), markdown(kind.page.replace(/^# .*\n/, ''))) : '',
+  ].filter(Boolean);
+}
+
+function stackOf(s) {
+  const all = stacks[s.stack];
+  let shown = false;
+  const rows = all.map((at, i) => {
+    const f = frame(at);
+    const line = [el('span', { class: 'no' }, `#${i}`), el('span', { class: 'fn' }, f.fn || '??'), f.at ? el('span', { class: 'at' }, f.at) : '', el('span', { class: 'mod' }, f.place)];
+    if (!f.source) return el('div', { class: 'frame' }, ...line);
+    const first = !shown;
+    shown = true;
+    return el('details', { class: 'frame', open: first }, el('summary', {}, ...line), source(f));
+  });
+  return el('div', { class: `stack ${s.role}` }, el('h3', {}, `${ROLES[s.role] || s.role} `, el('span', {}, `by ${person(s)}`)),
+    ...(rows.length ? rows : [el('div', { class: 'frame quiet' }, 'no stack')]));
+}
+
+function source(f) {
+  const [first, lines] = f.source;
+  return el('div', { class: 'src mono' }, ...lines.map((text, i) => el('div', { class: first + i === f.line ? 'hit' : '' }, el('span', {}, String(first + i)), text || ' ')));
+}
+
+/** As `shim report` prints it. */
+function plainText(f) {
+  const lines = [`${f.severity}: ${f.message}${f.count > 1 ? `  ×${f.count}` : ''}`, `  ${f.kind} in ${f.processes.slice(0, 3).map(programOf).join(', ')}`];
+  for (const s of f.stacks) {
+    lines.push(`  ${s.role}: ${person(s)}`);
+    stacks[s.stack].forEach((at, i) => { const g = frame(at); lines.push(`    #${i} ${g.fn || '??'}${g.at ? `  ${g.at}` : ''}  (${g.place})`); });
+    if (!stacks[s.stack].length) lines.push('    (no stack)');
+  }
+  return lines.join('\n');
+}
+
+function copyText(text, button) {
+  const done = ok => { button.textContent = ok ? 'Copied' : 'Not copied'; setTimeout(() => { button.textContent = 'Copy'; }, 1400); };
+  const byHand = () => {
+    const area = el('textarea', { 'aria-hidden': 'true' });
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const ok = document.execCommand('copy');
+    area.remove();
+    done(ok);
+  };
+  if (navigator.clipboard) navigator.clipboard.writeText(text).then(() => done(true), byHand);
+  else byHand();
+}
+
+const seenOf = new Map();
+data.seen.forEach((seen, i) => { const key = `${seen.pid}/${seen.program}`; if (!seenOf.has(key)) seenOf.set(key, i); });
+
+/** The row of a finding's descriptor number, when its process was looked at. */
+function rowOf(f) {
+  const process = data.processes[f.processes[0]];
+  const seen = process && seenOf.get(`${process.pid}/${process.program}`);
+  if (f.fd === undefined || seen === undefined) return null;
+  const row = data.seen[seen].rows.find(r => r.fd === f.fd);
+  return row ? { seen, row } : null;
+}
+
+/** What happened to the number, in order: a lane for each thread, a bar for each life, a mark for what was wrong. */
+function story(index) {
+  const f = data.findings[index];
+  const found = rowOf(f);
+  if (!found || f.generation === undefined) return '';
+  const own = found.row.marks.filter(m => m.finding === index);
+  const until = Math.max(...own.map(m => m.at), ...found.row.lives.filter(l => l.generation === f.generation).map(l => l.to || l.from));
+  const lives = found.row.lives.filter(l => Math.abs(l.generation - f.generation) <= 1 && l.from <= until);
+  if (!lives.length) return '';
+  const events = [];
+  for (const life of lives) {
+    const what = life.label || (life.kind === 'unknown' ? '' : life.kind);
+    events.push({ at: life.from, who: life.opener, text: `opens ${f.fd}`, more: what, life, start: true });
+    if (life.to === null) continue;
+    const wrong = own.find(m => m.at === life.to && m.what !== 'use');
+    events.push({ at: life.to, who: life.closer || life.opener, text: `closes ${f.fd}`, more: wrong ? wrong.text : '', what: wrong && wrong.what, life, end: true });
+    if (wrong) wrong.told = true;
+  }
+  for (const mark of own) {
+    const text = { offender: `closes ${f.fd} again`, victim: 'loses it', use: `uses ${f.fd}` }[mark.what];
+    if (mark.who && !mark.told && mark.text !== 'the same again, for the last time') events.push({ at: mark.at, who: mark.who, text, more: mark.text, what: mark.what });
+    delete mark.told;
+  }
+  if (events.length < 3) return '';
+  events.sort((a, b) => a.at - b.at || (a.start ? 1 : 0) - (b.start ? 1 : 0));
+  return el('div', { class: 'card' }, el('h3', {}, `How it came about: the lives of number ${f.fd}`), el('div', { class: 'story' }, drawStory(events, lives)));
+}
+
+function drawStory(events, lives) {
+  const lanes = [...new Map(events.map(e => [e.who.tid, e.who])).values()];
+  const [left, step, high] = [150, 158, 66];
+  const [width, height] = [left + events.length * step, lanes.length * high + 34];
+  const x = i => left + 40 + i * step;
+  const y = who => 40 + lanes.findIndex(l => l.tid === who.tid) * high;
+  const picture = svg('svg', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': events.map(e => `${person(e.who)} ${e.text}`).join('; ') });
+  for (const lane of lanes) {
+    picture.append(svg('line', { x1: left - 8, x2: width - 12, y1: y(lane), y2: y(lane), class: 'lane' }),
+      svg('text', { x: 0, y: y(lane) - 1, class: 'strong', text: (lane.thread || 'thread').slice(0, 22) }), svg('text', { x: 0, y: y(lane) + 13, class: 'soft', text: `thread ${lane.tid}` }));
+  }
+  lives.forEach((life, i) => {
+    const from = events.findIndex(e => e.life === life && e.start);
+    const to = events.findIndex(e => e.life === life && e.end);
+    const end = to < 0 ? width - 14 : x(to);
+    picture.append(svg('rect', { x: x(from), y: y(life.opener) - 7, width: Math.max(4, end - x(from)), height: 14, rx: 7, class: `c${i % COLOURS}`, opacity: .8 }));
+    if (to >= 0 && y(events[to].who) !== y(life.opener)) picture.append(svg('line', { x1: x(to), x2: x(to), y1: y(life.opener), y2: y(events[to].who), class: events[to].what === 'offender' ? 'offender cross' : 'lane' }));
+  });
+  events.forEach((event, i) => {
+    const [cx, cy] = [x(i), y(event.who)];
+    picture.append(symbol(event.what, cx, cy, event.start ? 'open' : 'plain'),
+      svg('text', { x: cx, y: cy - 14, 'text-anchor': 'middle', class: event.what || 'strong', text: event.text }),
+      svg('text', { x: cx, y: cy + 21, 'text-anchor': 'middle', class: 'soft', text: clip(event.more || call(event.who.stack), 27) }),
+      svg('text', { x: cx, y: height - 4, 'text-anchor': 'middle', class: 'soft mono', text: i ? `+${span(event.at - events[i - 1].at)}` : span(event.at) }));
+  });
+  return picture;
+}
+
+const clip = (text, most) => text.length > most ? `${text.slice(0, most - 1)}…` : text;
+
+/** A cross for the offender, a triangle for the victim, a diamond for a wrong use, otherwise a dot. */
+function symbol(what, x, y, plain) {
+  if (what === 'offender') return svg('g', { class: 'mark' }, svg('circle', { cx: x, cy: y, r: 9, class: 'halo', fill: 'var(--panel)' }), svg('path', { d: `M${x - 5} ${y - 5}l10 10m0 -10l-10 10`, class: 'offender cross' }));
+  if (what === 'victim') return svg('path', { d: `M${x} ${y - 8}l8 14h-16z`, class: 'victim halo mark' });
+  if (what === 'use') return svg('path', { d: `M${x} ${y - 8}l8 8l-8 8l-8 -8z`, class: 'use halo mark' });
+  return svg('circle', { cx: x, cy: y, r: 6, class: `${plain} halo` });
+}
