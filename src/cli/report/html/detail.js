@@ -7,7 +7,7 @@ function detail(index) {
   const kind = data.kinds.find(k => k.name === f.kind);
   const copy = el('button', { type: 'button', title: 'Copy as text (c)', id: 'copy', onclick: () => copyText(plainText(f), copy) }, 'Copy');
   const facts = [
-    ['first seen', moment(f.first)], f.count > 1 ? ['times', number(f.count)] : null,
+    ['first seen', moment(f.first)], f.count > 1 ? [f.kind === 'fd.leak' ? 'descriptors' : 'times', number(f.count)] : null,
     [f.processes.length > 1 ? 'processes' : 'process', f.processes.slice(0, 6).map(programOf).join(', ') + (f.processes.length + f.more > 6 ? ` and ${number(f.processes.length + f.more - 6)} more` : '')],
     ...f.about,
   ].filter(Boolean);
@@ -28,7 +28,7 @@ function stackOf(s) {
   let shown = false;
   const rows = all.map((at, i) => {
     const f = frame(at);
-    const line = [el('span', { class: 'no' }, `#${i}`), el('span', { class: 'fn' }, f.fn || '??'), f.at ? el('span', { class: 'at' }, f.at) : '', el('span', { class: 'mod' }, f.place)];
+    const line = [el('span', { class: 'no' }, `#${i}\u00a0\u00a0`), el('span', { class: 'fn' }, f.fn || '??'), f.at ? el('span', { class: 'at' }, f.at) : '', el('span', { class: 'mod' }, f.place)];
     if (!f.source) return el('div', { class: 'frame' }, ...line);
     const first = !shown;
     shown = true;
@@ -106,19 +106,25 @@ function story(index) {
   }
   if (events.length < 3) return '';
   events.sort((a, b) => a.at - b.at || (a.start ? 1 : 0) - (b.start ? 1 : 0));
-  return el('div', { class: 'card' }, el('h3', {}, `How it came about: the lives of number ${f.fd}`), el('div', { class: 'story' }, drawStory(events, lives)));
+  const box = el('div', { class: 'story' });
+  // As wide as there is room, once there is any.
+  const paint = () => box.replaceChildren(drawStory(events, lives, box.clientWidth || 680));
+  new ResizeObserver(paint).observe(box);
+  paint();
+  return el('div', { class: 'card' }, el('h3', {}, `How it came about: the lives of number ${f.fd}`), box);
 }
 
-function drawStory(events, lives) {
+function drawStory(events, lives, room) {
   const lanes = [...new Map(events.map(e => [e.who.tid, e.who])).values()];
-  const [left, step, high] = [150, 158, 66];
-  const [width, height] = [left + events.length * step, lanes.length * high + 34];
-  const x = i => left + 40 + i * step;
+  const [left, high] = [104, 84];
+  const step = Math.max(104, Math.min(190, (room - left - 4) / events.length));
+  const [width, height] = [left + events.length * step, lanes.length * high + 26];
+  const x = i => left + (i + .5) * step;
   const y = who => 40 + lanes.findIndex(l => l.tid === who.tid) * high;
   const picture = svg('svg', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': events.map(e => `${person(e.who)} ${e.text}`).join('; ') });
   for (const lane of lanes) {
     picture.append(svg('line', { x1: left - 8, x2: width - 12, y1: y(lane), y2: y(lane), class: 'lane' }),
-      svg('text', { x: 0, y: y(lane) - 1, class: 'strong', text: (lane.thread || 'thread').slice(0, 22) }), svg('text', { x: 0, y: y(lane) + 13, class: 'soft', text: `thread ${lane.tid}` }));
+      svg('text', { x: 0, y: y(lane) - 1, class: 'strong', text: (lane.thread || 'thread').slice(0, 16) }), svg('text', { x: 0, y: y(lane) + 13, class: 'soft', text: `thread ${lane.tid}` }));
   }
   lives.forEach((life, i) => {
     const from = events.findIndex(e => e.life === life && e.start);
@@ -131,10 +137,22 @@ function drawStory(events, lives) {
     const [cx, cy] = [x(i), y(event.who)];
     picture.append(symbol(event.what, cx, cy, event.start ? 'open' : 'plain'),
       svg('text', { x: cx, y: cy - 14, 'text-anchor': 'middle', class: event.what || 'strong', text: event.text }),
-      svg('text', { x: cx, y: cy + 21, 'text-anchor': 'middle', class: 'soft', text: clip(event.more || call(event.who.stack), 27) }),
+      ...wrapped(event.more || call(event.who.stack), step / 6.3).map((text, n) => svg('text', { x: cx, y: cy + 22 + n * 13, 'text-anchor': 'middle', class: 'soft', text })),
       svg('text', { x: cx, y: height - 4, 'text-anchor': 'middle', class: 'soft mono', text: i ? `+${span(event.at - events[i - 1].at)}` : span(event.at) }));
   });
   return picture;
+}
+
+/** Text on two lines at most. */
+function wrapped(text, most) {
+  const rows = [''];
+  for (const word of text.split(/\s+/)) {
+    const row = rows[rows.length - 1];
+    if (row && row.length + word.length + 1 > most) rows.push(word);
+    else rows[rows.length - 1] = row ? `${row} ${word}` : word;
+  }
+  if (rows.length > 2) rows[1] += '…';
+  return rows.slice(0, 2).map(row => clip(row, Math.floor(most)));
 }
 
 const clip = (text, most) => text.length > most ? `${text.slice(0, most - 1)}…` : text;

@@ -26,15 +26,17 @@ function lifelinesView() {
   fit();
   return el('div', { class: 'view page' }, el('div', { class: 'card' },
     el('div', { class: 'controls' }, with_rows.length > 1 ? pick : null, by, el('label', { for: 'only' }, only, ' only what went wrong'), el('span', { class: 'spread' }),
-      button('−', 'Zoom out (-)', () => zoom(1.6)), button('+', 'Zoom in (+)', () => zoom(1 / 1.6)), button('Fit', 'Everything that happened (0)', () => { fit(); }), button('Whole run', 'From start to end', () => whole())),
+      button('−', 'Zoom out (-)', () => zoom(1.6)), button('+', 'Zoom in (+)', () => zoom(1 / 1.6)), button('Fit', 'What went wrong (0)', () => { fit(); }), button('Whole run', 'From start to end', () => whole())),
     lines.head, lines.chart, lines.legend));
 }
 
 const rowsShown = () => data.seen[lines.seen].rows.filter(r => !lines.only || r.marks.length);
 
-/** All that happened, with a little room. */
+/** All that went wrong, with a little room; when nothing did, all that happened. */
 function fit() {
-  const times = data.seen[lines.seen].rows.flatMap(r => [...r.lives.flatMap(l => [l.from, l.to]), ...r.marks.map(m => m.at)]).filter(t => t !== null);
+  const rows = data.seen[lines.seen].rows;
+  const wrong = rows.filter(r => r.marks.length);
+  const times = (wrong.length ? wrong : rows).flatMap(r => [...r.lives.flatMap(l => [l.from, l.to]), ...r.marks.map(m => m.at)]).filter(t => t !== null);
   const [first, last] = [times.reduce((a, b) => Math.min(a, b), Infinity), times.reduce((a, b) => Math.max(a, b), 0)];
   const room = Math.max((last - first) * 0.06, 1000);
   [lines.from, lines.to] = [Math.max(0, first - room), last + room];
@@ -89,7 +91,7 @@ function drawLines() {
       const [from, to] = [xOf(life.from), life.to === null ? LEFT + inner() + 6 : xOf(life.to)];
       if (to < LEFT || from > LEFT + inner() + 6) continue;
       const x = Math.max(LEFT, from);
-      const bar = svg('rect', { x, y: top + 5, width: Math.max(2, Math.min(to, LEFT + inner() + 6) - x), height: LINE - 10, rx: 3, class: `life ${class_}`, opacity: life.to === null ? .6 : .9 });
+      const bar = svg('rect', { x, y: top + 5, width: Math.max(2, Math.min(to, LEFT + inner() + 6) - x), height: LINE - 10, rx: 3, class: `life ${class_}${to - x > 8 ? ' wide' : ''}`, opacity: life.to === null ? .6 : .95 });
       group.append(bar);
       lines.items.push({ r, at: life.from, row, life, shape: bar });
     }

@@ -79,7 +79,12 @@ pub fn crash(directory: &Path, flags: &[&str]) -> Crash {
     std::fs::write(directory.join("crash.c"), CRASH).unwrap();
     let fixed = ["-O1", "-fno-inline-functions", "-Wl,--build-id=sha1", "-o", "app", "crash.c"];
     gcc(directory, &[flags, &fixed[..]].concat());
-    let path = directory.join("app");
+    known(&directory.join("app"))
+}
+
+/// What is known of a program that was built from [`CRASH`].
+pub fn known(path: &Path) -> Crash {
+    let path = path.to_owned();
     let bytes = std::fs::read(&path).unwrap();
     let file = object::File::parse(&bytes[..]).unwrap();
     let address = |name: &str| file.symbols().find(|s| s.name() == Ok(name)).map(|s| s.address()).unwrap();
