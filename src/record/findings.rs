@@ -7,6 +7,7 @@ use crate::kind::{Kind, Role, Severity};
 use crate::label::Label;
 use crate::layout::{Counter, Finding, PARTIES, Section, finding_state};
 use crate::store::{Store, count, entry_or_commit};
+use crate::suppressions::Mark;
 use crate::text;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
@@ -116,14 +117,24 @@ const SLOTS: usize = Section::Findings.capacity();
 
 /// Files a report. Lock-free and async-signal-safe; may commit a chunk.
 pub fn file(store: &impl Store, report: &Report) -> Filed {
-    count(
-        store,
-        match report.severity {
-            Severity::Error => Counter::Errors,
-            Severity::Suspect => Counter::Suspects,
-            Severity::Info => Counter::Infos,
-        },
-    );
+    file_unless(store, report, || Mark::NONE).0
+}
+
+/// As [`file`], and marks what the user does not want to hear of: `decide` is asked once for a finding, as a rule, and
+/// gives the same answer for the same kind and stacks. A suppressed event counts as such, and as nothing else.
+pub fn file_unless(store: &impl Store, report: &Report, mut decide: impl FnMut() -> Mark) -> (Filed, Mark) {
+    let (filed, mark) = place(store, report, &mut decide);
+    let counter = match report.severity {
+        _ if !mark.is_none() => Counter::Suppressed,
+        Severity::Error => Counter::Errors,
+        Severity::Suspect => Counter::Suspects,
+        Severity::Info => Counter::Infos,
+    };
+    count(store, counter);
+    (filed, mark)
+}
+
+fn place(store: &impl Store, report: &Report, decide: &mut dyn FnMut() -> Mark) -> (Filed, Mark) {
     let key = report.key();
     for index in 0..SLOTS {
         let Some(slot) = entry_or_commit::<Finding>(store, index) else { break };
@@ -131,9 +142,10 @@ pub fn file(store: &impl Store, report: &Report) -> Filed {
         if seen == 0 {
             match slot.key.compare_exchange(0, key, AcqRel, Acquire) {
                 Ok(_) => {
-                    fill(slot, report);
+                    let mark = decide();
+                    fill(slot, report, mark);
                     store.header().findings.fetch_max(index as u32 + 1, Relaxed);
-                    return Filed::New(index);
+                    return (Filed::New(index), mark);
                 }
                 Err(now) => seen = now,
             }
@@ -141,11 +153,14 @@ pub fn file(store: &impl Store, report: &Report) -> Filed {
         if seen == key {
             slot.last.fetch_max(report.time, Relaxed);
             slot.count.fetch_add(1, Relaxed);
-            return Filed::Repeated(index);
+            // Until the first finder has decided, the answer is our own.
+            let decided = finding_state::is_whole(slot.state.load(Acquire));
+            let mark = if decided { Mark(slot.suppressed.load(Relaxed)) } else { decide() };
+            return (Filed::Repeated(index), mark);
         }
     }
     count(store, Counter::FindingsDropped);
-    Filed::Dropped
+    (Filed::Dropped, decide())
 }
 
 /// The user has been told of this finding, or never will be.
@@ -160,7 +175,7 @@ pub fn is_told(store: &impl Store, index: usize) -> bool {
     entry_or_commit::<Finding>(store, index).is_none_or(|slot| slot.state.load(Acquire) == finding_state::TOLD)
 }
 
-fn fill(slot: &Finding, report: &Report) {
+fn fill(slot: &Finding, report: &Report, mark: Mark) {
     slot.state.store(finding_state::WRITING, Relaxed);
     slot.count.fetch_add(1, Relaxed);
     slot.first.store(report.time, Relaxed);
@@ -180,6 +195,7 @@ fn fill(slot: &Finding, report: &Report) {
         text::store(&field.thread, &party.thread);
     }
     text::store(&slot.detail, report.detail);
+    slot.suppressed.store(mark.0, Relaxed);
     slot.what.store(u32::from(report.kind as u16) | (report.severity as u32) << 16 | u32::from(tag) << 24, Relaxed);
     slot.state.store(finding_state::READY, Release);
 }

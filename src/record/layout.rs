@@ -159,10 +159,12 @@ pub enum Counter {
     StacksChecked,
     /// Of those, how many were wrong.
     StacksMismatched,
+    /// Events of findings that a suppression covers; in no other count.
+    Suppressed,
 }
 
 impl Counter {
-    pub const ALL: [(Self, &'static str); 19] = [
+    pub const ALL: [(Self, &'static str); 20] = [
         (Self::Errors, "errors"),
         (Self::Suspects, "suspects"),
         (Self::Infos, "infos"),
@@ -182,6 +184,7 @@ impl Counter {
         (Self::Received, "descriptors received"),
         (Self::StacksChecked, "remembered stacks checked"),
         (Self::StacksMismatched, "remembered stacks wrong"),
+        (Self::Suppressed, "suppressed"),
     ];
 }
 
@@ -368,7 +371,9 @@ pub struct Finding {
     pub parties: [Party; PARTIES],
     /// Free text of the family, such as the name of the call.
     pub detail: [AtomicU64; 15],
-    pub _reserved: [AtomicU64; 6],
+    pub _reserved: [AtomicU64; 5],
+    /// A [`crate::suppressions::Mark`]; 0 = not suppressed.
+    pub suppressed: AtomicU64,
 }
 
 /// One loaded object.
@@ -473,7 +478,8 @@ assert_offsets!(
     label = 112,
     parties = 152,
     detail = 344,
-    _reserved = 464
+    _reserved = 464,
+    suppressed = 504
 );
 assert_offsets!(
     Module,

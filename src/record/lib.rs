@@ -6,13 +6,15 @@
 //! most recent events, for the question "what happened just before".
 //!
 //! - [`layout`] is the format: read its header first. Any change there is a version bump.
-//! - [`kind`] names every finding; [`label`] packs an endpoint or a path into 40 bytes; [`sentence`] words a finding.
+//! - [`kind`] names every finding; [`label`] packs an endpoint or a path into 40 bytes; [`sentence`] words a finding,
+//!   [`json`] writes one as a line, [`suppressions`] says which are not wanted.
 //! - [`store`] and the modules that take a [`store::Store`] write. They allocate nothing, take no lock and are
 //!   async-signal-safe.
 //! - [`reader`] reads, with no trust in the file at all.
 //! - [`memory`] is a recording on the heap, for tests.
 
 pub mod findings;
+pub mod json;
 pub mod kind;
 pub mod label;
 pub mod layout;
@@ -21,8 +23,10 @@ pub mod memory;
 pub mod modules;
 #[cfg(feature = "read")]
 pub mod reader;
+pub mod recall;
 pub mod sentence;
 pub mod stacks;
 pub mod store;
 pub mod strings;
+pub mod suppressions;
 pub mod text;
