@@ -44,6 +44,15 @@ impl<'a> Suppression<'a> {
         self.function.is_some() || self.module.is_some() || self.file.is_some()
     }
 
+    /// Must the function or the file of a frame be known?
+    pub fn wants_symbols(&self) -> bool {
+        self.function.is_some() || self.file.is_some()
+    }
+
+    pub fn matches_module(&self, module: Option<&[u8]>) -> bool {
+        self.module.as_ref().is_none_or(|glob| module.is_some_and(|m| glob.matches_path(m)))
+    }
+
     /// Does this frame have all that was asked for? Names of the function are asked for last, because they are dear: a
     /// function may have two, as linked and as its language writes it, and a file, too, as compiled and in full.
     pub fn matches_frame<'n>(
@@ -52,12 +61,8 @@ impl<'a> Suppression<'a> {
         files: [Option<&[u8]>; 2],
         functions: impl FnOnce() -> [Option<&'n [u8]>; 2],
     ) -> bool {
-        let path = |glob: &Glob, path: &[u8]| {
-            let last = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
-            glob.matches(if glob.text.contains(&b'/') { path } else { last })
-        };
-        self.module.as_ref().is_none_or(|glob| module.is_some_and(|m| path(glob, m)))
-            && self.file.as_ref().is_none_or(|glob| files.into_iter().flatten().any(|f| path(glob, f)))
+        self.matches_module(module)
+            && self.file.as_ref().is_none_or(|glob| files.into_iter().flatten().any(|f| glob.matches_path(f)))
             && self.function.as_ref().is_none_or(|glob| functions().into_iter().flatten().any(|f| glob.matches(f)))
     }
 
@@ -193,6 +198,12 @@ impl<'a> Glob<'a> {
             Some(b'\\') if self.quoted => (self.text.get(at + 1).map_or(Unit::End, |b| Unit::Byte(*b)), at + 2),
             Some(byte) => (Unit::Byte(*byte), at + 1),
         }
+    }
+
+    /// The whole path when the glob has a `/`, else its last part.
+    fn matches_path(&self, path: &[u8]) -> bool {
+        let last = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
+        self.matches(if self.text.contains(&b'/') { path } else { last })
     }
 
     /// Without recursion: a star first stands for nothing, then for one byte more each time that the rest does not fit. Only
