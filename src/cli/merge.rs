@@ -77,7 +77,7 @@ struct Key {
     severity: u16,
     stacks: Vec<(Role, Vec<Site>)>,
     /// Without stacks, the call tells findings apart, as it does in the recording.
-    detail: Option<[u8; 120]>,
+    detail: Option<[u8; 112]>,
     /// What some process was told not to speak of is not what others speak of.
     suppressed: bool,
 }

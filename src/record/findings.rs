@@ -34,23 +34,123 @@ pub enum Resource {
         owner: u64,
         generation: u32,
     },
+    /// Descriptors that went the same way and were never closed; the number, kind and owner are those of one of them.
+    Leak(Leak),
+    /// The descriptor table is filling up.
+    Limit(Limit),
+}
+
+/// States of TCP that are counted: `track::fd::leak::tcp` numbers them.
+pub const TCP_STATES: usize = 12;
+
+/// See [`Resource::Leak`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leak {
+    pub fd: i32,
+    pub kind: u8,
+    pub owner_kind: u8,
+    pub generation: u32,
+    /// The last operation: a [`crate::call::Call`], 0 = none.
+    pub call: u8,
+    /// How it ended: `track::fd::Ending` (0 done, 1 end of the stream, 2 EAGAIN, 3 failed).
+    pub ending: u8,
+    pub errno: u16,
+    /// EAGAIN was a timeout.
+    pub blocking: bool,
+    /// How many.
+    pub count: u32,
+    /// CLOCK_MONOTONIC, ns: when the oldest was opened, and when all this was so.
+    pub oldest: u64,
+    pub as_of: u64,
+    /// How long before that the newest was opened, ms.
+    pub newest_ago: u32,
+    pub unread: u64,
+    /// How many are in each state of TCP.
+    pub tcp: [u32; TCP_STATES],
+}
+
+/// See [`Resource::Limit`]. Counts and growth belong to the parties, in their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limit {
+    pub open: u64,
+    /// RLIMIT_NOFILE, soft.
+    pub limit: u64,
+    /// 80 or 95 percent, or 100: a call was refused.
+    pub stage: u8,
+    /// The error that the program got, or 0: near the limit.
+    pub errno: u16,
+    /// The time over which the growth was, ns; 0 = unknown.
+    pub over: u64,
+    /// Open now, and how many more than `over` ago.
+    pub places: [(u32, u32); PARTIES],
 }
 
 impl Resource {
     pub const DESCRIPTOR: u8 = 1;
+    pub const LEAK: u8 = 2;
+    pub const LIMIT: u8 = 3;
 
-    fn encode(self) -> (u8, [u64; 6]) {
+    /// The tag, `Finding::numbers` and `Finding::more`.
+    fn encode(self) -> (u8, [u64; 6], [u64; 6]) {
         match self {
-            Self::None => (0, [0; 6]),
+            Self::None => (0, [0; 6], [0; 6]),
+            Self::Leak(l) => (
+                Self::LEAK,
+                [
+                    u64::from(l.fd as u32)
+                        | u64::from(l.kind) << 32
+                        | u64::from(l.owner_kind) << 40
+                        | u64::from(l.blocking) << 48,
+                    u64::from(l.generation)
+                        | u64::from(l.call) << 32
+                        | u64::from(l.ending) << 40
+                        | u64::from(l.errno) << 48,
+                    l.oldest,
+                    u64::from(l.count) | u64::from(l.newest_ago) << 32,
+                    l.as_of,
+                    l.unread,
+                ],
+                core::array::from_fn(|i| u64::from(l.tcp[2 * i]) | u64::from(l.tcp[2 * i + 1]) << 32),
+            ),
+            Self::Limit(l) => (
+                Self::LIMIT,
+                [l.open, l.limit, u64::from(l.errno), l.over, u64::from(l.stage), 0],
+                l.places.map(|(open, more)| u64::from(open) | u64::from(more) << 32),
+            ),
             Self::Descriptor { fd, kind, owner_kind, owner, generation } => (
                 Self::DESCRIPTOR,
                 [fd as i64 as u64, u64::from(kind), u64::from(owner_kind), owner, u64::from(generation), 0],
+                [0; 6],
             ),
         }
     }
 
-    pub fn decode(tag: u8, numbers: &[u64; 6]) -> Self {
+    pub fn decode(tag: u8, numbers: &[u64; 6], more: &[u64; 6]) -> Self {
         match tag {
+            Self::LEAK => Self::Leak(Leak {
+                fd: numbers[0] as i32,
+                kind: (numbers[0] >> 32) as u8,
+                owner_kind: (numbers[0] >> 40) as u8,
+                blocking: numbers[0] >> 48 & 1 != 0,
+                generation: numbers[1] as u32,
+                call: (numbers[1] >> 32) as u8,
+                ending: (numbers[1] >> 40) as u8,
+                errno: (numbers[1] >> 48) as u16,
+                oldest: numbers[2],
+                count: numbers[3] as u32,
+                newest_ago: (numbers[3] >> 32) as u32,
+                as_of: numbers[4],
+                unread: numbers[5],
+                tcp: core::array::from_fn(|i| (more[i / 2] >> (32 * (i % 2))) as u32),
+            }),
+            Self::LIMIT => Self::Limit(Limit {
+                open: numbers[0],
+                limit: numbers[1],
+                errno: numbers[2] as u16,
+                over: numbers[3],
+                stage: numbers[4] as u8,
+                places: more.map(|word| (word as u32, (word >> 32) as u32)),
+            }),
             Self::DESCRIPTOR => Self::Descriptor {
                 fd: numbers[0] as i32,
                 kind: numbers[1] as u8,
@@ -74,7 +174,7 @@ pub struct Report<'a> {
     pub resource: Resource,
     pub label: Label,
     pub parties: [Involved; PARTIES],
-    /// The name of the call, or other words of the family; up to 120 bytes.
+    /// The name of the call, or other words of the family; up to 112 bytes.
     pub detail: &'a [u8],
 }
 
@@ -86,6 +186,15 @@ impl Report<'_> {
     fn key(&self) -> u64 {
         let mut words = [0u64; PARTIES + 1];
         words[0] = (self.kind as u64) << 32 | self.severity as u64;
+        if let Resource::Leak(leak) = self.resource {
+            // What is a suspicion now may be proved later; how the last operation ended tells two ways apart.
+            let way = u64::from(leak.kind) | u64::from(leak.call) << 8 | u64::from(leak.ending) << 16;
+            words[0] = (self.kind as u64) << 32 | u64::from(leak.errno) << 48 | way | u64::from(leak.blocking) << 24;
+        }
+        if let Resource::Limit(limit) = self.resource {
+            // One of each stage; whose stacks they were at that moment is the story, not the identity.
+            return crate::stacks::hash(&[words[0], u64::from(limit.stage)]).max(1);
+        }
         for (word, party) in words[1..].iter_mut().zip(&self.parties) {
             *word = (party.role.map_or(0, |r| r as u64)) << 32 | u64::from(party.stack);
         }
@@ -124,13 +233,7 @@ pub fn file(store: &impl Store, report: &Report) -> Filed {
 /// gives the same answer for the same kind and stacks. A suppressed event counts as such, and as nothing else.
 pub fn file_unless(store: &impl Store, report: &Report, mut decide: impl FnMut() -> Mark) -> (Filed, Mark) {
     let (filed, mark) = place(store, report, &mut decide);
-    let counter = match report.severity {
-        _ if !mark.is_none() => Counter::Suppressed,
-        Severity::Error => Counter::Errors,
-        Severity::Suspect => Counter::Suspects,
-        Severity::Info => Counter::Infos,
-    };
-    count(store, counter);
+    count(store, counter(report.severity, mark));
     (filed, mark)
 }
 
@@ -163,6 +266,67 @@ fn place(store: &impl Store, report: &Report, decide: &mut dyn FnMut() -> Mark) 
     (Filed::Dropped, decide())
 }
 
+/// Files a leak, whose count is the number of descriptors and not of events: what was filed before of the same kind and
+/// stacks is replaced. `decide` is as in [`file_unless`]. Lock-free and async-signal-safe, but a reader may see one
+/// replacement half done.
+pub fn file_leak(store: &impl Store, report: &Report, mut decide: impl FnMut() -> Mark) -> (Filed, Mark) {
+    let key = report.key();
+    for index in 0..SLOTS {
+        let Some(slot) = entry_or_commit::<Finding>(store, index) else { break };
+        let mut seen = slot.key.load(Acquire);
+        let mut filed = Filed::Repeated(index);
+        if seen == 0 {
+            match slot.key.compare_exchange(0, key, AcqRel, Acquire) {
+                Ok(_) => {
+                    store.header().findings.fetch_max(index as u32 + 1, Relaxed);
+                    (seen, filed) = (key, Filed::New(index));
+                }
+                Err(now) => seen = now,
+            }
+        }
+        if seen == key {
+            let before = Severity::from_code((slot.what.load(Relaxed) >> 16 & 0xff) as u16);
+            let mut mark = Mark(slot.suppressed.load(Relaxed));
+            if before != Some(report.severity) || filed == Filed::New(index) {
+                // More serious than it was: new to the user.
+                filed = Filed::New(index);
+                mark = decide();
+                count(store, counter(report.severity, mark));
+            }
+            let told = slot.state.load(Relaxed) == finding_state::TOLD && filed == Filed::Repeated(index);
+            fill(slot, report, mark);
+            let descriptors = if let Resource::Leak(leak) = report.resource { leak.count } else { 1 };
+            slot.count.store(u64::from(descriptors), Relaxed);
+            if told {
+                slot.state.store(finding_state::TOLD, Release);
+            }
+            return (filed, mark);
+        }
+    }
+    count(store, Counter::FindingsDropped);
+    (Filed::Dropped, decide())
+}
+
+/// Takes back leaks that were filed before `as_of`: their descriptors have been closed since.
+pub fn retract_leaks(store: &impl Store, as_of: u64) {
+    for index in 0..(store.header().findings.load(Acquire) as usize).min(SLOTS) {
+        let Some(slot) = crate::store::entry::<Finding>(store, index) else { continue };
+        let what = slot.what.load(Acquire);
+        if what as u16 == Kind::FdLeak as u16 && slot.numbers[4].load(Relaxed) < as_of {
+            slot.count.store(0, Relaxed);
+        }
+    }
+}
+
+fn counter(severity: Severity, mark: Mark) -> Counter {
+    match severity {
+        _ if !mark.is_none() => Counter::Suppressed,
+        Severity::Error => Counter::Errors,
+        Severity::Suspect => Counter::Suspects,
+        Severity::Info => Counter::Infos,
+    }
+}
+
 /// The user has been told of this finding, or never will be.
 pub fn told(store: &impl Store, index: usize) {
     if let Some(slot) = entry_or_commit::<Finding>(store, index) {
@@ -182,8 +346,8 @@ fn fill(slot: &Finding, report: &Report, mark: Mark) {
     slot.last.fetch_max(report.time, Relaxed);
     slot.tid.store(u64::from(report.tid), Relaxed);
     text::store(&slot.thread, &report.thread);
-    let (tag, numbers) = report.resource.encode();
-    for (field, number) in slot.numbers.iter().zip(numbers) {
+    let (tag, numbers, more) = report.resource.encode();
+    for (field, number) in slot.numbers.iter().chain(&slot.more).zip(numbers.into_iter().chain(more)) {
         field.store(number, Relaxed);
     }
     for (field, word) in slot.label.iter().zip(report.label.words()) {

@@ -79,7 +79,11 @@ fn frame(frame: &Frame, line: &mut Line) {
 }
 
 fn resource(report: &Report, names: KindName, line: &mut Line) {
-    let Resource::Descriptor { fd, kind, owner_kind, owner, .. } = report.resource else { return };
+    let (fd, kind, owner_kind, owner) = match report.resource {
+        Resource::Descriptor { fd, kind, owner_kind, owner, .. } => (fd, kind, owner_kind, owner),
+        Resource::Leak(leak) => (leak.fd, leak.kind, 0, 0),
+        Resource::None | Resource::Limit(_) => return,
+    };
     let label = &report.label;
     line.text("\"fd\":").signed(i64::from(fd)).text(",\"type\":");
     string(names(kind).as_bytes(), line);

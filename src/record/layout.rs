@@ -1,9 +1,10 @@
-//! The format of a recording, version 1.
+//! The format of a recording, version 2.
 //!
 //! ```text
 //! 0        Header                                8 KiB
 //! 8 KiB    directory: one u32 per chunk          8 KiB   section << 24 | index of the chunk in its section
 //! 16 KiB   chunk 0, chunk 1, …                   64 KiB each, in the order of the directory
+//! 128 MiB  snapshots, if any was taken           a sparse tail beyond the last possible chunk: see [`crate::snapshot`]
 //! ```
 //!
 //! A *section* is an array of equal entries that grows by chunks. Entries never straddle a chunk, so entry `i` of a
@@ -21,7 +22,7 @@ use core::mem::{offset_of, size_of};
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
 pub const MAGIC: [u8; 8] = *b"SHIMREC\n";
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Written as a native integer: a reader of the other byte order sees it reversed.
 pub const ORDER: u32 = 0x0102_0304;
 
@@ -48,10 +49,14 @@ pub enum Section {
     Modules = 6,
     /// Bytes that other entries point to.
     Strings = 7,
+    /// Places that opened descriptors, with their totals: see [`crate::sites`].
+    Sites = 8,
+    /// Open descriptors over time, by site: see [`crate::samples`].
+    Samples = 9,
 }
 
 impl Section {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Threads,
         Self::Descriptors,
         Self::StackIndex,
@@ -59,6 +64,8 @@ impl Section {
         Self::Findings,
         Self::Modules,
         Self::Strings,
+        Self::Sites,
+        Self::Samples,
     ];
 
     pub const fn from_code(code: u8) -> Option<Self> {
@@ -82,6 +89,8 @@ impl Section {
             Self::Findings => size_of::<Finding>(),
             Self::Modules => size_of::<Module>(),
             Self::Strings => 1,
+            Self::Sites => size_of::<Site>(),
+            Self::Samples => size_of::<Sample>(),
         }
     }
 
@@ -99,6 +108,8 @@ impl Section {
             Self::Findings => 8,
             Self::Modules => 4,
             Self::Strings => 16,
+            Self::Sites => 32,
+            Self::Samples => 2,
         }
     }
 
@@ -159,12 +170,16 @@ pub enum Counter {
     StacksChecked,
     /// Of those, how many were wrong.
     StacksMismatched,
+    /// Call stacks that opened descriptors beyond the table of sites.
+    SitesDropped,
+    /// Descriptors that a look for leaks had no room for.
+    LeaksDropped,
     /// Events of findings that a suppression covers; in no other count.
     Suppressed,
 }
 
 impl Counter {
-    pub const ALL: [(Self, &'static str); 20] = [
+    pub const ALL: [(Self, &'static str); 22] = [
         (Self::Errors, "errors"),
         (Self::Suspects, "suspects"),
         (Self::Infos, "infos"),
@@ -184,6 +199,8 @@ impl Counter {
         (Self::Received, "descriptors received"),
         (Self::StacksChecked, "remembered stacks checked"),
         (Self::StacksMismatched, "remembered stacks wrong"),
+        (Self::SitesDropped, "opening call stacks beyond the table"),
+        (Self::LeaksDropped, "descriptors left out of the look for leaks"),
         (Self::Suppressed, "suppressed"),
     ];
 }
@@ -201,6 +218,8 @@ pub enum ThreadCounter {
     Closes,
     /// Stacks taken.
     Unwinds,
+    /// Lives of descriptors that ended here, by whatever: closes of numbers that were open, and replacements.
+    Ended,
 }
 
 #[repr(C)]
@@ -238,7 +257,15 @@ pub struct Header {
     pub string_bytes: AtomicU32,
     /// The last message of `Header::state` EXEC: offset and length in [`Section::Strings`].
     pub exec_path: AtomicU64,
-    pub _reserved: [AtomicU64; 12],
+    /// Site entries ever used.
+    pub sites: AtomicU32,
+    /// Samples that are valid.
+    pub samples: AtomicU32,
+    /// Odd while the samples are being thinned out.
+    pub samples_version: AtomicU64,
+    /// The least time between two samples, ns; it doubles when the table is full.
+    pub sample_interval: AtomicU64,
+    pub _reserved: [AtomicU64; 9],
     pub counters: [AtomicU64; 64],
     /// NUL-padded text, see [`crate::text`].
     pub comm: [AtomicU64; 2],
@@ -370,10 +397,40 @@ pub struct Finding {
     pub label: [AtomicU64; 5],
     pub parties: [Party; PARTIES],
     /// Free text of the family, such as the name of the call.
-    pub detail: [AtomicU64; 15],
-    pub _reserved: [AtomicU64; 5],
+    pub detail: [AtomicU64; 14],
     /// A [`crate::suppressions::Mark`]; 0 = not suppressed.
     pub suppressed: AtomicU64,
+    /// More numbers of the resource, two in a word.
+    pub more: [AtomicU64; 6],
+}
+
+/// A call stack that opened descriptors, and how many.
+#[repr(C)]
+pub struct Site {
+    /// 0 = empty.
+    pub stack: AtomicU64,
+    pub opened: AtomicU64,
+    /// Of those: closed, by whom and how ever.
+    pub closed: AtomicU64,
+    pub first_opened: AtomicU64,
+    pub last_opened: AtomicU64,
+    pub _reserved: [AtomicU64; 11],
+}
+
+/// Places in a [`Sample`].
+pub const SAMPLE_SITES: usize = 28;
+
+/// How many descriptors were open at a time, and which sites had opened most of them.
+#[repr(C)]
+pub struct Sample {
+    /// CLOCK_MONOTONIC, ns; 0 = empty.
+    pub time: AtomicU64,
+    pub open: AtomicU64,
+    /// RLIMIT_NOFILE, soft.
+    pub limit: AtomicU64,
+    pub _reserved: AtomicU64,
+    /// site + 1:32 | open:32 from the low end, the most first; 0 = no more.
+    pub sites: [AtomicU64; SAMPLE_SITES],
 }
 
 /// One loaded object.
@@ -438,7 +495,11 @@ assert_offsets!(
     stack_words = 96,
     string_bytes = 100,
     exec_path = 104,
-    _reserved = 112,
+    sites = 112,
+    samples = 116,
+    samples_version = 120,
+    sample_interval = 128,
+    _reserved = 136,
     counters = 208,
     comm = 720,
     shim_version = 736,
@@ -478,8 +539,8 @@ assert_offsets!(
     label = 112,
     parties = 152,
     detail = 344,
-    _reserved = 464,
-    suppressed = 504
+    suppressed = 456,
+    more = 464
 );
 assert_offsets!(
     Module,
@@ -496,6 +557,9 @@ assert_offsets!(
     build_id = 64,
     _reserved = 96
 );
+
+assert_offsets!(Site, 128, stack = 0, opened = 8, closed = 16, first_opened = 24, last_opened = 32, _reserved = 40);
+assert_offsets!(Sample, 256, time = 0, open = 8, limit = 16, _reserved = 24, sites = 32);
 
 const _: () = {
     let mut total = 0;

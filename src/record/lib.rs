@@ -13,6 +13,8 @@
 //! - [`reader`] reads, with no trust in the file at all.
 //! - [`memory`] is a recording on the heap, for tests.
 
+pub mod call;
+pub mod errno;
 pub mod findings;
 pub mod json;
 pub mod kind;
@@ -24,7 +26,9 @@ pub mod modules;
 #[cfg(feature = "read")]
 pub mod reader;
 pub mod recall;
+pub mod samples;
 pub mod sentence;
+pub mod sites;
 pub mod stacks;
 pub mod store;
 pub mod strings;

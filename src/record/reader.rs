@@ -17,7 +17,7 @@ mod bytes;
 mod entries;
 mod ring;
 
-pub use entries::{Finding, Head, Module, Thread};
+pub use entries::{Finding, Head, Module, Sample, Site, Thread};
 pub use ring::Event;
 
 use crate::layout::{
@@ -167,7 +167,9 @@ impl<B: AsRef<[u8]>> Recording<B> {
     /// Findings that are marked as complete and yet cannot be read: a newer kind, or damage.
     pub fn findings_unreadable(&self) -> usize {
         self.all(Section::Findings)
-            .filter(|(_, raw)| finding_state::is_whole(raw.u32(0)) && Finding::read(*raw).is_none())
+            .filter(|(_, raw)| {
+                finding_state::is_whole(raw.u32(0)) && !Finding::is_retracted(*raw) && Finding::read(*raw).is_none()
+            })
             .count()
     }
 
@@ -204,6 +206,29 @@ impl<B: AsRef<[u8]>> Recording<B> {
             return &[];
         }
         self.run(Section::Strings, text.offset(), text.len()).unwrap_or_default()
+    }
+
+    /// The call stacks that opened descriptors, with their totals, by their index.
+    pub fn sites(&self) -> impl Iterator<Item = (usize, Site)> {
+        self.all(Section::Sites).filter_map(|(index, raw)| Site::read(raw).map(|site| (index, site)))
+    }
+
+    pub fn site(&self, index: usize) -> Option<Site> {
+        Site::read(self.entry(Section::Sites, index)?)
+    }
+
+    /// Open descriptors over time, in the order of time. Empty while the writer is thinning them out; ask again.
+    pub fn samples(&self) -> Vec<Sample> {
+        let version = || self.header().u64(offset_of!(Header, samples_version));
+        let before = version();
+        let count = self.header().u32(offset_of!(Header, samples)) as usize;
+        let mut samples: Vec<Sample> =
+            self.all(Section::Samples).take(count).filter_map(|(_, raw)| Sample::read(raw)).collect();
+        if before % 2 != 0 || version() != before {
+            return Vec::new();
+        }
+        samples.sort_by_key(|sample| sample.time);
+        samples
     }
 
     /// The descriptor table as stored: the number, and the bytes of its `track::fd::Slot`. Chunks that were never

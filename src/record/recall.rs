@@ -27,14 +27,14 @@ pub struct Recalled {
     resource: Resource,
     label: Label,
     parties: [Involved; PARTIES],
-    detail: [u8; 120],
+    detail: [u8; 112],
 }
 
 /// The finding at `index`, when there is one and it is whole.
 pub fn recall(store: &impl Store, index: usize) -> Option<Recalled> {
     let slot = entry::<Finding>(store, index).filter(|slot| finding_state::is_whole(slot.state.load(Acquire)))?;
     let what = slot.what.load(Relaxed);
-    let mut detail = [0; 120];
+    let mut detail = [0; 112];
     text::load(&slot.detail, &mut detail);
     Some(Recalled {
         kind: Kind::from_code(what as u16)?,
@@ -44,7 +44,7 @@ pub fn recall(store: &impl Store, index: usize) -> Option<Recalled> {
         first: slot.first.load(Relaxed),
         tid: slot.tid.load(Relaxed) as u32,
         thread: name(&slot.thread),
-        resource: Resource::decode((what >> 24) as u8, &words(&slot.numbers)),
+        resource: Resource::decode((what >> 24) as u8, &words(&slot.numbers), &words(&slot.more)),
         label: Label::from_words(words(&slot.label)),
         parties: core::array::from_fn(|i| party(&slot.parties[i])),
         detail,

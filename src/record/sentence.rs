@@ -1,8 +1,12 @@
 //! A finding in one sentence, by the same code in the process (as it is found) and in the command (from the recording).
 
+mod leak;
+
 use crate::findings::{Involved, Report, Resource};
 use crate::kind::{Kind, Role};
 use crate::text::{Line, until_nul};
+
+pub use leak::TCP_NAMES;
 
 /// What `shim` knows that this crate does not: the names of descriptor kinds.
 pub type KindName = fn(u8) -> &'static str;
@@ -73,6 +77,8 @@ pub fn write(report: &Report, kind_name: KindName, line: &mut Line) {
             line.text(", which is not open: here");
             by(here, line);
         }
+        Kind::FdLeak => leak::write(report, kind_name, line),
+        Kind::FdLimit => leak::write_limit(report, line),
         kind => {
             line.text(kind.name()).text(" of ");
             resource(report, kind_name, line);
@@ -85,7 +91,7 @@ fn owner(report: &Report, kind_name: KindName, line: &mut Line) {
     let here = report.party(Role::Here);
     let (what, pointer) = match report.resource {
         Resource::Descriptor { owner_kind, owner, .. } => (owner_name(owner_kind), owner),
-        Resource::None => ("another", 0),
+        _ => ("another", 0),
     };
     call(report, line);
     line.text(" of ");
@@ -119,9 +125,13 @@ fn call(report: &Report, line: &mut Line) {
 
 /// `fd 7 (tcp 127.0.0.1:80 → 127.0.0.1:5000)`.
 fn resource(report: &Report, kind_name: KindName, line: &mut Line) {
-    let Resource::Descriptor { fd, kind, .. } = report.resource else {
-        line.text("a resource");
-        return;
+    let (fd, kind) = match report.resource {
+        Resource::Descriptor { fd, kind, .. } => (fd, kind),
+        Resource::Leak(leak) => (leak.fd, leak.kind),
+        Resource::None | Resource::Limit(_) => {
+            line.text("a resource");
+            return;
+        }
     };
     line.text("fd ").signed(i64::from(fd));
     if kind == 0 && report.label.is_none() {

@@ -1,6 +1,7 @@
 //! Stacks, stored once: a hash table of ids over runs of words.
 //!
 //! ```text
+//! word -1    site + 1, or 0: see [`crate::sites`]
 //! word 0     length:8 | hash:56 from the low end
 //! word 1…    frames, innermost first: (module + 1):16 | offset:48, or module part 0 and a bare address
 //! ```
@@ -99,7 +100,8 @@ fn index_slot(store: &impl Store, index: usize) -> Option<&AtomicU32> {
 }
 
 fn write(store: &impl Store, head: u64, frames: &[u64]) -> u32 {
-    let Some(at) = bump(store, Section::StackWords, &store.header().stack_words, frames.len() + 1) else { return 0 };
+    let Some(at) = bump(store, Section::StackWords, &store.header().stack_words, frames.len() + 2) else { return 0 };
+    let at = at + 1;
     let Some(run) = words::<AtomicU64>(store, Section::StackWords, at, frames.len() + 1) else { return 0 };
     for (word, frame) in run[1..].iter().zip(frames) {
         word.store(*frame, Relaxed);
@@ -112,6 +114,12 @@ fn equals(store: &impl Store, id: u32, head: u64, frames: &[u64]) -> bool {
     words::<AtomicU64>(store, Section::StackWords, id as usize, frames.len() + 1).is_some_and(|run| {
         run[0].load(Acquire) == head && run[1..].iter().zip(frames).all(|(word, frame)| word.load(Relaxed) == *frame)
     })
+}
+
+/// The word that leads from a stack to its site.
+#[inline]
+pub(crate) fn site_link(store: &impl Store, id: u32) -> Option<&AtomicU64> {
+    words::<AtomicU64>(store, Section::StackWords, (id as usize).checked_sub(1)?, 1).map(|run| &run[0])
 }
 
 /// Copies a stack out; the number of frames.

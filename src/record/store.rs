@@ -43,6 +43,14 @@ unsafe impl Entry for crate::layout::Finding {
 unsafe impl Entry for crate::layout::Module {
     const SECTION: Section = Section::Modules;
 }
+// SAFETY: as above.
+unsafe impl Entry for crate::layout::Site {
+    const SECTION: Section = Section::Sites;
+}
+// SAFETY: as above.
+unsafe impl Entry for crate::layout::Sample {
+    const SECTION: Section = Section::Samples;
+}
 
 /// The entry, when its chunk is committed.
 #[inline]

@@ -19,16 +19,21 @@ use record::layout::{Counter, DESCRIPTOR_LEN, Op, Section, ThreadCounter};
 use record::store::Store;
 use track::fd::{
     Actor, Claim, Closing, FdKind, KernelView, Learned, NotOpen, Opening, Outcome, Owner, PairSet, Pairs, Policy,
-    Replace, Slot, StackId, ThreadIndex, Verdict,
+    Replace, Slot, StackId, Verdict,
 };
 
 mod fork;
+mod growth;
+mod leaks;
 mod probe;
 mod quarantine;
+mod usage;
 
 pub use fork::{after_fork, before_fork, freeze, take_frozen};
+use growth::open_now;
 pub use probe::{import, probe, socket_kind, socket_label};
-pub use quarantine::{is_tombstone, look_for_select, quarantined, selecting, start};
+pub use quarantine::{is_tombstone, look_for_select, quarantined, selecting};
+pub use usage::{begin, used};
 
 const _: () = assert!(size_of::<Slot>() == DESCRIPTOR_LEN);
 const PER_CHUNK: usize = Section::Descriptors.per_chunk();
@@ -95,6 +100,20 @@ fn slot_or_commit(fd: c_int) -> Option<&'static Slot> {
     }
     fork::chunk_made(fd as usize / PER_CHUNK);
     slot(fd)
+}
+
+/// At start, before the first hook is watched.
+pub fn start() {
+    growth::start(sys::now());
+    quarantine::start();
+}
+
+/// The process ends: what was forgotten, and the end of the curve.
+pub fn at_exit(scope: &mut Scope) {
+    if on() {
+        growth::last_sample(sys::now());
+        leaks::look(scope, leaks::Extent::Whole);
+    }
 }
 
 /// Is the family watched?
@@ -171,11 +190,11 @@ pub fn opened(fd: c_int, kind: FdKind, owner: Owner, label: Label) {
         start::materialise();
         finding::flush_held(scope);
     }
-    record_open(&by, fd, Opening { kind, owner, imported: false, label: label.words() }, Op::Open);
+    record_open(&mut by, fd, Opening { kind, owner, imported: false, label: label.words() }, Op::Open);
 }
 
 #[inline(always)]
-fn record_open(by: &By, fd: c_int, what: Opening, op: Op) {
+fn record_open(by: &mut By, fd: c_int, what: Opening, op: Op) {
     let Some(slot) = slot_or_commit(fd) else { return };
     let opened = slot.opened(by.actor(), what);
     quarantine::keep_low(fd);
@@ -184,6 +203,7 @@ fn record_open(by: &By, fd: c_int, what: Opening, op: Op) {
     }
     by.state().add(ThreadCounter::Opens, 1);
     by.log(op, fd, u64::from(opened.generation), 0);
+    growth::opened(by, fd, slot, opened.generation, opened.displaced);
 }
 
 /// Runs a call that makes a descriptor, with the thread marked as about to record one; [`made`] ends that.
@@ -203,8 +223,21 @@ pub fn making(call: impl Fn() -> c_int) -> c_int {
 #[inline]
 pub fn retrying(call: impl Fn() -> c_int) -> c_int {
     let fd = call();
-    if fd == -1 && quarantined() && sys::errno() == libc::EMFILE && quarantine::flush() {
-        return call();
+    if fd == -1 && matches!(sys::errno(), libc::EMFILE | libc::ENFILE) {
+        return out_of_numbers(call);
+    }
+    fd
+}
+
+#[cold]
+fn out_of_numbers(again: impl Fn() -> c_int) -> c_int {
+    let mut fd = -1;
+    if quarantined() && sys::errno() == libc::EMFILE && quarantine::flush() {
+        fd = again();
+    }
+    let errno = sys::errno();
+    if fd == -1 && matches!(errno, libc::EMFILE | libc::ENFILE) {
+        growth::exhausted(errno);
     }
     fd
 }
@@ -217,12 +250,6 @@ pub fn made() {
             state.opening.store(false, Relaxed);
         }
     }
-}
-
-/// How many descriptors the program has open, roughly.
-fn open_now() -> u64 {
-    let sum = |c: ThreadCounter| thread::registry().map(|t| t.entry.counters[c as usize].load(Relaxed)).sum::<u64>();
-    sum(ThreadCounter::Opens).saturating_sub(sum(ThreadCounter::Closes))
 }
 
 /// Is the number one that a program without us would find closed?
@@ -370,6 +397,7 @@ fn announce(scope: &mut Scope, fd: c_int, verdict: &Verdict, call: &str, policy:
 fn claimed(by: &mut By, slot: &Slot, fd: c_int, claim: Claim, way: Way) -> Before {
     let actor = *by.actor();
     by.log(Op::Close, fd, u64::from(claim.generation), 0);
+    growth::ended(by, slot.life(claim.generation));
     if quarantined() {
         quarantine::evict_due(actor.now);
         if way == Way::Close && fd > 2 && is_socket(slot) && !sys::is_open(fd) {
@@ -429,20 +457,6 @@ pub fn after_close(fd: c_int, ticket: Ticket, result: c_int, call: &str) {
     sys::set_errno(errno);
 }
 
-/// The thread uses the number. False: it is one of ours, and the call must answer EBADF.
-#[inline(always)]
-pub fn used(fd: c_int) -> bool {
-    if private::is(fd) {
-        return false;
-    }
-    if let Some(state) = thread::current() {
-        if let Some(slot) = slot(fd) {
-            slot.used(ThreadIndex(state.index));
-        }
-    }
-    true
-}
-
 /// A call on `fd` has failed with EBADF. Keeps errno.
 #[cold]
 pub fn bad_use(fd: c_int, call: &str) {
@@ -493,6 +507,8 @@ pub struct Replacing {
     claim: Replace,
     /// The FILE or DIR that the number belongs to: it stays bound to it, whatever is put there.
     owner: Owner,
+    /// The life that ends when the call succeeds.
+    replaces: Option<u32>,
 }
 
 /// dup2 or dup3 onto a number: claims it, so that no eviction closes what the program puts there. To be followed by
@@ -508,7 +524,10 @@ pub fn begin_replace(to: c_int) -> Option<Replacing> {
     for _ in 0..1000 {
         match slot.begin_replace(by.actor()) {
             Replace::Busy => sys::sched_yield(),
-            claim => return Some(Replacing { claim, owner: owned.map_or(Owner::NONE, |f| f.owner) }),
+            claim => {
+                let owner = owned.map_or(Owner::NONE, |f| f.owner);
+                return Some(Replacing { claim, owner, replaces: owned.map(|_| before.generation) });
+            }
         }
     }
     None
@@ -516,6 +535,7 @@ pub fn begin_replace(to: c_int) -> Option<Replacing> {
 
 pub fn end_replace(from: c_int, to: c_int, result: c_int, replacing: Option<Replacing>) {
     let errno = sys::errno();
+    let replaces = replacing.as_ref().and_then(|r| r.replaces);
     let (claim, owner) = replacing.map_or((None, Owner::NONE), |r| (Some(r.claim), r.owner));
     if result == -1 {
         if let (Some(claim), Some(slot)) = (claim, slot(to)) {
@@ -530,7 +550,10 @@ pub fn end_replace(from: c_int, to: c_int, result: c_int, replacing: Option<Repl
                 finding::flush_held(scope);
             }
             by.log(Op::Dup, from, to as u64, 0);
-            record_open(&by, to, Opening { kind, owner, imported: false, label: label.words() }, Op::Dup);
+            if let (Some(generation), Some(slot)) = (replaces, slot(to)) {
+                growth::ended(&by, slot.life(generation));
+            }
+            record_open(&mut by, to, Opening { kind, owner, imported: false, label: label.words() }, Op::Dup);
         }
         if to == 2 {
             finding::guarded(|_| message::stderr_redirected());
@@ -566,6 +589,7 @@ fn vanished(slot: &Slot, by: &By) {
             | Closing::HandOff(claim)
             | Closing::Pending(claim)
             | Closing::Suspicious(claim, _) => {
+                growth::ended(by, slot.life(claim.generation));
                 slot.closed(claim, by.actor(), Outcome::Closed);
             }
             Closing::NotOpen(_) | Closing::Unseen => {}

@@ -7,7 +7,7 @@ use crate::unwind::Modules;
 use crate::{json_lines, message, options, recording, start, suppressions, symbols, sys, unwind};
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU32};
-use record::findings::{Filed, Involved, Report, Resource, file_unless, is_told, told};
+use record::findings::{Filed, Involved, Report, Resource, file_leak, file_unless, is_told, told};
 use record::kind::{Kind, Role, Severity};
 use record::label::Label;
 use record::layout::{Counter, PARTIES};
@@ -76,7 +76,7 @@ pub fn descriptor(scope: &mut Scope, fd: i32, slot: Option<&Slot>, verdict: &Ver
 }
 
 /// The name of a thread by its id: live ones first, because ids are reused.
-fn name_of(tid: u32) -> [u8; 16] {
+pub fn name_of(tid: u32) -> [u8; 16] {
     let mut ended = None;
     for state in thread::registry().filter(|s| s.tid.load(Relaxed) == tid) {
         if state.is_live() {
@@ -117,6 +117,28 @@ pub fn publish(scope: &mut Scope, report: &Report) {
     if options::fd_mode() == options::Mode::Abort && report.severity == Severity::Error {
         message::say(b"shim: the first error ends the program (abort)\n");
         sys::die_of_abort();
+    }
+}
+
+/// Files a leak, whose count is the number of descriptors at this moment, and prints it when it is new and worth it, and
+/// not suppressed. Does not end the program: nothing has gone wrong yet.
+pub fn publish_leak(scope: &mut Scope, report: &Report) {
+    start::materialise();
+    let (filed, mark) = file_leak(&recording::RECORDING, report, || suppressions::decide(scope, report));
+    if !mark.is_none() {
+        return;
+    }
+    if report.severity != Severity::Info {
+        ANY.store(true, Relaxed);
+    }
+    match filed {
+        Filed::New(index) => {
+            tell(scope, report);
+            json_lines::found(scope, report, index);
+            told(&recording::RECORDING, index);
+        }
+        Filed::Dropped => tell(scope, report),
+        Filed::Repeated(_) => {}
     }
 }
 

@@ -45,27 +45,28 @@ const FILE: u32 = 1;
 /// A forked child that has not asked for a file of its own yet.
 const PRIVATE_COPY: u32 = 2;
 
-const BASE: [usize; 8] = {
-    let mut base = [0; 8];
+const SECTIONS: usize = Section::ALL.len();
+const BASE: [usize; SECTIONS + 1] = {
+    let mut base = [0; SECTIONS + 1];
     let mut i = 0;
-    while i < 7 {
+    while i < SECTIONS {
         base[i + 1] = base[i] + Section::ALL[i].max_chunks();
         i += 1;
     }
     base
 };
-const TOTAL: usize = BASE[7];
+const TOTAL: usize = BASE[SECTIONS];
 /// `Section::ALL` is in the order of the codes 1, 2, …: this makes `BASE` indexable by code.
 const _: () = {
     let mut i = 0;
-    while i < 7 {
+    while i < SECTIONS {
         assert!(Section::ALL[i] as usize == i + 1);
         i += 1;
     }
 };
 
 /// Committed at start, in one mapping.
-const INITIAL: [(Section, usize); 8] = [
+const INITIAL: [(Section, usize); 9] = [
     (Section::Threads, 0),
     (Section::Descriptors, 0),
     (Section::StackIndex, 0),
@@ -74,6 +75,7 @@ const INITIAL: [(Section, usize); 8] = [
     (Section::Findings, 0),
     (Section::Modules, 0),
     (Section::Strings, 0),
+    (Section::Sites, 0),
 ];
 
 // SAFETY: chunks are page-aligned mappings of `CHUNK_LEN` bytes, zero at first, never unmapped (a fork remaps them in
@@ -416,6 +418,16 @@ pub fn after_fork() {
             finding.key.store(0, Relaxed);
             finding.count.store(0, Relaxed);
             finding.state.store(0, Relaxed);
+        }
+    }
+    header.samples.store(0, Relaxed);
+    header.samples_version.store(0, Relaxed);
+    header.sample_interval.store(0, Relaxed);
+    for index in 0..header.sites.load(Relaxed) as usize {
+        if let Some(site) = entry::<record::layout::Site>(&RECORDING, index) {
+            for field in [&site.opened, &site.closed, &site.first_opened, &site.last_opened] {
+                field.store(0, Relaxed);
+            }
         }
     }
     for index in 0..header.threads.load(Relaxed) as usize {

@@ -285,6 +285,7 @@ pub fn exiting(status: Option<c_int>) {
     finding::guarded(|scope| {
         finding::flush_held(scope);
         scope.state.log(Op::Exit, 0, status.unwrap_or(0) as u64, 0, 0);
+        descriptors::at_exit(scope);
         let header = recording::RECORDING.header();
         header.exit_status.store(status.map_or(0, |s| s as u32), Relaxed);
         header.ended.store(sys::now(), Relaxed);

@@ -315,6 +315,24 @@ pub fn socket_option(fd: c_int, option: c_int) -> Option<c_int> {
     (answer == 0).then_some(value)
 }
 
+/// getsockopt of any option: the bytes written, 0 when it fails.
+pub fn read_option(fd: c_int, level: c_int, option: c_int, out: &mut [u8]) -> usize {
+    let mut len = out.len() as u32;
+    let (v, l) = (out.as_mut_ptr() as usize, &raw mut len as usize);
+    // SAFETY: the kernel writes at most `len` bytes.
+    let answer = unsafe { call(libc::SYS_getsockopt, [fd as usize, level as usize, option as usize, v, l, 0]) };
+    if answer == 0 { (len as usize).min(out.len()) } else { 0 }
+}
+
+/// FIONREAD: bytes that could be read at once.
+pub fn waiting_bytes(fd: c_int) -> Option<u32> {
+    let mut value: c_int = 0;
+    let at = &raw mut value as usize;
+    // SAFETY: the kernel writes one int.
+    let answer = unsafe { call(libc::SYS_ioctl, [fd as usize, libc::FIONREAD as usize, at, 0, 0, 0]) };
+    (answer == 0).then_some(value.max(0) as u32)
+}
+
 /// getsockname or getpeername: the bytes of the address.
 pub fn socket_name(fd: c_int, peer: bool, out: &mut [u8; 128]) -> usize {
     let mut len: u32 = 128;

@@ -351,6 +351,11 @@ impl Modules {
         }
     }
 
+    /// A return address as a frame of a stack; nothing when it lies in our own library.
+    pub fn frame(&self, pc: u64) -> Option<u64> {
+        (!ours(pc)).then(|| self.encode(pc))
+    }
+
     pub fn by_record(&self, index: usize) -> Option<&Object> {
         self.objects.iter().find(|o| o.recorded == Some(index))
     }

@@ -95,7 +95,11 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn resource(resource: &Resource, label: &Label) -> JsonResource {
-    let Resource::Descriptor { fd, kind, owner_kind, owner, .. } = *resource else { return JsonResource::default() };
+    let (fd, kind, owner_kind, owner) = match *resource {
+        Resource::Descriptor { fd, kind, owner_kind, owner, .. } => (fd, kind, owner_kind, owner),
+        Resource::Leak(leak) => (leak.fd, leak.kind, 0, 0),
+        Resource::None | Resource::Limit(_) => return JsonResource::default(),
+    };
     let path = if label.is_path() { written(|line| label.write_name(line)) } else { None };
     let owner = (owner_kind != 0).then(|| {
         written(|line| {

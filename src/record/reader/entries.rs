@@ -116,27 +116,41 @@ pub struct Finding {
     pub resource: Resource,
     pub label: Label,
     pub parties: [Involved; PARTIES],
-    pub detail: [u8; 120],
+    pub detail: [u8; 112],
     /// The process was told not to speak of it.
     pub suppressed: Mark,
 }
 
 impl Finding {
+    /// A leak that was filed and whose descriptors have been closed since.
+    pub(super) fn is_retracted(raw: Raw) -> bool {
+        let what = raw.u32(offset_of!(layout::Finding, what));
+        raw.u64(offset_of!(layout::Finding, count)) == 0 && (what >> 24) as u8 == Resource::LEAK
+    }
+
     pub(super) fn read(raw: Raw) -> Option<Self> {
         if !finding_state::is_whole(raw.u32(offset_of!(layout::Finding, state))) {
             return None;
         }
         let what = raw.u32(offset_of!(layout::Finding, what));
+        let count = raw.u64(offset_of!(layout::Finding, count));
+        if Self::is_retracted(raw) {
+            return None;
+        }
         Some(Self {
             kind: Kind::from_code(what as u16)?,
             severity: Severity::from_code((what >> 16 & 0xff) as u16)?,
             // The writer makes the entry ready and counts in two steps.
-            count: raw.u64(offset_of!(layout::Finding, count)).max(1),
+            count: count.max(1),
             first: raw.u64(offset_of!(layout::Finding, first)),
             last: raw.u64(offset_of!(layout::Finding, last)),
             tid: raw.u64(offset_of!(layout::Finding, tid)) as u32,
             thread: raw.bytes(offset_of!(layout::Finding, thread)),
-            resource: Resource::decode((what >> 24) as u8, &raw.words(offset_of!(layout::Finding, numbers))),
+            resource: Resource::decode(
+                (what >> 24) as u8,
+                &raw.words(offset_of!(layout::Finding, numbers)),
+                &raw.words(offset_of!(layout::Finding, more)),
+            ),
             label: Label::from_words(raw.words(offset_of!(layout::Finding, label))),
             parties: core::array::from_fn(|i| {
                 let at = offset_of!(layout::Finding, parties) + i * size_of::<Party>();
@@ -205,5 +219,58 @@ impl Module {
             unloaded: raw.u64(offset_of!(layout::Module, unloaded)),
             flags: raw.u64(offset_of!(layout::Module, flags)),
         })
+    }
+}
+
+/// A call stack that opened descriptors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Site {
+    pub stack: u32,
+    pub opened: u64,
+    pub closed: u64,
+    /// CLOCK_MONOTONIC, ns.
+    pub first_opened: u64,
+    pub last_opened: u64,
+}
+
+impl Site {
+    pub(super) fn read(raw: Raw) -> Option<Self> {
+        let stack = raw.u64(offset_of!(layout::Site, stack)) as u32;
+        let site = Self {
+            stack,
+            opened: raw.u64(offset_of!(layout::Site, opened)),
+            closed: raw.u64(offset_of!(layout::Site, closed)),
+            first_opened: raw.u64(offset_of!(layout::Site, first_opened)),
+            last_opened: raw.u64(offset_of!(layout::Site, last_opened)),
+        };
+        (stack != 0).then_some(site)
+    }
+
+    pub fn open_now(&self) -> u64 {
+        self.opened.saturating_sub(self.closed)
+    }
+}
+
+/// How many descriptors were open at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// CLOCK_MONOTONIC, ns.
+    pub time: u64,
+    pub open: u64,
+    pub limit: u64,
+    /// Index of the site and how many of its descriptors were open, the most first.
+    pub sites: Vec<(usize, u32)>,
+}
+
+impl Sample {
+    pub(super) fn read(raw: Raw) -> Option<Self> {
+        let time = raw.u64(offset_of!(layout::Sample, time));
+        let places: [u64; layout::SAMPLE_SITES] = raw.words(offset_of!(layout::Sample, sites));
+        let sites = places
+            .into_iter()
+            .filter_map(|word| Some(((word as u32).checked_sub(1)? as usize, (word >> 32) as u32)))
+            .collect();
+        let (open, limit) = (raw.u64(offset_of!(layout::Sample, open)), raw.u64(offset_of!(layout::Sample, limit)));
+        (time != 0).then_some(Self { time, open, limit, sites })
     }
 }

@@ -51,6 +51,22 @@ pub unsafe fn syscall6(number: usize, a: [usize; 6]) -> isize {
     result
 }
 
+/// See [`super`]. The flag comes from `build.rs`, which looks whether every function of ours keeps its frame pointer.
+#[inline(always)]
+pub fn return_address() -> u64 {
+    #[cfg(frame_pointers)]
+    {
+        let address: u64;
+        // SAFETY: with frame pointers x29 is that of the function we are inlined into, whose return address lies above it.
+        unsafe {
+            asm!("ldr {0}, [x29, #8]", out(reg) address, options(readonly, nostack, preserves_flags));
+        }
+        u64::from(address)
+    }
+    #[cfg(not(frame_pointers))]
+    0
+}
+
 #[inline(always)]
 pub fn registers() -> super::Registers {
     let (pc, sp, fp, lr): (u64, u64, u64, u64);
@@ -105,3 +121,18 @@ global_asm!(
     ".size __cxa_thread_atexit_impl, . - __cxa_thread_atexit_impl",
     register = sym crate::thread::register_destructor,
 );
+
+/// The whole body of the exported vfork: leaves the frame, if frame pointers have made one, and jumps.
+#[cfg(frame_pointers)]
+macro_rules! jump_to_vfork {
+    () => {
+        core::arch::asm!("mov sp, x29", "ldp x29, x30, [sp], #16", "b {f}", f = sym $crate::arch::shim_vfork, options(noreturn))
+    };
+}
+#[cfg(not(frame_pointers))]
+macro_rules! jump_to_vfork {
+    () => {
+        core::arch::asm!("b {f}", f = sym $crate::arch::shim_vfork, options(noreturn))
+    };
+}
+pub(crate) use jump_to_vfork;

@@ -82,6 +82,22 @@ fn ask_invariant() -> bool {
     INVARIANT.load(Relaxed) == 1
 }
 
+/// See [`super`]. The flag comes from `build.rs`, which looks whether every function of ours keeps its frame pointer.
+#[inline(always)]
+pub fn return_address() -> u64 {
+    #[cfg(frame_pointers)]
+    {
+        let address: u64;
+        // SAFETY: with frame pointers rbp is that of the function we are inlined into, whose return address lies above it.
+        unsafe {
+            asm!("mov {0}, qword ptr [rbp + 8]", out(reg) address, options(readonly, nostack, preserves_flags));
+        }
+        u64::from(address)
+    }
+    #[cfg(not(frame_pointers))]
+    0
+}
+
 /// The registers that an unwinder starts from, here and now.
 #[inline(always)]
 pub fn registers() -> super::Registers {
@@ -144,3 +160,18 @@ global_asm!(
     ".size __cxa_thread_atexit_impl, . - __cxa_thread_atexit_impl",
     register = sym crate::thread::register_destructor,
 );
+
+/// The whole body of the exported vfork: leaves the frame, if frame pointers have made one, and jumps.
+#[cfg(frame_pointers)]
+macro_rules! jump_to_vfork {
+    () => {
+        core::arch::asm!("leave", "jmp {f}", f = sym $crate::arch::shim_vfork, options(noreturn))
+    };
+}
+#[cfg(not(frame_pointers))]
+macro_rules! jump_to_vfork {
+    () => {
+        core::arch::asm!("jmp {f}", f = sym $crate::arch::shim_vfork, options(noreturn))
+    };
+}
+pub(crate) use jump_to_vfork;

@@ -1,7 +1,7 @@
 //! What fork does to the descriptor table: the states as they were at that moment, for the child.
 #![allow(unsafe_code)] // Safety: one boxed vector, reached by one thread while our locks are held.
 
-use super::{PER_CHUNK, RESOLVING, on, quarantine, slot};
+use super::{PER_CHUNK, RESOLVING, growth, leaks, on, quarantine, slot};
 use crate::private::{self, Use};
 use crate::{recording, thread};
 use core::sync::atomic::Ordering::Relaxed;
@@ -28,6 +28,7 @@ pub(super) fn chunk_made(index: usize) {
 
 /// Before a fork, with all of our locks but the allocator's.
 pub fn before_fork() {
+    growth::before_fork();
     if on() && recording::in_file() {
         let count = CHUNKS.load(Relaxed) * PER_CHUNK;
         FROZEN.store(Box::into_raw(Box::new(Frozen(Vec::with_capacity(count)))), Relaxed);
@@ -54,6 +55,8 @@ pub fn take_frozen() -> Option<Box<Frozen>> {
 /// In a forked child: the resolver calls of other threads are gone. Tombstones were copied with the table, and their
 /// queue with our memory, so they are evicted here as there.
 pub fn after_fork(frozen: &[u64]) {
+    growth::after_fork();
+    leaks::after_fork();
     for (fd, frozen) in frozen.iter().enumerate() {
         if let Some(slot) = slot(fd as c_int) {
             slot.thaw(*frozen);

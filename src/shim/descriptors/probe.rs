@@ -2,7 +2,7 @@
 //!
 //! System calls of one's own cost more than all the bookkeeping: only suspicious closes, imports and reports come here.
 
-use super::{By, RESOLVING, on, slot_or_commit};
+use super::{By, RESOLVING, growth, on, slot_or_commit};
 use crate::thread::{self, Scope, State};
 use crate::{private, sys};
 use core::sync::atomic::Ordering::Relaxed;
@@ -130,5 +130,40 @@ fn import_one(actor: &Actor, fd: c_int) {
     if slot.state() == track::fd::State::Unknown {
         let (kind, label) = probe(fd);
         let _ = slot.opened(actor, Opening { kind, owner: Owner::NONE, imported: true, label: label.words() });
+        growth::found_open(fd);
     }
+}
+
+/// Is the number open, and of this kind? It may have been closed, and opened again, where we could not see it.
+pub(super) fn still_is(fd: c_int, kind: FdKind) -> bool {
+    let Some(identity) = sys::identity(fd) else { return false };
+    let mode = identity.mode & libc::S_IFMT;
+    match kind {
+        FdKind::Tcp | FdKind::Udp | FdKind::Unix | FdKind::Netlink | FdKind::Socket => mode == libc::S_IFSOCK,
+        FdKind::Pipe => mode == libc::S_IFIFO,
+        FdKind::Dir => mode == libc::S_IFDIR,
+        // Anonymous inodes (epoll, eventfd, …) have no type at all.
+        FdKind::Epoll | FdKind::Event | FdKind::Timer | FdKind::Signal | FdKind::Inotify => mode == 0,
+        FdKind::Pty => mode == libc::S_IFCHR,
+        _ => mode != libc::S_IFSOCK,
+    }
+}
+
+/// What TCP says of a connection.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Tcp {
+    /// As `track::fd::leak::tcp`; 0 = it is none.
+    pub state: u8,
+}
+
+/// TCP_INFO (tcp(7)); its first byte is the state, and a short buffer gets as much as fits.
+pub(super) fn tcp(fd: c_int) -> Tcp {
+    let mut info = [0u8; 8];
+    let len = sys::read_option(fd, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info);
+    Tcp { state: if len > 0 { info[0] } else { 0 } }
+}
+
+/// Bytes that wait to be read: SIOCINQ, FIONREAD. 0 where the kernel does not tell, as of a listener.
+pub(super) fn unread(fd: c_int) -> u64 {
+    sys::waiting_bytes(fd).map_or(0, u64::from)
 }

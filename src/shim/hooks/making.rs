@@ -8,12 +8,13 @@
 use super::c_types::*;
 use crate::address::endpoint;
 use crate::descriptors::{
-    self, bad_use, hidden, kind_and_label, made, making, opened, retrying, socket_kind, socket_label, used,
+    self, bad_use, begin, hidden, kind_and_label, made, making, opened, retrying, socket_kind, socket_label, used,
 };
 use crate::roster::real;
 use crate::sys::{self, fail};
 use core::ffi::CStr;
 use libc::EBADF;
+use record::call::Call;
 use record::label::Label;
 use track::fd::{FdKind, Owner};
 
@@ -160,12 +161,11 @@ pub unsafe fn pipe2(out: *mut c_int, flags: c_int) -> c_int {
 }
 
 #[inline]
-fn accepting(fd: c_int, name: &str, call: impl Fn() -> c_int) -> c_int {
-    if !used(fd) {
-        return fail(EBADF);
-    }
+fn accepting(fd: c_int, call: Call, real: impl Fn() -> c_int) -> c_int {
+    let Some(under_way) = begin(fd) else { return fail(EBADF) };
     // Not marked as about to open: it may wait for ever.
-    let new = retrying(call);
+    let new = retrying(real);
+    let bad = under_way.end(call, new.clamp(-1, 1) as isize);
     if new >= 0 {
         // The connection is of the listener's kind, whatever made the listener.
         let kind = match kind_and_label(fd).0 {
@@ -173,31 +173,29 @@ fn accepting(fd: c_int, name: &str, call: impl Fn() -> c_int) -> c_int {
             known => known,
         };
         opened(new, kind, Owner::NONE, socket_label(new));
-    } else if sys::errno() == EBADF {
-        bad_use(fd, name);
+    } else if bad {
+        bad_use(fd, call.name());
     }
     new
 }
 
 pub unsafe fn accept(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int {
     // SAFETY: the caller's.
-    accepting(fd, "accept", || unsafe { real::accept(fd, address, len) })
+    accepting(fd, Call::Accept, || unsafe { real::accept(fd, address, len) })
 }
 
 pub unsafe fn accept4(fd: c_int, address: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int {
     // SAFETY: the caller's.
-    accepting(fd, "accept4", || unsafe { real::accept4(fd, address, len, flags) })
+    accepting(fd, Call::Accept4, || unsafe { real::accept4(fd, address, len, flags) })
 }
 
 /// Not a maker, but where a connection gets its ends.
 pub unsafe fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
-    if !used(fd) {
-        return fail(EBADF);
-    }
+    let Some(under_way) = begin(fd) else { return fail(EBADF) };
     // SAFETY: the caller's.
     let result = unsafe { real::connect(fd, address, len) };
     let errno = sys::errno();
-    if result == -1 && errno == EBADF {
+    if under_way.end(Call::Connect, result as isize) {
         bad_use(fd, "connect");
     } else if descriptors::on() {
         let mut local = [0u8; 128];
@@ -217,12 +215,10 @@ pub unsafe fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_
 }
 
 pub unsafe fn bind(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int {
-    if !used(fd) {
-        return fail(EBADF);
-    }
+    let Some(under_way) = begin(fd) else { return fail(EBADF) };
     // SAFETY: the caller's.
     let result = unsafe { real::bind(fd, address, len) };
-    if result == -1 && sys::errno() == EBADF {
+    if under_way.end(Call::Bind, result as isize) {
         bad_use(fd, "bind");
     } else if result == 0 && descriptors::on() {
         if let Some(slot) = descriptors::slot(fd) {

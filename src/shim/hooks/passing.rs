@@ -3,10 +3,11 @@
 #![allow(clippy::missing_safety_doc)]
 
 use super::c_types::*;
-use crate::descriptors::{self, bad_use, hidden, opened, probe, used};
+use crate::descriptors::{self, bad_use, begin, hidden, opened, probe};
 use crate::roster::real;
 use crate::{recording, sys};
 use libc::EBADF;
+use record::call::Call;
 use record::layout::Counter;
 use track::fd::Owner;
 
@@ -77,16 +78,17 @@ unsafe fn sends_hidden(message: *const msghdr) -> bool {
 }
 
 pub unsafe fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t {
-    if !used(fd) {
+    let Some(under_way) = begin(fd) else {
         sys::set_errno(EBADF);
         return -1;
-    }
+    };
     // SAFETY: the caller's.
     unsafe {
         let result = real::recvmsg(fd, message, flags);
         if result >= 0 && (*message).msg_controllen > 0 {
             received(message);
-        } else if result == -1 && sys::errno() == EBADF {
+        }
+        if under_way.end(Call::Recvmsg, result) {
             bad_use(fd, "recvmsg");
         }
         result
@@ -100,10 +102,10 @@ pub unsafe fn recvmmsg(
     flags: c_int,
     timeout: *mut timespec,
 ) -> c_int {
-    if !used(fd) {
+    let Some(under_way) = begin(fd) else {
         sys::set_errno(EBADF);
         return -1;
-    }
+    };
     // SAFETY: the caller's; the kernel has filled `result` messages.
     unsafe {
         let result = real::recvmmsg(fd, messages, count, flags, timeout);
@@ -113,7 +115,7 @@ pub unsafe fn recvmmsg(
                 received(message);
             }
         }
-        if result == -1 && sys::errno() == EBADF {
+        if under_way.end(Call::Recvmmsg, result as isize) {
             bad_use(fd, "recvmmsg");
         }
         result
@@ -123,12 +125,12 @@ pub unsafe fn recvmmsg(
 pub unsafe fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t {
     // SAFETY: the caller's.
     unsafe {
-        if !used(fd) || sends_hidden(message) {
+        let (Some(under_way), false) = (begin(fd), sends_hidden(message)) else {
             sys::set_errno(EBADF);
             return -1;
-        }
+        };
         let result = real::sendmsg(fd, message, flags);
-        if result == -1 && sys::errno() == EBADF {
+        if under_way.end(Call::Sendmsg, result) {
             bad_use(fd, "sendmsg");
         }
         result
@@ -136,14 +138,14 @@ pub unsafe fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_
 }
 
 pub unsafe fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int {
-    if !used(fd) {
+    let Some(under_way) = begin(fd) else {
         sys::set_errno(EBADF);
         return -1;
-    }
+    };
     // SAFETY: the caller's.
     unsafe {
         let result = real::sendmmsg(fd, messages, count, flags);
-        if result == -1 && sys::errno() == EBADF {
+        if under_way.end(Call::Sendmmsg, result as isize) {
             bad_use(fd, "sendmmsg");
         }
         result

@@ -14,11 +14,12 @@ use core::ffi::CStr;
 use core::sync::atomic::Ordering::Relaxed;
 
 /// Jumps, so that no frame of ours is on the stack that the child will run on and overwrite: this function has no
-/// locals and no prologue, which scripts/check-library verifies in the library that is shipped.
+/// locals and no prologue but that of a frame pointer, which is undone first; scripts/check-library verifies both in the
+/// library that is shipped.
 #[inline(always)]
 pub unsafe fn vfork() -> pid_t {
     // SAFETY: a tail jump with the stack as the caller left it.
-    unsafe { core::arch::asm!("jmp {f}", f = sym arch::shim_vfork, options(noreturn, nostack)) }
+    unsafe { arch::jump_to_vfork!() }
 }
 
 /// # Safety

@@ -6,190 +6,183 @@
 #![allow(clippy::missing_safety_doc)]
 
 use super::c_types::*;
-use crate::descriptors::{bad_use, hidden, is_tombstone, quarantined, selecting, used};
+use crate::descriptors::{bad_use, begin, hidden, is_tombstone, quarantined, selecting, used};
 use crate::roster::real;
 use crate::{private, sys};
 use libc::EBADF;
+use record::call::Call;
 
-/// A result that says whether the call failed.
+/// A result that says whether the call failed, by -1.
 trait Outcome: Copy {
     const FAILED: Self;
-    fn failed(self) -> bool;
+    fn value(self) -> isize;
 }
 
 impl Outcome for c_int {
     const FAILED: Self = -1;
-    fn failed(self) -> bool {
-        self == -1
+    fn value(self) -> isize {
+        self as isize
     }
 }
 
 impl Outcome for isize {
     const FAILED: Self = -1;
-    fn failed(self) -> bool {
-        self == -1
+    fn value(self) -> isize {
+        self
     }
 }
 
 impl Outcome for i64 {
     const FAILED: Self = -1;
-    fn failed(self) -> bool {
-        self == -1
+    fn value(self) -> isize {
+        self.clamp(-1, 1) as isize
     }
 }
 
-/// A call that uses `fd` and is known as `name`.
+/// A use of `fd` by `call`.
 #[inline(always)]
-fn using<R: Outcome>(fd: c_int, name: &str, call: impl FnOnce() -> R) -> R {
-    if !used(fd) {
+fn using<R: Outcome>(fd: c_int, call: Call, real: impl FnOnce() -> R) -> R {
+    let Some(under_way) = begin(fd) else {
         sys::set_errno(EBADF);
         return R::FAILED;
-    }
-    let result = call();
-    if result.failed() {
-        after_failure(fd, name);
+    };
+    let result = real();
+    if under_way.end(call, result.value()) {
+        bad_use(fd, call.name());
     }
     result
-}
-
-#[cold]
-#[inline(never)]
-fn after_failure(fd: c_int, name: &str) {
-    if sys::errno() == EBADF {
-        bad_use(fd, name);
-    }
 }
 
 /// A call that would succeed on a tombstone. `probe`: programs use it to ask whether a number is open, so its EBADF is no
 /// finding.
 #[inline(always)]
-fn using_visible<R: Outcome>(fd: c_int, name: &str, probe: bool, call: impl FnOnce() -> R) -> R {
+fn using_visible<R: Outcome>(fd: c_int, call: Call, probe: bool, real: impl FnOnce() -> R) -> R {
     if hidden(fd) {
         if !probe {
-            bad_use(fd, name);
+            bad_use(fd, call.name());
         }
         sys::set_errno(EBADF);
         return R::FAILED;
     }
     if probe {
-        return call();
+        return real();
     }
-    using(fd, name, call)
+    using(fd, call, real)
 }
 
-/// A call that uses two descriptors.
+/// A call that uses two descriptors; what came of it is noted of the first.
 #[inline(always)]
-fn using_two<R: Outcome>(first: c_int, second: c_int, name: &str, call: impl FnOnce() -> R) -> R {
-    if !used(first) || !used(second) {
+fn using_two<R: Outcome>(first: c_int, second: c_int, call: Call, real: impl FnOnce() -> R) -> R {
+    let (Some(under_way), true) = (begin(first), used(second)) else {
         sys::set_errno(EBADF);
         return R::FAILED;
-    }
-    let result = call();
-    if result.failed() && sys::errno() == EBADF {
+    };
+    let result = real();
+    if under_way.end(call, result.value()) {
         let culprit = if sys::is_open(first) && !is_tombstone(first) { second } else { first };
-        bad_use(culprit, name);
+        bad_use(culprit, call.name());
     }
     result
 }
 
 pub unsafe fn read(fd: c_int, to: *mut c_void, len: usize) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "read", || unsafe { real::read(fd, to, len) })
+    using(fd, Call::Read, || unsafe { real::read(fd, to, len) })
 }
 
 pub unsafe fn __read_chk(fd: c_int, to: *mut c_void, len: usize, room: usize) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "read", || unsafe { real::__read_chk(fd, to, len, room) })
+    using(fd, Call::Read, || unsafe { real::__read_chk(fd, to, len, room) })
 }
 
 pub unsafe fn write(fd: c_int, from: *const c_void, len: usize) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "write", || unsafe { real::write(fd, from, len) })
+    using(fd, Call::Write, || unsafe { real::write(fd, from, len) })
 }
 
 pub unsafe fn pread(fd: c_int, to: *mut c_void, len: usize, at: off_t) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "pread", || unsafe { real::pread(fd, to, len, at) })
+    using(fd, Call::Pread, || unsafe { real::pread(fd, to, len, at) })
 }
 
 pub unsafe fn pread64(fd: c_int, to: *mut c_void, len: usize, at: off64_t) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "pread", || unsafe { real::pread64(fd, to, len, at) })
+    using(fd, Call::Pread, || unsafe { real::pread64(fd, to, len, at) })
 }
 
 pub unsafe fn __pread_chk(fd: c_int, to: *mut c_void, len: usize, at: off_t, room: usize) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "pread", || unsafe { real::__pread_chk(fd, to, len, at, room) })
+    using(fd, Call::Pread, || unsafe { real::__pread_chk(fd, to, len, at, room) })
 }
 
 pub unsafe fn __pread64_chk(fd: c_int, to: *mut c_void, len: usize, at: off64_t, room: usize) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "pread", || unsafe { real::__pread64_chk(fd, to, len, at, room) })
+    using(fd, Call::Pread, || unsafe { real::__pread64_chk(fd, to, len, at, room) })
 }
 
 pub unsafe fn pwrite(fd: c_int, from: *const c_void, len: usize, at: off_t) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "pwrite", || unsafe { real::pwrite(fd, from, len, at) })
+    using(fd, Call::Pwrite, || unsafe { real::pwrite(fd, from, len, at) })
 }
 
 pub unsafe fn pwrite64(fd: c_int, from: *const c_void, len: usize, at: off64_t) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "pwrite", || unsafe { real::pwrite64(fd, from, len, at) })
+    using(fd, Call::Pwrite, || unsafe { real::pwrite64(fd, from, len, at) })
 }
 
 pub unsafe fn readv(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "readv", || unsafe { real::readv(fd, parts, count) })
+    using(fd, Call::Readv, || unsafe { real::readv(fd, parts, count) })
 }
 
 pub unsafe fn writev(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "writev", || unsafe { real::writev(fd, parts, count) })
+    using(fd, Call::Writev, || unsafe { real::writev(fd, parts, count) })
 }
 
 pub unsafe fn preadv(fd: c_int, parts: *const iovec, count: c_int, at: off_t) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "preadv", || unsafe { real::preadv(fd, parts, count, at) })
+    using(fd, Call::Preadv, || unsafe { real::preadv(fd, parts, count, at) })
 }
 
 pub unsafe fn preadv64(fd: c_int, parts: *const iovec, count: c_int, at: off64_t) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "preadv", || unsafe { real::preadv64(fd, parts, count, at) })
+    using(fd, Call::Preadv, || unsafe { real::preadv64(fd, parts, count, at) })
 }
 
 pub unsafe fn pwritev(fd: c_int, parts: *const iovec, count: c_int, at: off_t) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "pwritev", || unsafe { real::pwritev(fd, parts, count, at) })
+    using(fd, Call::Pwritev, || unsafe { real::pwritev(fd, parts, count, at) })
 }
 
 pub unsafe fn pwritev64(fd: c_int, parts: *const iovec, count: c_int, at: off64_t) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "pwritev", || unsafe { real::pwritev64(fd, parts, count, at) })
+    using(fd, Call::Pwritev, || unsafe { real::pwritev64(fd, parts, count, at) })
 }
 
 pub unsafe fn preadv2(fd: c_int, parts: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "preadv2", || unsafe { real::preadv2(fd, parts, count, at, flags) })
+    using(fd, Call::Preadv2, || unsafe { real::preadv2(fd, parts, count, at, flags) })
 }
 
 pub unsafe fn preadv64v2(fd: c_int, parts: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "preadvv2", || unsafe { real::preadv64v2(fd, parts, count, at, flags) })
+    using(fd, Call::Preadv2, || unsafe { real::preadv64v2(fd, parts, count, at, flags) })
 }
 
 pub unsafe fn pwritev2(fd: c_int, parts: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "pwritev2", || unsafe { real::pwritev2(fd, parts, count, at, flags) })
+    using(fd, Call::Pwritev2, || unsafe { real::pwritev2(fd, parts, count, at, flags) })
 }
 
 pub unsafe fn pwritev64v2(fd: c_int, parts: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "pwritevv2", || unsafe { real::pwritev64v2(fd, parts, count, at, flags) })
+    using(fd, Call::Pwritev2, || unsafe { real::pwritev64v2(fd, parts, count, at, flags) })
 }
 
 pub unsafe fn send(fd: c_int, from: *const c_void, len: usize, flags: c_int) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "send", || unsafe { real::send(fd, from, len, flags) })
+    using(fd, Call::Send, || unsafe { real::send(fd, from, len, flags) })
 }
 
 pub unsafe fn sendto(
@@ -201,17 +194,17 @@ pub unsafe fn sendto(
     to_len: socklen_t,
 ) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "sendto", || unsafe { real::sendto(fd, from, len, flags, to, to_len) })
+    using(fd, Call::Sendto, || unsafe { real::sendto(fd, from, len, flags, to, to_len) })
 }
 
 pub unsafe fn recv(fd: c_int, to: *mut c_void, len: usize, flags: c_int) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "recv", || unsafe { real::recv(fd, to, len, flags) })
+    using(fd, Call::Recv, || unsafe { real::recv(fd, to, len, flags) })
 }
 
 pub unsafe fn __recv_chk(fd: c_int, to: *mut c_void, len: usize, room: usize, flags: c_int) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "recv", || unsafe { real::__recv_chk(fd, to, len, room, flags) })
+    using(fd, Call::Recv, || unsafe { real::__recv_chk(fd, to, len, room, flags) })
 }
 
 pub unsafe fn recvfrom(
@@ -223,7 +216,7 @@ pub unsafe fn recvfrom(
     from_len: *mut socklen_t,
 ) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "recvfrom", || unsafe { real::recvfrom(fd, to, len, flags, from, from_len) })
+    using(fd, Call::Recvfrom, || unsafe { real::recvfrom(fd, to, len, flags, from, from_len) })
 }
 
 pub unsafe fn __recvfrom_chk(
@@ -236,12 +229,12 @@ pub unsafe fn __recvfrom_chk(
     from_len: *mut socklen_t,
 ) -> ssize_t {
     // SAFETY: the caller's.
-    using(fd, "recvfrom", || unsafe { real::__recvfrom_chk(fd, to, len, room, flags, from, from_len) })
+    using(fd, Call::Recvfrom, || unsafe { real::__recvfrom_chk(fd, to, len, room, flags, from, from_len) })
 }
 
 pub unsafe fn epoll_wait(fd: c_int, events: *mut c_void, count: c_int, timeout: c_int) -> c_int {
     // SAFETY: the caller's.
-    using(fd, "epoll_wait", || unsafe { real::epoll_wait(fd, events, count, timeout) })
+    using(fd, Call::EpollWait, || unsafe { real::epoll_wait(fd, events, count, timeout) })
 }
 
 pub unsafe fn epoll_pwait(
@@ -252,107 +245,119 @@ pub unsafe fn epoll_pwait(
     mask: *const sigset_t,
 ) -> c_int {
     // SAFETY: the caller's.
-    using(fd, "epoll_pwait", || unsafe { real::epoll_pwait(fd, events, count, timeout, mask) })
+    using(fd, Call::EpollPwait, || unsafe { real::epoll_pwait(fd, events, count, timeout, mask) })
 }
 
+/// SO_ERROR is how a connection that was made in the background tells that it failed.
 pub unsafe fn getsockopt(fd: c_int, level: c_int, option: c_int, value: *mut c_void, len: *mut socklen_t) -> c_int {
     // SAFETY: the caller's.
-    using(fd, "getsockopt", || unsafe { real::getsockopt(fd, level, option, value, len) })
+    let result = using(fd, Call::Getsockopt, || unsafe { real::getsockopt(fd, level, option, value, len) });
+    if (result, level, option) == (0, libc::SOL_SOCKET, libc::SO_ERROR) {
+        // SAFETY: the kernel has just written `len`, and an error number when there was room for one.
+        let error =
+            unsafe { if *len as usize >= size_of::<c_int>() { value.cast::<c_int>().read_unaligned() } else { 0 } };
+        if error != 0 {
+            if let Some(under_way) = begin(fd) {
+                under_way.learned(Call::Connect, error as u16);
+            }
+        }
+    }
+    result
 }
 
 pub unsafe fn setsockopt(fd: c_int, level: c_int, option: c_int, value: *const c_void, len: socklen_t) -> c_int {
     // SAFETY: the caller's.
-    using(fd, "setsockopt", || unsafe { real::setsockopt(fd, level, option, value, len) })
+    using(fd, Call::Setsockopt, || unsafe { real::setsockopt(fd, level, option, value, len) })
 }
 
 pub unsafe fn getsockname(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int {
     // SAFETY: the caller's.
-    using(fd, "getsockname", || unsafe { real::getsockname(fd, address, len) })
+    using(fd, Call::Getsockname, || unsafe { real::getsockname(fd, address, len) })
 }
 
 pub unsafe fn getpeername(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int {
     // SAFETY: the caller's.
-    using(fd, "getpeername", || unsafe { real::getpeername(fd, address, len) })
+    using(fd, Call::Getpeername, || unsafe { real::getpeername(fd, address, len) })
 }
 
 pub unsafe fn shutdown(fd: c_int, how: c_int) -> c_int {
     // SAFETY: the caller's.
-    using(fd, "shutdown", || unsafe { real::shutdown(fd, how) })
+    using(fd, Call::Shutdown, || unsafe { real::shutdown(fd, how) })
 }
 
 pub unsafe fn listen(fd: c_int, backlog: c_int) -> c_int {
     // SAFETY: the caller's.
-    using(fd, "listen", || unsafe { real::listen(fd, backlog) })
+    using(fd, Call::Listen, || unsafe { real::listen(fd, backlog) })
 }
 
 pub unsafe fn lseek(fd: c_int, at: off_t, whence: c_int) -> off_t {
     // SAFETY: the caller's.
-    using(fd, "lseek", || unsafe { real::lseek(fd, at, whence) })
+    using(fd, Call::Lseek, || unsafe { real::lseek(fd, at, whence) })
 }
 
 pub unsafe fn lseek64(fd: c_int, at: off64_t, whence: c_int) -> off64_t {
     // SAFETY: the caller's.
-    using(fd, "lseek", || unsafe { real::lseek64(fd, at, whence) })
+    using(fd, Call::Lseek, || unsafe { real::lseek64(fd, at, whence) })
 }
 
 pub unsafe fn fsync(fd: c_int) -> c_int {
     // SAFETY: the caller's.
-    using(fd, "fsync", || unsafe { real::fsync(fd) })
+    using(fd, Call::Fsync, || unsafe { real::fsync(fd) })
 }
 
 pub unsafe fn fdatasync(fd: c_int) -> c_int {
     // SAFETY: the caller's.
-    using(fd, "fdatasync", || unsafe { real::fdatasync(fd) })
+    using(fd, Call::Fdatasync, || unsafe { real::fdatasync(fd) })
 }
 
 pub unsafe fn ftruncate(fd: c_int, len: off_t) -> c_int {
     // SAFETY: the caller's.
-    using(fd, "ftruncate", || unsafe { real::ftruncate(fd, len) })
+    using(fd, Call::Ftruncate, || unsafe { real::ftruncate(fd, len) })
 }
 
 pub unsafe fn ftruncate64(fd: c_int, len: off64_t) -> c_int {
     // SAFETY: the caller's.
-    using(fd, "ftruncate", || unsafe { real::ftruncate64(fd, len) })
+    using(fd, Call::Ftruncate, || unsafe { real::ftruncate64(fd, len) })
 }
 
 pub unsafe fn fchmod(fd: c_int, mode: mode_t) -> c_int {
     // SAFETY: the caller's.
-    using(fd, "fchmod", || unsafe { real::fchmod(fd, mode) })
+    using(fd, Call::Fchmod, || unsafe { real::fchmod(fd, mode) })
 }
 
 pub unsafe fn fchown(fd: c_int, user: u32, group: u32) -> c_int {
     // SAFETY: the caller's.
-    using(fd, "fchown", || unsafe { real::fchown(fd, user, group) })
+    using(fd, Call::Fchown, || unsafe { real::fchown(fd, user, group) })
 }
 
 pub unsafe fn flock(fd: c_int, operation: c_int) -> c_int {
     // SAFETY: the caller's.
-    using(fd, "flock", || unsafe { real::flock(fd, operation) })
+    using(fd, Call::Flock, || unsafe { real::flock(fd, operation) })
 }
 
 /// TCGETS is isatty(3), which is also asked of numbers that may not be open.
 pub unsafe fn ioctl(fd: c_int, request: c_ulong, argument: usize) -> c_int {
     if request == libc::TCGETS as c_ulong {
         // SAFETY: the caller's.
-        return using_visible(fd, "ioctl", true, || unsafe { real::ioctl(fd, request, argument) });
+        return using_visible(fd, Call::Ioctl, true, || unsafe { real::ioctl(fd, request, argument) });
     }
     // SAFETY: the caller's.
-    using(fd, "ioctl", || unsafe { real::ioctl(fd, request, argument) })
+    using(fd, Call::Ioctl, || unsafe { real::ioctl(fd, request, argument) })
 }
 
 pub unsafe fn epoll_ctl(fd: c_int, op: c_int, target: c_int, event: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    using_two(fd, target, "epoll_ctl", || unsafe { real::epoll_ctl(fd, op, target, event) })
+    using_two(fd, target, Call::EpollCtl, || unsafe { real::epoll_ctl(fd, op, target, event) })
 }
 
 pub unsafe fn sendfile(to: c_int, from: c_int, at: *mut off_t, len: usize) -> ssize_t {
     // SAFETY: the caller's.
-    using_two(to, from, "sendfile", || unsafe { real::sendfile(to, from, at, len) })
+    using_two(to, from, Call::Sendfile, || unsafe { real::sendfile(to, from, at, len) })
 }
 
 pub unsafe fn sendfile64(to: c_int, from: c_int, at: *mut off64_t, len: usize) -> ssize_t {
     // SAFETY: the caller's.
-    using_two(to, from, "sendfile", || unsafe { real::sendfile64(to, from, at, len) })
+    using_two(to, from, Call::Sendfile, || unsafe { real::sendfile64(to, from, at, len) })
 }
 
 pub unsafe fn splice(
@@ -364,7 +369,7 @@ pub unsafe fn splice(
     flags: c_uint,
 ) -> ssize_t {
     // SAFETY: the caller's.
-    using_two(from, to, "splice", || unsafe { real::splice(from, from_at, to, to_at, len, flags) })
+    using_two(from, to, Call::Splice, || unsafe { real::splice(from, from_at, to, to_at, len, flags) })
 }
 
 pub unsafe fn copy_file_range(
@@ -376,32 +381,32 @@ pub unsafe fn copy_file_range(
     flags: c_uint,
 ) -> ssize_t {
     // SAFETY: the caller's.
-    using_two(from, to, "copy_file_range", || unsafe { real::copy_file_range(from, from_at, to, to_at, len, flags) })
+    using_two(from, to, Call::CopyFileRange, || unsafe { real::copy_file_range(from, from_at, to, to_at, len, flags) })
 }
 
 pub unsafe fn fchdir(fd: c_int) -> c_int {
     // SAFETY: the caller's.
-    using_visible(fd, "fchdir", false, || unsafe { real::fchdir(fd) })
+    using_visible(fd, Call::Fchdir, false, || unsafe { real::fchdir(fd) })
 }
 
 pub unsafe fn fstat(fd: c_int, out: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    using_visible(fd, "fstat", true, || unsafe { real::fstat(fd, out) })
+    using_visible(fd, Call::Fstat, true, || unsafe { real::fstat(fd, out) })
 }
 
 pub unsafe fn fstat64(fd: c_int, out: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    using_visible(fd, "fstat", true, || unsafe { real::fstat64(fd, out) })
+    using_visible(fd, Call::Fstat, true, || unsafe { real::fstat64(fd, out) })
 }
 
 pub unsafe fn __fxstat(version: c_int, fd: c_int, out: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    using_visible(fd, "fstat", true, || unsafe { real::__fxstat(version, fd, out) })
+    using_visible(fd, Call::Fstat, true, || unsafe { real::__fxstat(version, fd, out) })
 }
 
 pub unsafe fn __fxstat64(version: c_int, fd: c_int, out: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    using_visible(fd, "fstat", true, || unsafe { real::__fxstat64(version, fd, out) })
+    using_visible(fd, Call::Fstat, true, || unsafe { real::__fxstat64(version, fd, out) })
 }
 
 /// After a poll that the kernel accepted, so that the list is readable: the holder mark for each, and POLLNVAL, which is

@@ -1,4 +1,4 @@
-//! One life of a descriptor number: who opened, used, owned and closed it, in 112 bytes of atomics.
+//! One life of a descriptor number: who opened, used, owned and closed it, in 120 bytes of atomics.
 //!
 //! Why the order of the stores matters: [`closer`](Generation) is stored last when a close is claimed, with release, so
 //! that whoever sees a closer also sees its standing and time; and all of it is stored *before* the real close, because
@@ -13,6 +13,7 @@
 
 use super::actor::{Actor, Party, ThreadIndex};
 use super::kind::{FdKind, Owner};
+use super::last::Last;
 use crate::atomic::{AtomicU64, Ordering, array_of, constructor};
 
 /// Words in a label.
@@ -108,12 +109,13 @@ pub struct Generation {
     pub(super) owner: AtomicU64,
     pub(super) racer: AtomicU64,
     pub(super) last: AtomicU64,
+    pub(super) used_at: AtomicU64,
     pub(super) meta: AtomicU64,
     pub(super) label: [AtomicU64; LABEL_WORDS],
 }
 
 #[cfg(not(loom))]
-const _: () = assert!(size_of::<Generation>() == 112 && size_of::<Generation>() == 14 * size_of::<AtomicU64>());
+const _: () = assert!(size_of::<Generation>() == 120 && size_of::<Generation>() == 15 * size_of::<AtomicU64>());
 
 /// A copy of a generation, for the rules and for reports. Consistent only after the word was checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,8 +127,9 @@ pub struct Facts {
     pub holders: u64,
     pub owner: Owner,
     pub racer: Party,
-    /// Reserved for the last operation: stack, operation, errno.
-    pub last: u64,
+    pub last: Last,
+    /// When it was last used, at the coarse clock that [`Generation::acted`] was given; 0 = never.
+    pub used_at: u64,
     pub meta: Meta,
     pub label: [u64; LABEL_WORDS],
 }
@@ -161,6 +164,7 @@ impl Generation {
                 owner: AtomicU64::new(0),
                 racer: AtomicU64::new(0),
                 last: AtomicU64::new(0),
+                used_at: AtomicU64::new(0),
                 meta: AtomicU64::new(0),
                 label: array_of!(AtomicU64::new(0); LABEL_WORDS),
             }
@@ -177,9 +181,43 @@ impl Generation {
         self.holders.store(facts.holders, Ordering::Release);
         self.owner.store(facts.owner.pack(), Ordering::Release);
         self.racer.store(facts.racer.pack(), Ordering::Release);
-        self.last.store(facts.last, Ordering::Release);
+        self.last.store(facts.last.pack(), Ordering::Release);
+        self.used_at.store(facts.used_at, Ordering::Release);
         self.meta.store(facts.meta.pack(), Ordering::Release);
         self.set_label(&facts.label);
+    }
+
+    /// The descriptor was used: what, how it ended, where, at the coarse time `now`. Writes only what has changed, so that
+    /// threads that share a descriptor do not take its cache line from each other.
+    ///
+    /// Thread- and signal-safe, wait-free. A thread that was held up while the number went through four more lives writes
+    /// into a newer one; that costs a wrong line in a report.
+    #[inline(always)]
+    pub fn acted(&self, last: Last, now: u64) {
+        let last = last.pack();
+        if self.last.load(Ordering::Relaxed) != last {
+            self.last.store(last, Ordering::Relaxed);
+        }
+        if self.used_at.load(Ordering::Relaxed) != now {
+            self.used_at.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// How the last operation ended, or nothing when there was none.
+    #[inline]
+    pub fn last(&self) -> Last {
+        Last::unpack(self.last.load(Ordering::Relaxed))
+    }
+
+    /// What it is.
+    #[inline]
+    pub fn kind(&self) -> FdKind {
+        self.meta().kind
+    }
+
+    /// Who opened it. Torn unless the caller has claimed the generation.
+    pub fn opener(&self) -> Party {
+        Party::unpack(self.opener.load(Ordering::Acquire))
     }
 
     pub(super) fn closer(&self) -> Party {
@@ -209,13 +247,15 @@ impl Generation {
             holders: self.holders.load(Ordering::Acquire),
             owner: Owner::unpack(self.owner.load(Ordering::Acquire)),
             racer: Party::unpack(self.racer.load(Ordering::Acquire)),
-            last: self.last.load(Ordering::Acquire),
+            last: Last::unpack(self.last.load(Ordering::Acquire)),
+            used_at: self.used_at.load(Ordering::Acquire),
             meta: self.meta(),
             label,
         }
     }
 
-    pub(super) fn meta(&self) -> Meta {
+    /// The small facts.
+    pub fn meta(&self) -> Meta {
         Meta::unpack(self.meta.load(Ordering::Acquire))
     }
 

@@ -31,7 +31,7 @@ pub const RING: usize = 4;
 #[repr(C)]
 pub struct Slot {
     pub(super) word: AtomicU64,
-    _head: [AtomicU64; 7],
+    _head: [AtomicU64; 3],
     ring: [Generation; RING],
 }
 
@@ -80,7 +80,7 @@ impl Slot {
     constructor! {
         /// An unknown number: all zero, so zeroed memory is as good.
         pub fn new() -> Self {
-            Slot { word: AtomicU64::new(0), _head: array_of!(AtomicU64::new(0); 7), ring: array_of!(Generation::new(); RING) }
+            Slot { word: AtomicU64::new(0), _head: array_of!(AtomicU64::new(0); 3), ring: array_of!(Generation::new(); RING) }
         }
     }
 
@@ -119,19 +119,26 @@ impl Slot {
         Opened { generation, displaced }
     }
 
-    /// The thread uses the descriptor, so it is a holder. Costs two loads and a test when it was one already.
+    /// The thread uses the descriptor, so it is a holder. Costs two loads and a test when it was one already. What comes back
+    /// is the life that is used, to be told what came of it; nothing unless the number is open.
     ///
     /// Thread- and signal-safe, wait-free. Call it before the real call, while the number cannot have moved on.
     #[inline]
-    pub fn used(&self, thread: ThreadIndex) {
+    pub fn used(&self, thread: ThreadIndex) -> Option<&Generation> {
         let word = self.load();
         if word.state() != State::Open {
-            return;
+            return None;
         }
-        let holders = &self.ring(word.generation()).holders;
-        if holders.load(Ordering::Relaxed) & thread.bit() == 0 {
-            holders.fetch_or(thread.bit(), Ordering::AcqRel);
+        let ring = self.ring(word.generation());
+        if ring.holders.load(Ordering::Relaxed) & thread.bit() == 0 {
+            ring.holders.fetch_or(thread.bit(), Ordering::AcqRel);
         }
+        Some(ring)
+    }
+
+    /// One life of the number, by its generation. The entry may be of another life by now.
+    pub fn life(&self, generation: u32) -> &Generation {
+        self.ring(generation)
     }
 
     /// A FILE or DIR takes the number (fdopen, fdopendir) or, with [`Owner::NONE`], lets go of it. A second owner of an

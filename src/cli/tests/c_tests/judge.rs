@@ -116,7 +116,11 @@ impl Scene<'_> {
             Stdout::Any => {}
         }
 
-        let found = self.report(&recordings)?;
+        let mut found = self.report(&recordings)?;
+        // What is open at exit on purpose is information, and half of the programs leave something open: compared only
+        // where the program is about it.
+        let about_leaks = self.program.name.contains("leak") || self.program.name.contains("limit");
+        found.retain(|f| about_leaks || !f.line.starts_with("fd.leak info "));
         let lines: Vec<String> = found.iter().map(|f| f.line.clone()).collect();
         if let Some(expected) = self.section.findings.as_ref().filter(|_| !self.judge.blesses(self.program)) {
             complain("findings", &expected.join("\n"), &lines.join("\n"));

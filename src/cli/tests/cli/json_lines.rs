@@ -2,7 +2,7 @@
 
 use crate::installed::{output, parts};
 use crate::sample::{self, party};
-use record::findings::{self, Report};
+use record::findings::{self, Leak, Limit, Report, Resource, TCP_STATES};
 use record::json::{self, Frame};
 use record::kind::{Kind, Role};
 use record::label::{Endpoint, Label};
@@ -34,6 +34,15 @@ fn it_is_the_line_of_the_report() {
         ("double", sample::double_close(&[party(Role::Here, 14, b"wo\"rk", 1), party(Role::Closed, 13, b"", 0)], 5)),
         ("owned", sample::owned()),
         ("info", sample::info()),
+        (
+            "leak",
+            Report {
+                kind: Kind::FdLeak,
+                resource: Resource::Leak(Leak { fd: 9, kind: 4, count: 3, ..Leak::default() }),
+                ..sample::info()
+            },
+        ),
+        ("limit", Report { kind: Kind::FdLimit, resource: Resource::Limit(Limit::default()), ..sample::info() }),
         ("stale", Report { kind: Kind::FdStaleClose, ..sample::double_close(&[party(Role::Here, 1, b"x", 1)], 5) }),
     ] {
         let memory = sample::process(12);
@@ -110,9 +119,27 @@ fn the_longest_finding_fits_into_what_a_pipe_keeps_whole() {
     let mut report = sample::double_close(&roles.map(|role| party(role, u32::MAX, &bell, 1)), 5);
     report.label = Label::path(&[b'\\'; 4000]);
     report.thread = bell;
-    report.detail = &[7; 120];
-    for kind in Kind::ALL {
-        report.kind = *kind;
-        parsed(&line(&report, 4096, &[]).unwrap());
+    report.detail = &[7; 112];
+    let leak = Leak {
+        fd: -1,
+        count: u32::MAX,
+        errno: 111,
+        call: 1,
+        ending: 3,
+        tcp: [u32::MAX; TCP_STATES],
+        ..Leak::default()
+    };
+    let limit = Limit {
+        open: u64::MAX / 100,
+        limit: u64::MAX,
+        places: [(u32::MAX, u32::MAX); 6],
+        over: u64::MAX,
+        ..Limit::default()
+    };
+    for resource in [report.resource, Resource::Leak(leak), Resource::Limit(limit), Resource::None] {
+        for kind in Kind::ALL {
+            (report.kind, report.resource) = (*kind, resource);
+            parsed(&line(&report, 4096, &[]).unwrap());
+        }
     }
 }

@@ -126,7 +126,7 @@ fn other_files_are_told_apart() {
     assert_eq!(with(0, b"PNG").as_deref(), Some("not a recording of shim"));
     assert_eq!(
         with(8, &7u32.to_ne_bytes()).as_deref(),
-        Some("a recording of format version 7; this shim reads version 1")
+        Some("a recording of format version 7; this shim reads version 2")
     );
     assert_eq!(
         with(12, &layout::ORDER.swap_bytes().to_ne_bytes()).as_deref(),
