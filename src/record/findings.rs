@@ -267,9 +267,13 @@ fn place(store: &impl Store, report: &Report, decide: &mut dyn FnMut() -> Mark) 
 }
 
 /// Files a leak, whose count is the number of descriptors and not of events: what was filed before of the same kind and
-/// stacks is replaced. `decide` is as in [`file_unless`]. Lock-free and async-signal-safe, but a reader may see one
-/// replacement half done.
-pub fn file_leak(store: &impl Store, report: &Report, mut decide: impl FnMut() -> Mark) -> (Filed, Mark) {
+/// stacks is replaced. Lock-free and async-signal-safe, but a reader may see one replacement half done.
+pub fn file_leak(store: &impl Store, report: &Report) -> Filed {
+    file_leak_unless(store, report, || Mark::NONE).0
+}
+
+/// As [`file_leak`], with marks, as [`file_unless`] has them.
+pub fn file_leak_unless(store: &impl Store, report: &Report, mut decide: impl FnMut() -> Mark) -> (Filed, Mark) {
     let key = report.key();
     for index in 0..SLOTS {
         let Some(slot) = entry_or_commit::<Finding>(store, index) else { break };

@@ -7,7 +7,7 @@ use crate::unwind::Modules;
 use crate::{json_lines, message, options, recording, start, suppressions, symbols, sys, unwind};
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU32};
-use record::findings::{Filed, Involved, Report, Resource, file_leak, file_unless, is_told, told};
+use record::findings::{Filed, Involved, Report, Resource, file_leak_unless, file_unless, is_told, told};
 use record::kind::{Kind, Role, Severity};
 use record::label::Label;
 use record::layout::{Counter, PARTIES};
@@ -124,7 +124,7 @@ pub fn publish(scope: &mut Scope, report: &Report) {
 /// not suppressed. Does not end the program: nothing has gone wrong yet.
 pub fn publish_leak(scope: &mut Scope, report: &Report) {
     start::materialise();
-    let (filed, mark) = file_leak(&recording::RECORDING, report, || suppressions::decide(scope, report));
+    let (filed, mark) = file_leak_unless(&recording::RECORDING, report, || suppressions::decide(scope, report));
     if !mark.is_none() {
         return;
     }
