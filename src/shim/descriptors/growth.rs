@@ -228,7 +228,7 @@ pub(super) fn after_fork() {
     LOOKING.store(false, Relaxed);
 }
 
-/// The slot of a number that is open, as far as we know.
-pub(super) fn open_slots() -> impl Iterator<Item = (c_int, &'static Slot)> {
-    (0..highest()).filter_map(|fd| Some((fd, slot(fd).filter(|slot| slot.state() == State::Open)?)))
+/// The numbers from `first` on that are open, as far as we know, with their slots.
+pub(super) fn open_slots(first: c_int) -> impl Iterator<Item = (c_int, &'static Slot)> {
+    (first..highest()).filter_map(|fd| Some((fd, slot(fd).filter(|slot| slot.state() == State::Open)?)))
 }
