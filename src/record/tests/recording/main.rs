@@ -4,4 +4,5 @@
 mod reader;
 mod sample;
 mod sentences;
+mod snapshots;
 mod writers;
