@@ -9,6 +9,7 @@
 //! - [`kind`] names every finding; [`label`] packs an endpoint or a path into 40 bytes; [`sentence`] words a finding.
 //! - [`store`] and the modules that take a [`store::Store`] write. They allocate nothing, take no lock and are
 //!   async-signal-safe.
+//! - [`snapshot`] is the tail of the file: what was open at a moment.
 //! - [`reader`] reads, with no trust in the file at all.
 //! - [`memory`] is a recording on the heap, for tests.
 
@@ -26,6 +27,7 @@ pub mod reader;
 pub mod samples;
 pub mod sentence;
 pub mod sites;
+pub mod snapshot;
 pub mod stacks;
 pub mod store;
 pub mod strings;

@@ -19,6 +19,7 @@ mod private;
 mod recording;
 mod resolve;
 mod roster;
+mod snapshot;
 mod spin;
 mod start;
 mod symbols;

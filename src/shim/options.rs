@@ -24,6 +24,8 @@ pub static QUARANTINE_FDS: AtomicBool = AtomicBool::new(false);
 /// Frames per stack; 0 means the default.
 static STACK_DEPTH: AtomicU32 = AtomicU32::new(0);
 pub static ERROR_EXITCODE: AtomicI32 = AtomicI32::new(0);
+/// The signal that asks for a snapshot; 0 = none.
+pub static SNAPSHOT_SIGNAL: AtomicI32 = AtomicI32::new(0);
 pub static NO_FOLLOW: AtomicBool = AtomicBool::new(false);
 
 static PATHS: OnceBox<Paths> = OnceBox::new();
@@ -72,7 +74,7 @@ const ABSENT: &[(&str, &[&str])] = &[
 ];
 
 const KNOWN: &str = "preset, fd, heap, quarantine, guard, canary, keys, locks, tiers, stack_depth, report, record, \
-                     suppressions, error_exitcode, follow";
+                     suppressions, error_exitcode, follow, snapshot_signal";
 
 /// Parses the variable. Called once, by the thread that starts us; allocates from the private allocator.
 pub fn parse(text: &[u8]) {
@@ -161,6 +163,10 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
             b"1" => {}
             b"0" => NO_FOLLOW.store(true, Relaxed),
             _ => complain(key, value, "expected 0 or 1"),
+        },
+        b"snapshot_signal" => match crate::snapshot::signal_number(value) {
+            Some(n) => SNAPSHOT_SIGNAL.store(n, Relaxed),
+            None => complain(key, value, "expected a signal such as USR2 or RTMIN+3"),
         },
         b"record" if value.is_empty() => complain(key, value, "expected a directory"),
         b"record" => paths.record = value.to_vec(),

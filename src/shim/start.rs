@@ -21,7 +21,7 @@
 #![allow(unsafe_code)] // Safety: registration of handlers with libc, and reads of the environment at start.
 
 use crate::thread::{self, Entry};
-use crate::{alloc, descriptors, finding, message, options, recording, resolve, sys, unwind};
+use crate::{alloc, descriptors, finding, message, options, recording, resolve, snapshot, sys, unwind};
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicPtr, AtomicU32};
@@ -147,6 +147,7 @@ fn constructor() {
         }
     });
     finding::guarded(descriptors::import);
+    snapshot::start();
 }
 
 unsafe extern "C" {
@@ -243,6 +244,7 @@ fn become_child(frozen: &[u64]) {
         state.adopt(Some(core::ptr::from_ref(state)) == me);
     }
     descriptors::after_fork(frozen);
+    snapshot::after_fork();
     if options::paths().is_some_and(|p| p.report.windows(2).any(|w| w == b"%p")) {
         message::open();
     }

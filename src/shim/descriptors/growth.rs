@@ -40,7 +40,7 @@ pub(super) fn start(now: u64) {
 }
 
 /// How many descriptors the program has open, roughly: the sum over all threads.
-pub(super) fn open_now() -> u64 {
+pub fn open_now() -> u64 {
     let sum = |c: ThreadCounter| thread::registry().map(|t| t.entry.counters[c as usize].load(Relaxed)).sum::<u64>();
     let ended = sum(ThreadCounter::Ended);
     (OPEN_BEFORE.load(Relaxed) + sum(ThreadCounter::Opens)).saturating_sub(ended)

@@ -40,6 +40,9 @@ static LOOKING: AtomicBool = AtomicBool::new(false);
 
 /// Files what was forgotten, and prints what is new and no information. The worst severity, if there was anything.
 pub fn look(scope: &mut Scope, extent: Extent) -> Option<Severity> {
+    if growth::highest() <= 3 {
+        return None;
+    }
     let most = if extent == Extent::Whole { usize::MAX } else { BOUNDED };
     let mut look = Look::begin(most)?;
     while !look.step(u64::MAX) {}
@@ -65,9 +68,9 @@ pub struct Look {
 }
 
 impl Look {
-    /// Nothing when there is nothing to look at, or when a look is under way.
+    /// Nothing when a look is under way.
     pub fn begin(most: usize) -> Option<Self> {
-        if growth::highest() <= 3 || LOOKING.swap(true, Acquire) {
+        if LOOKING.swap(true, Acquire) {
             return None;
         }
         let open = growth::open_slots(3).take(MOST_GROUPS).count();
@@ -96,6 +99,11 @@ impl Look {
         }
         self.dropped += groups.dropped;
         true
+    }
+
+    /// Descriptors that found no room in a group.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     /// Files the groups that were found; the worst severity.
@@ -135,7 +143,8 @@ pub(super) fn after_fork() {
     LOOKING.store(false, Relaxed);
 }
 
-fn history(stack: u32) -> SiteHistory {
+/// The totals of the place that opened a group.
+pub fn history(stack: u32) -> SiteHistory {
     sites::find(&RECORDING, stack).map_or(SiteHistory::default(), |site| SiteHistory {
         opened: site.opened.load(Relaxed),
         closed: site.closed.load(Relaxed),

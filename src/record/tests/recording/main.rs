@@ -5,4 +5,5 @@ mod leaks;
 mod reader;
 mod sample;
 mod sentences;
+mod snapshots;
 mod writers;
