@@ -4,7 +4,7 @@
 //! 0        Header                                8 KiB
 //! 8 KiB    directory: one u32 per chunk          8 KiB   section << 24 | index of the chunk in its section
 //! 16 KiB   chunk 0, chunk 1, …                   64 KiB each, in the order of the directory
-//! 128 MiB  snapshots, if any was taken           a sparse tail beyond the last possible chunk: see [`crate::snapshot`]
+//! 129 MiB  snapshots, if any was taken           a sparse tail beyond the last possible chunk: see [`crate::snapshot`]
 //! ```
 //!
 //! A *section* is an array of equal entries that grows by chunks. Entries never straddle a chunk, so entry `i` of a

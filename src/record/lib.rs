@@ -10,6 +10,7 @@
 //!   [`json`] writes one as a line, [`suppressions`] says which are not wanted.
 //! - [`store`] and the modules that take a [`store::Store`] write. They allocate nothing, take no lock and are
 //!   async-signal-safe.
+//! - [`snapshot`] is the tail of the file: what was open at a moment.
 //! - [`reader`] reads, with no trust in the file at all.
 //! - [`memory`] is a recording on the heap, for tests.
 
@@ -29,6 +30,7 @@ pub mod recall;
 pub mod samples;
 pub mod sentence;
 pub mod sites;
+pub mod snapshot;
 pub mod stacks;
 pub mod store;
 pub mod strings;

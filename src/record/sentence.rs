@@ -152,9 +152,9 @@ fn describe(report: &Report, line: &mut Line) {
         label.write_name(line);
         return;
     }
-    label.write_local(line);
+    let local = label.write_local(line);
     let mark = line.as_bytes().len();
-    line.text(" → ");
+    line.text(if local { " → " } else { "→ " });
     if !label.write_peer(line) {
         line.truncate(mark);
     }

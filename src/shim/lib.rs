@@ -21,6 +21,7 @@ mod private;
 mod recording;
 mod resolve;
 mod roster;
+mod snapshot;
 mod spin;
 mod start;
 mod suppressions;

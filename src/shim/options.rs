@@ -24,6 +24,8 @@ pub static QUARANTINE_FDS: AtomicBool = AtomicBool::new(false);
 /// Frames per stack; 0 means the default.
 static STACK_DEPTH: AtomicU32 = AtomicU32::new(0);
 pub static ERROR_EXITCODE: AtomicI32 = AtomicI32::new(0);
+/// The signal that asks for a snapshot; 0 = none.
+pub static SNAPSHOT_SIGNAL: AtomicI32 = AtomicI32::new(0);
 pub static NO_FOLLOW: AtomicBool = AtomicBool::new(false);
 
 static PATHS: OnceBox<Paths> = OnceBox::new();
@@ -74,7 +76,7 @@ const ABSENT: &[(&str, &[&str])] = &[
 ];
 
 const KNOWN: &str = "preset, fd, heap, quarantine, guard, canary, keys, locks, tiers, stack_depth, report, record, \
-                     json, suppressions, error_exitcode, follow";
+                     json, suppressions, error_exitcode, follow, snapshot_signal";
 
 /// Parses the variable. Called once, by the thread that starts us; allocates from the private allocator.
 pub fn parse(text: &[u8]) {
@@ -170,6 +172,10 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
             _ if value.is_empty() => complain(key, value, "expected a path or fd:N"),
             Some(given) if json_lines::parse_descriptor(given).is_none() => complain(key, value, "expected fd:N"),
             _ => paths.json = value.to_vec(),
+        },
+        b"snapshot_signal" => match crate::snapshot::signal_number(value) {
+            Some(n) => SNAPSHOT_SIGNAL.store(n, Relaxed),
+            None => complain(key, value, "expected a signal such as USR2 or RTMIN+3"),
         },
         b"record" if value.is_empty() => complain(key, value, "expected a directory"),
         b"record" => paths.record = value.to_vec(),

@@ -21,7 +21,9 @@
 #![allow(unsafe_code)] // Safety: registration of handlers with libc, and reads of the environment at start.
 
 use crate::thread::{self, Entry};
-use crate::{alloc, descriptors, finding, json_lines, message, options, recording, resolve, suppressions, sys, unwind};
+use crate::{
+    alloc, descriptors, finding, json_lines, message, options, recording, resolve, snapshot, suppressions, sys, unwind,
+};
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicPtr, AtomicU32};
@@ -149,6 +151,7 @@ fn constructor() {
         }
     });
     finding::guarded(descriptors::import);
+    snapshot::start();
 }
 
 unsafe extern "C" {
@@ -246,6 +249,7 @@ fn become_child(frozen: &[u64]) {
         state.adopt(Some(core::ptr::from_ref(state)) == me);
     }
     descriptors::after_fork(frozen);
+    snapshot::after_fork();
     if options::paths().is_some_and(|p| p.report.windows(2).any(|w| w == b"%p")) {
         message::open();
     }

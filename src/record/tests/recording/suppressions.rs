@@ -2,7 +2,8 @@
 
 use crate::sample;
 use proptest::prelude::*;
-use record::findings::{Filed, file_unless};
+use record::findings::{Filed, Leak, Resource, file_leak_unless, file_unless};
+use record::kind::{Kind, Severity};
 use record::layout::{Counter, Finding};
 use record::memory::Memory;
 use record::store::{Store, entry};
@@ -178,4 +179,30 @@ fn a_finding_is_recalled_as_it_was_filed() {
     assert_eq!((recalled.count, recalled.suppressed), (3, Mark::NONE));
     assert!(record::recall::recall(&memory, 1).is_none());
     assert!(record::recall::recall(&memory, record::recall::MOST).is_none());
+}
+
+#[test]
+fn a_suppressed_leak_stays_suppressed_and_is_asked_again_when_it_is_graver() {
+    let memory = Memory::new();
+    let mark = Mark::new(7, 0);
+    let mut report = sample::double_close(1, 2, 0);
+    report.kind = Kind::FdLeak;
+    let mut asked = 0;
+    let mut look = |severity, count| {
+        report.severity = severity;
+        report.resource = Resource::Leak(Leak { count, ..Leak::default() });
+        let decide = || {
+            asked += 1;
+            mark
+        };
+        let filed = file_leak_unless(&memory, &report, decide);
+        (filed, asked)
+    };
+    assert_eq!(look(Severity::Suspect, 3), ((Filed::New(0), mark), 1));
+    assert_eq!(look(Severity::Suspect, 5), ((Filed::Repeated(0), mark), 1));
+    assert_eq!(look(Severity::Error, 6), ((Filed::New(0), mark), 2));
+    let count = |counter: Counter| memory.header().counters[counter as usize].load(Relaxed);
+    assert_eq!((count(Counter::Suppressed), count(Counter::Errors), count(Counter::Suspects)), (2, 0, 0));
+    let recalled = record::recall::recall(&memory, 0).expect("filed");
+    assert_eq!((recalled.count, recalled.suppressed), (6, mark));
 }
