@@ -165,7 +165,7 @@ fn a_suppressed_event_counts_as_that_only() {
     assert_eq!((slot.count.load(Relaxed), Mark(slot.suppressed.load(Relaxed))), (5, mark));
     assert_eq!((mark.fingerprint(), mark.index(), Mark::NONE.index()), (7, Some(3), None));
     let recording = record::reader::Recording::parse(memory.to_bytes()).expect("a recording");
-    let marks: Vec<Mark> = recording.findings().into_iter().map(|f| f.suppressed).collect();
+    let marks: Vec<Mark> = recording.findings().map(|f| f.suppressed).collect();
     assert_eq!(marks, [mark, Mark::NONE]);
 }
 
@@ -174,7 +174,7 @@ fn a_finding_is_recalled_as_it_was_filed() {
     let memory = sample::recording();
     let recalled = record::recall::recall(&memory, 0).expect("filed");
     let recording = record::reader::Recording::parse(memory.to_bytes()).expect("a recording");
-    let read = recording.findings().into_iter().next().expect("filed");
+    let read = recording.findings().next().expect("filed");
     assert_eq!(format!("{:?}", recalled.report()), format!("{:?}", read.report()));
     assert_eq!((recalled.count, recalled.suppressed), (3, Mark::NONE));
     assert!(record::recall::recall(&memory, 1).is_none());
