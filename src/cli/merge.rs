@@ -113,6 +113,7 @@ pub struct Merge {
     /// Losses: what was dropped, summed over the recordings.
     losses: [u64; Counter::ALL.len()],
     unreadable: u64,
+    errors_dropped: bool,
 }
 
 /// Counters that say what a report does not show.
@@ -139,6 +140,7 @@ impl Merge {
     pub fn take(&mut self, file: usize, extract: &Extract) {
         self.recordings += 1;
         self.unreadable += extract.unreadable;
+        self.errors_dropped |= extract.errors_dropped;
         for (sum, lost) in self.losses.iter_mut().zip(extract.counters) {
             *sum = sum.saturating_add(lost);
         }
@@ -207,6 +209,24 @@ impl Merge {
     pub fn drop_infos(&mut self) {
         self.known = HashTable::new();
         self.entries.retain(|e| e.severity() != Severity::Info);
+    }
+
+    /// Takes out what is not wanted. Nothing is added afterwards.
+    pub fn take_out(&mut self, mut unwanted: impl FnMut(&Merged) -> bool) {
+        self.known = HashTable::new();
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.retain(|entry| !unwanted(&self.view(entry)));
+        self.entries = entries;
+    }
+
+    /// Was some process told not to speak of a finding?
+    pub fn any_suppressed(&self) -> bool {
+        self.entries.iter().any(Entry::is_suppressed)
+    }
+
+    /// Did any process find an error? Also one that found no room in its recording.
+    pub fn any_error(&self) -> bool {
+        self.errors_dropped || self.entries.iter().any(|e| e.severity() == Severity::Error)
     }
 
     /// Findings by severity.

@@ -15,8 +15,9 @@ use crate::fd_kind;
 use crate::merge::{Merge, Merged, Sort, gather};
 use crate::message::{Failure, exit, reason, say};
 use crate::recordings;
+use crate::suppressions::Suppressions;
 use crate::symbolise::Symboliser;
-use filter::{Filter, Glob};
+use filter::Filter;
 use record::reader::Finding;
 use record::sentence;
 use record::text::Line;
@@ -56,34 +57,29 @@ pub struct Choice {
 const LIMIT_OF_A_PAGE: usize = 20_000;
 
 pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
+    let filter = Filter::new(&args).map_err(|why| Failure::new(exit::USAGE, why))?;
+    let unwanted = Suppressions::read(args.suppressions.as_deref());
+    let mut unwanted = unwanted.map_err(|why| Failure::new(exit::PARTLY, why))?;
     let found = recordings::find(&args.paths);
-    let mut problems = found.problems.clone();
-    problems.iter().for_each(say);
-    let filter = filter(&args);
+    let mut problems = !found.problems.is_empty() | unwanted.complain();
+    found.problems.iter().for_each(say);
     let mut merge = Merge::default();
     let unread = gather(&found.files, &filter, &mut merge);
     unread.iter().for_each(say);
-    problems.extend(unread);
+    problems |= !unread.is_empty();
     if let Some(pid) = args.pid
         && merge.recordings == 0
-        && problems.len() < found.files.len()
+        && unread.len() < found.files.len()
     {
         return Err(Failure::new(exit::PARTLY, format!("--pid {pid}: none of these recordings is of this process")));
     }
-    let mut choice = Choice { sort: args.sort, limit: args.limit };
     let mut symbols = Symboliser::default();
+    unwanted.apply(&mut merge, &mut symbols);
+    let mut choice = Choice { sort: args.sort, limit: args.limit };
     if let Some(to) = &args.html {
         choice.limit.get_or_insert(LIMIT_OF_A_PAGE);
-        let mut page = html::Html::new(&found.files);
-        let mut write = |out: &mut dyn Write| render(&mut merge, choice, &mut page, &mut symbols, out);
-        if to == Path::new("-") {
-            let mut out = BufWriter::new(io::stdout().lock());
-            write(&mut out).and_then(|()| out.flush())?;
-        } else {
-            let failed = |e: io::Error| Failure::new(exit::PARTLY, format!("{}: {}", shown(to), reason(&e)));
-            let mut out = BufWriter::new(File::create(to).map_err(failed)?);
-            write(&mut out).and_then(|()| out.flush()).map_err(failed)?;
-        }
+        let mut page = html::Html::new(&found.files, unwanted.lines(true));
+        page_to(to, |out| render(&mut merge, choice, &mut page, &mut symbols, out))?;
     } else {
         let mut out = BufWriter::new(io::stdout().lock());
         if args.csv {
@@ -93,6 +89,10 @@ pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
         } else if merge.recordings > 0 {
             writeln!(out, "{}", text::rule(&merge))?;
             render(&mut merge, choice, &mut text::Text::default(), &mut symbols, &mut out)?;
+            if unwanted.says_something(true) {
+                writeln!(out)?;
+                unwanted.write(true, "", &mut out)?;
+            }
         }
         out.flush()?;
     }
@@ -101,17 +101,19 @@ pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
         say(format!("{} left out by --limit {}", text::findings(left_out), merge.len() - left_out));
     }
     symbols.take_problems().iter().for_each(say);
-    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(exit::PARTLY) })
+    Ok(if problems { ExitCode::from(exit::PARTLY) } else { ExitCode::SUCCESS })
 }
 
-fn filter(args: &ReportArgs) -> Filter {
-    use std::os::unix::ffi::OsStrExt;
-    Filter {
-        kinds: args.kind.iter().map(|kind| Glob::new(kind.as_bytes())).collect(),
-        pid: args.pid,
-        module: args.module.as_ref().map(|module| Glob::new(module.as_os_str().as_bytes())),
-        severity: args.severity.map(Into::into),
+/// To a file, or to stdout for `-`.
+fn page_to(to: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    if to == Path::new("-") {
+        let mut out = BufWriter::new(io::stdout().lock());
+        write(&mut out)?;
+        return Ok(out.flush()?);
     }
+    let failed = |e: io::Error| Failure::new(exit::PARTLY, format!("{}: {}", shown(to), reason(&e)));
+    let mut out = BufWriter::new(File::create(to).map_err(failed)?);
+    write(&mut out).and_then(|()| out.flush()).map_err(failed)
 }
 
 /// Shows the findings.

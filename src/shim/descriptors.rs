@@ -30,7 +30,8 @@ mod quarantine;
 mod usage;
 
 pub use fork::{after_fork, before_fork, freeze, take_frozen};
-use growth::open_now;
+pub use growth::open_now;
+pub use leaks::{Look, history};
 pub use probe::{import, probe, socket_kind, socket_label};
 pub use quarantine::{is_tombstone, look_for_select, quarantined, selecting};
 pub use usage::{begin, used};

@@ -10,6 +10,7 @@ use record::kind::{Kind, Role, Severity};
 use record::label::Label;
 use record::layout::PARTIES;
 use record::reader::Finding;
+use record::suppressions::Mark;
 use record::text::until_nul;
 use std::hash::{BuildHasher, Hash, Hasher};
 
@@ -83,6 +84,8 @@ pub struct Entry {
     earliest: Occurrence,
     about: About,
     label: Label,
+    /// What some process was told not to speak of is not what others speak of.
+    suppressed: Mark,
     parties: [Party; PARTIES],
     occurrences: Vec<Occurrence>,
 }
@@ -108,6 +111,7 @@ impl Entry {
             earliest: seen,
             about: About::new(finding.resource),
             label: finding.label,
+            suppressed: finding.suppressed,
             parties,
             occurrences: Vec::new(),
         }
@@ -115,13 +119,13 @@ impl Entry {
 
     /// Kind, severity, and the roles with their stacks. Without stacks, the call tells findings apart, as it does in
     /// the recording.
-    fn identity(&self, tables: &Tables) -> (u16, u16, [(u16, u32); PARTIES], u32) {
+    fn identity(&self, tables: &Tables) -> (u16, u16, bool, [(u16, u32); PARTIES], u32) {
         let stack = |id| if tables.is_empty_stack(id) { NONE } else { id };
         let parties = self
             .parties
             .map(|p| (p.role.map_or(0, |r| r as u16), if p.role.is_some() { stack(p.stack) } else { NONE }));
         let bare = parties.iter().all(|(_, stack)| *stack == NONE);
-        (self.kind as u16, self.severity as u16, parties, if bare { self.detail } else { NONE })
+        (self.kind as u16, self.severity as u16, self.is_suppressed(), parties, if bare { self.detail } else { NONE })
     }
 
     pub fn is(&self, other: &Self, tables: &Tables) -> bool {
@@ -154,6 +158,10 @@ impl Entry {
             *self = other;
         }
         (self.count, self.processes) = (count, processes);
+    }
+
+    pub fn is_suppressed(&self) -> bool {
+        !self.suppressed.is_none()
     }
 
     pub fn severity(&self) -> Severity {
@@ -195,6 +203,7 @@ impl Entry {
                 thread: thread(self.thread),
                 resource: self.about.resource(),
                 label: self.label,
+                suppressed: self.suppressed,
                 parties,
                 detail: padded(tables.text_of(self.detail)),
             },

@@ -7,6 +7,7 @@ use super::tables::{self, NONE, RawFrame};
 use super::{ModuleId, Site};
 use crate::recordings::Loaded;
 use hashbrown::DefaultHashBuilder;
+use record::kind::Severity;
 use record::layout::{Counter, PARTIES};
 use record::reader::{Finding, Head};
 use std::collections::HashMap;
@@ -20,6 +21,8 @@ pub struct Extract {
     pub head: Head,
     pub counters: [u64; Counter::ALL.len()],
     pub unreadable: u64,
+    /// A table that is full counts errors that are in no finding.
+    pub errors_dropped: bool,
     pub modules: Vec<Arc<ModuleId>>,
     /// Each with the places of its parties' stacks, [`NONE`] for none.
     pub findings: Vec<(Finding, [u32; PARTIES])>,
@@ -35,7 +38,13 @@ impl Extract {
         wanted: &dyn Fn(&Finding) -> bool,
         in_module: &dyn Fn(Option<&ModuleId>) -> bool,
     ) -> Self {
+        let told = || {
+            let told = recording.findings().filter(|f| f.severity == Severity::Error && f.suppressed.is_none());
+            told.fold(0u64, |sum, finding| sum.saturating_add(finding.count))
+        };
         let mut this = Self {
+            errors_dropped: recording.counter(Counter::FindingsDropped) > 0
+                && recording.counter(Counter::Errors) > told(),
             head: recording.head(),
             counters: Counter::ALL.map(|(counter, _)| recording.counter(counter)),
             unreadable: recording.findings_unreadable() as u64,

@@ -43,6 +43,7 @@ pub struct Html {
     /// Descriptor numbers that findings are about, with what happened, by the file of the process.
     numbers: BTreeMap<u32, Vec<lifelines::Incident>>,
     leaks: Vec<Leak>,
+    notes: Vec<String>,
 }
 
 /// One process as findings name it.
@@ -96,6 +97,7 @@ struct Data<'a> {
     total: usize,
     left_out: usize,
     losses: Option<String>,
+    notes: &'a [String],
     severities: Vec<(&'static str, usize)>,
     kinds: Vec<Kind>,
     processes: &'a [Named],
@@ -115,7 +117,8 @@ struct Kind {
 }
 
 impl Html {
-    pub fn new(files: &[PathBuf]) -> Self {
+    /// `notes` are lines about the report itself.
+    pub fn new(files: &[PathBuf], notes: Vec<String>) -> Self {
         Self {
             files: files.to_vec(),
             frames: Frames::default(),
@@ -124,6 +127,7 @@ impl Html {
             places: HashMap::new(),
             numbers: BTreeMap::new(),
             leaks: Vec::new(),
+            notes,
         }
     }
 
@@ -196,6 +200,7 @@ impl Render for Html {
             total: merge.len(),
             left_out: shown.left_out,
             losses: merge.losses(),
+            notes: &self.notes,
             severities: merge.severities().into_iter().map(|(severity, count)| (severity.name(), count)).collect(),
             kinds: kinds.collect(),
             processes: &self.processes,

@@ -40,7 +40,7 @@ pub(super) fn start(now: u64) {
 }
 
 /// How many descriptors the program has open, roughly: the sum over all threads.
-pub(super) fn open_now() -> u64 {
+pub fn open_now() -> u64 {
     let sum = |c: ThreadCounter| thread::registry().map(|t| t.entry.counters[c as usize].load(Relaxed)).sum::<u64>();
     let ended = sum(ThreadCounter::Ended);
     (OPEN_BEFORE.load(Relaxed) + sum(ThreadCounter::Opens)).saturating_sub(ended)
@@ -228,7 +228,7 @@ pub(super) fn after_fork() {
     LOOKING.store(false, Relaxed);
 }
 
-/// The slot of a number that is open, as far as we know.
-pub(super) fn open_slots() -> impl Iterator<Item = (c_int, &'static Slot)> {
-    (0..highest()).filter_map(|fd| Some((fd, slot(fd).filter(|slot| slot.state() == State::Open)?)))
+/// The numbers from `first` on that are open, as far as we know, with their slots.
+pub(super) fn open_slots(first: c_int) -> impl Iterator<Item = (c_int, &'static Slot)> {
+    (first..highest()).filter_map(|fd| Some((fd, slot(fd).filter(|slot| slot.state() == State::Open)?)))
 }

@@ -45,7 +45,7 @@ function summary() {
   if (peak) parts.push(tile(number(peak), 'descriptors open at most'));
   parts.push(tile(data.kinds.length ? data.kinds.slice(0, 3).map(k => k.name).join(' ') + (data.kinds.length > 3 ? ' …' : '') : 'none', data.kinds.length === 1 ? 'kind' : 'kinds', 'kinds'));
   parts.pop();
-  const lost = [data.left_out ? `${plural(data.left_out, 'finding', 'findings')} more, left out by --limit` : '', data.losses ? `Not recorded, for want of room or of a way to see it: ${data.losses}` : ''].filter(Boolean);
+  const lost = [data.left_out ? `${plural(data.left_out, 'finding', 'findings')} more, left out by --limit` : '', data.losses ? `Not recorded, for want of room or of a way to see it: ${data.losses}` : '', ...data.notes].filter(Boolean);
   byId('summary').replaceChildren(...parts, ...lost.map(text => el('p', { class: 'lost' }, text)));
   const first = data.seen[0];
   const versions = [...new Set(data.seen.map(s => s.shim).filter(Boolean))].join(', ');

@@ -19,10 +19,14 @@ fn recordings(name: &str) -> PathBuf {
     let stack = |frames: &[u64]| record::stacks::intern(&memory, frames);
     let [one, two] = [stack(&[frame(app, 17)]), stack(&[frame(net, 33), frame(app, 49)])];
     let double = sample::double_close(&[party(Role::Here, 1, b"io", one)], 30);
-    (0..3).for_each(|_| drop(findings::file(&memory, &double)));
+    for _ in 0..3 {
+        findings::file(&memory, &double);
+    }
     let mut stale = sample::double_close(&[party(Role::Here, 1, b"io", two)], 20);
     stale.kind = Kind::FdStaleClose;
-    (0..5).for_each(|_| drop(findings::file(&memory, &stale)));
+    for _ in 0..5 {
+        findings::file(&memory, &stale);
+    }
     findings::file(&memory, &sample::owned());
     findings::file(&memory, &sample::info());
     let other = sample::process(81);
@@ -109,6 +113,8 @@ fn what_was_left_out_is_said() {
         &["--sort", "size"],
         &["--severity", "fatal"],
         &["--limit", "-1"],
+        &["--kind", ""],
+        &["--module", "\"x"],
     ] {
         let (stdout, stderr, code) = report(wrong);
         assert_eq!((stdout.as_str(), stderr.lines().count(), code), ("", 1, Some(2)), "{wrong:?}: {stderr}");
