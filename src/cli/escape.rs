@@ -11,6 +11,12 @@ pub fn shown(text: impl AsRef<OsStr>) -> String {
 }
 
 pub fn bytes(text: &[u8]) -> String {
+    // As nearly all are: nothing to escape.
+    if let Ok(plain) = std::str::from_utf8(text)
+        && text.iter().all(|b| (0x20..0x7f).contains(b))
+    {
+        return plain.to_owned();
+    }
     // Each byte becomes four at most.
     let mut buffer = vec![0; text.len() * 4];
     let mut line = Line::new(&mut buffer);

@@ -163,14 +163,15 @@ struct Escaping;
 
 impl Formatter for Escaping {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
-        for c in fragment.chars() {
-            match c {
-                '\u{7f}'..='\u{9f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                    write!(out, "\\u{:04x}", c as u32)?;
-                }
-                _ => out.write_all(c.encode_utf8(&mut [0; 4]).as_bytes())?,
+        let mut plain = 0;
+        for (at, c) in fragment.char_indices() {
+            if matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+                out.write_all(&fragment.as_bytes()[plain..at])?;
+                write!(out, "\\u{:04x}", c as u32)?;
+                plain = at + c.len_utf8();
             }
         }
+        out.write_all(&fragment.as_bytes()[plain..])?;
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ function detail(index) {
   return [
     el('button', { type: 'button', class: 'back', onclick: () => list.split.classList.remove('reading') }, '← All findings'),
     el('div', { class: 'kicker' }, el('span', { class: `tag ${f.severity}` }, f.severity), el('span', { class: 'tag info' }, f.kind),
-      el('span', { class: 'quiet' }, kind ? kind.summary : ''), el('span', { class: 'gap' }), copy),
+      el('span', { class: 'quiet' }, kind ? kind.summary : ''), copy),
     el('h2', { class: 'sentence' }, f.message),
     el('div', { class: 'facts' }, ...facts.map(([name, value]) => el('span', {}, `${name} `, el('b', {}, value)))),
     story(index),
@@ -84,39 +84,68 @@ function rowOf(f) {
 /** What happened to the number, in order: a lane for each thread, a bar for each life, a mark for what was wrong. */
 function story(index) {
   const f = data.findings[index];
-  const found = rowOf(f);
-  if (!found || f.generation === undefined) return '';
-  const own = found.row.marks.filter(m => m.finding === index);
-  const until = Math.max(...own.map(m => m.at), ...found.row.lives.filter(l => l.generation === f.generation).map(l => l.to || l.from));
-  const lives = found.row.lives.filter(l => Math.abs(l.generation - f.generation) <= 1 && l.from <= until);
-  if (!lives.length) return '';
-  const events = [];
-  for (const life of lives) {
-    const what = life.label || (life.kind === 'unknown' ? '' : life.kind);
-    events.push({ at: life.from, who: life.opener, text: `opens ${f.fd}`, more: what, life, start: true });
-    if (life.to === null) continue;
-    const wrong = own.find(m => m.at === life.to && m.what !== 'use');
-    events.push({ at: life.to, who: life.closer || life.opener, text: `closes ${f.fd}`, more: wrong ? wrong.text : '', what: wrong && wrong.what, life, end: true });
-    if (wrong) wrong.told = true;
-  }
-  for (const mark of own) {
-    const text = { offender: `closes ${f.fd} again`, victim: 'loses it', use: `uses ${f.fd}` }[mark.what];
-    if (mark.who && !mark.told && mark.text !== 'the same again, for the last time') events.push({ at: mark.at, who: mark.who, text, more: mark.text, what: mark.what });
-    delete mark.told;
-  }
-  if (events.length < 3) return '';
-  events.sort((a, b) => a.at - b.at || (a.start ? 1 : 0) - (b.start ? 1 : 0));
+  const known = seenStory(index) || toldStory(f);
+  if (!known) return '';
   const box = el('div', { class: 'story' });
   // As wide as there is room, once there is any.
-  const paint = () => box.replaceChildren(drawStory(events, lives, box.clientWidth || 680));
+  const paint = () => box.replaceChildren(drawStory(known.events, known.lives, box.clientWidth || 680));
   new ResizeObserver(paint).observe(box);
   paint();
   return el('div', { class: 'card' }, el('h3', {}, `How it came about: the lives of number ${f.fd}`), box);
 }
 
+/** From the lives that the recording remembers. */
+function seenStory(index) {
+  const f = data.findings[index];
+  const found = rowOf(f);
+  if (!found || f.generation === undefined) return null;
+  const own = found.row.marks.filter(m => m.finding === index && m.text !== LAST);
+  const near = found.row.lives.filter(l => Math.abs(l.generation - f.generation) <= 1);
+  const until = Math.max(...own.map(m => m.at), ...near.filter(l => l.generation === f.generation).map(l => l.to || l.from));
+  const lives = near.filter(l => l.from <= until);
+  // A table that was read while it changed, or a number that went round, must not tell another story than the finding does.
+  const agrees = (role, party) => f.stacks.filter(s => s.role === role).every(s => lives.some(l => l[party] && l[party].tid === s.tid));
+  if (!agrees('opened', 'opener') || !agrees('closed', 'closer')) return null;
+  const events = [];
+  const told = new Set();
+  for (const life of lives) {
+    const peer = life.label.split(' → ')[1];
+    events.push({ at: life.from, who: life.opener, text: `opens ${f.fd}`, more: peer ? `${life.kind} to ${peer}` : life.label || (life.kind === 'unknown' ? '' : life.kind), life, start: true });
+    if (life.to === null) continue;
+    const wrong = own.find(m => m.at === life.to && m.what !== 'use');
+    events.push({ at: life.to, who: life.closer || life.opener, text: `closes ${f.fd}`, more: wrong ? wrong.text : '', what: wrong && wrong.what, life, end: true });
+    told.add(wrong);
+  }
+  for (const mark of own) {
+    const text = { offender: `closes ${f.fd} again`, victim: 'loses it', use: `uses ${f.fd}` }[mark.what];
+    if (mark.who && !told.has(mark)) events.push({ at: mark.at, who: mark.who, text, more: mark.text, what: mark.what });
+  }
+  events.sort((a, b) => a.at - b.at || (a.start ? 1 : 0) - (b.start ? 1 : 0));
+  return lives.some(l => l.generation === f.generation) && events.length > 2 ? { events, lives } : null;
+}
+
+/** From the stacks of the finding alone: who and in which order, not when. */
+function toldStory(f) {
+  const who = role => f.stacks.find(s => s.role === role);
+  const [here, closed, opened, victim] = ['here', 'closed', 'opened', 'victim'].map(who);
+  if (!here || f.fd === undefined || !opened && !closed) return null;
+  const life = { opener: opened };
+  const open = opened && { who: opened, text: `opens ${f.fd}`, more: '', life, start: true };
+  const close = closed && { who: closed, text: `closes ${f.fd}`, more: '' };
+  const wrong = { who: here, what: 'offender', text: `closes ${f.fd}`, more: '' };
+  let events;
+  if (f.kind === 'fd.double-close') events = [open, close && { ...close, life, end: true }, { ...wrong, text: `closes ${f.fd} again` }];
+  else if (f.kind === 'fd.use-after-close') events = [open, close && { ...close, life, end: true }, { ...wrong, what: 'use', text: `uses ${f.fd}` }];
+  else if (['fd.stale-close', 'fd.closed-libc', 'fd.owner'].includes(f.kind)) events = [close, open, { ...wrong, life, end: true }, victim && { who: victim, what: 'victim', text: 'loses it', more: '' }];
+  else return null;
+  return { events: events.filter(Boolean), lives: opened ? [life] : [] };
+}
+
+const LAST = 'the same again, for the last time';
+
 function drawStory(events, lives, room) {
   const lanes = [...new Map(events.map(e => [e.who.tid, e.who])).values()];
-  const [left, high] = [104, 84];
+  const [left, high] = [104, 94];
   const step = Math.max(104, Math.min(190, (room - left - 4) / events.length));
   const [width, height] = [left + events.length * step, lanes.length * high + 26];
   const x = i => left + (i + .5) * step;
@@ -138,12 +167,12 @@ function drawStory(events, lives, room) {
     picture.append(symbol(event.what, cx, cy, event.start ? 'open' : 'plain'),
       svg('text', { x: cx, y: cy - 14, 'text-anchor': 'middle', class: event.what || 'strong', text: event.text }),
       ...wrapped(event.more || call(event.who.stack), step / 6.3).map((text, n) => svg('text', { x: cx, y: cy + 22 + n * 13, 'text-anchor': 'middle', class: 'soft', text })),
-      svg('text', { x: cx, y: height - 4, 'text-anchor': 'middle', class: 'soft mono', text: i ? `+${span(event.at - events[i - 1].at)}` : span(event.at) }));
+      svg('text', { x: cx, y: height - 4, 'text-anchor': 'middle', class: 'soft mono', text: event.at === undefined ? `${i + 1}.` : i ? `+${span(event.at - events[i - 1].at)}` : span(event.at) }));
   });
   return picture;
 }
 
-/** Text on two lines at most. */
+/** Text on three lines at most. */
 function wrapped(text, most) {
   const rows = [''];
   for (const word of text.split(/\s+/)) {
@@ -151,8 +180,8 @@ function wrapped(text, most) {
     if (row && row.length + word.length + 1 > most) rows.push(word);
     else rows[rows.length - 1] = row ? `${row} ${word}` : word;
   }
-  if (rows.length > 2) rows[1] += '…';
-  return rows.slice(0, 2).map(row => clip(row, Math.floor(most)));
+  if (rows.length > 3) rows[2] += '…';
+  return rows.slice(0, 3).map(row => clip(row, Math.floor(most)));
 }
 
 const clip = (text, most) => text.length > most ? `${text.slice(0, most - 1)}…` : text;

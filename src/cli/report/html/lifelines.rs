@@ -20,7 +20,7 @@ use track::fd::{CloseStanding, Facts, Party, SLOT_WORDS, State, Stored};
 
 /// Rows of a process: those that findings are about, then the busiest.
 const ROWS: usize = 64;
-/// Lives in a row: the last ones.
+/// Lives in a row: the last ones, and those that findings are about.
 const LIVES: usize = 64;
 
 /// What a finding says of a descriptor number.
@@ -153,7 +153,12 @@ pub fn lines(recording: &Loaded, head: &Head, incidents: &[Incident], stacks: &m
         last = lives.iter().map(|l| l.1.opened_at.max(l.1.closed_at)).max().unwrap_or(0).max(last);
         let since = |at: u64| at.saturating_sub(head.started);
         let skipped = lives.len().saturating_sub(LIVES);
-        let lives = lives.iter().skip(skipped).map(|(generation, facts)| {
+        let near = |generation: u32| {
+            let mut of_row = incidents.iter().filter(|i| i.fd == fd).take(LIVES);
+            of_row.any(|i| i.generation.abs_diff(generation) <= 1)
+        };
+        let shown = lives.iter().enumerate().filter(|(i, (generation, _))| *i >= skipped || near(*generation));
+        let lives = shown.map(|(_, (generation, facts))| {
             let open = facts.closer.is_absent() && *generation == slot.generation && slot.state == State::Open;
             let closed = if open { 0 } else { facts.closed_at };
             Life {
