@@ -12,7 +12,7 @@ use record::layout::PARTIES;
 use record::reader::Finding;
 use record::suppressions::Mark;
 use record::text::until_nul;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 
 /// Processes of a finding that are kept by name: the earliest ones. The others are counted.
 pub const KEPT: usize = 64;
@@ -133,9 +133,7 @@ impl Entry {
     }
 
     pub fn hash(&self, keys: &impl BuildHasher, tables: &Tables) -> u64 {
-        let mut hasher = keys.build_hasher();
-        self.identity(tables).hash(&mut hasher);
-        hasher.finish()
+        keys.hash_one(self.identity(tables))
     }
 
     /// Takes in one that is the same.
