@@ -27,6 +27,7 @@ mod pairs;
 mod quarantine;
 mod rules;
 mod slot;
+#[cfg(not(loom))]
 mod stored;
 mod sweep;
 mod takeover;
@@ -41,6 +42,7 @@ pub use last::{Ending, Last, Place};
 pub use pairs::{Learned, PAIRS, PairSet, Pairs};
 pub use quarantine::{Entry, QUARANTINE_CAPACITY, Quarantine, limit_for};
 pub use slot::{Opened, Opening, RING, Slot, Snapshot};
+#[cfg(not(loom))]
 pub use stored::{SLOT_WORDS, Stored};
 pub use sweep::{Held, Policy, SWEEP, Standing, Sweep};
 pub use takeover::Replace;

@@ -59,7 +59,7 @@ impl Stored {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::fd::{Actor, FdKind, Opening, StackId, ThreadIndex, Tid};
