@@ -109,7 +109,7 @@ function drawLines() {
   lines.items.forEach((item, i) => { item.shape.dataset.item = i; for (const part of item.shape.children) part.dataset.item = i; });
   lines.chart.replaceChildren(picture);
   const wrong = seen.rows.filter(r => r.marks.length).length;
-  lines.head.textContent = `${plural(rows.length, 'descriptor number', 'descriptor numbers')}${wrong ? `, ${wrong} of them with something wrong` : ''}${seen.more_rows ? `; ${plural(seen.more_rows, 'quieter number', 'quieter numbers')} not shown` : ''}. Time since the process began.`;
+  lines.head.textContent = `${plural(rows.length, 'descriptor number', 'descriptor numbers')}${wrong ? `, ${wrong} of them with something wrong` : ''}${seen.more_rows ? `; ${plural(seen.more_rows, 'quieter number', 'quieter numbers')} not shown` : ''}. Time since the process began. The wheel zooms, with Shift it moves; beside the bars it scrolls.`;
   const swatches = [...names.values()].slice(0, 14).map(([class_, text]) => el('span', {}, el('i', { class: `key ${class_}` }), text));
   const marks = [['offender', 'wrong close'], ['victim', 'the victim notices'], ['use', 'wrong use']].map(([what, text]) => {
     const picture = svg('svg', { width: 18, height: 18, 'aria-hidden': 'true' }, symbol(what, 9, 9, ''));
