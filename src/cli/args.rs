@@ -33,6 +33,11 @@ here override it. In SHIM_OPTIONS a colon inside a value is written `\\:`.
 Without --record the recordings are kept in a private temporary directory until the report is printed. A program that
 ends cleanly with nothing found adds no output at all. One that goes on in the background needs --record.";
 
+const SNAPSHOT_NOTES: &str = "\
+The program is neither stopped nor asked. `shim report` on the recording compares the first snapshot with the last.
+A path is a recording, or a directory that holds one. Exit status: 0; 1 when there is no such process or recording, or
+the snapshot could not be kept.";
+
 #[derive(Parser)]
 #[command(name = "shim", version, about = "A resource-lifetime sanitizer for programs that nobody can recompile")]
 #[command(after_help = EXAMPLES, disable_help_subcommand = true)]
@@ -48,6 +53,9 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Report what recordings hold
     Report(ReportArgs),
+    /// Take a snapshot of a running program into its recording, and print what it finds
+    #[command(after_help = SNAPSHOT_NOTES)]
+    Snapshot(SnapshotArgs),
     /// Tell what a kind of finding means, with a program that causes it, and how to fix it
     Explain(ExplainArgs),
     /// List the functions that libshim.so interposes
@@ -73,6 +81,16 @@ pub struct ReportArgs {
     /// Recordings, or directories to search for *.shim
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// One finding per line, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct SnapshotArgs {
+    /// A process that is watched with record=DIR or by shim run, or its recording
+    #[arg(value_name = "PID|PATH")]
+    pub target: OsString,
     /// One finding per line, as JSON
     #[arg(long)]
     pub json: bool,

@@ -17,14 +17,19 @@ mod fd_kind;
 mod files;
 mod hooks;
 mod library;
+mod look;
 mod merge;
 mod message;
 mod options;
 mod recordings;
 mod report;
 mod run;
+mod snapshot;
 mod source;
 mod symbolise;
+mod target;
+mod unexited;
+mod when;
 
 use args::Command;
 use std::process::ExitCode;
@@ -37,6 +42,7 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Run(args) => return run::run(&args),
         Command::Report(args) => report::report(args),
+        Command::Snapshot(args) => snapshot::snapshot(&args),
         Command::Explain(args) => explain::explain(args),
         Command::Hooks => hooks::hooks(),
         Command::Doctor(args) => doctor::doctor(args),

@@ -10,6 +10,7 @@ use crate::recordings::Loaded;
 use record::kind::{Role, Severity};
 use record::layout::Counter;
 use record::reader::{Finding, Head};
+use record::stacks::Frame;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -115,6 +116,10 @@ impl Merge {
             let stacks = stacks(&finding, &mut sites);
             self.file(finding, stacks, &head);
         }
+        for told in crate::unexited::leaks(recording) {
+            let stacks = told.stacks(&mut sites);
+            self.file(told.finding, stacks, &head);
+        }
     }
 
     fn file(&mut self, finding: Finding, stacks: Vec<Stack>, head: &Head) {
@@ -192,12 +197,11 @@ impl<'a> Sites<'a> {
 
     /// The calls of a stack. All frames are return addresses; the call is before it.
     pub fn stack(&mut self, id: u32) -> Vec<Site> {
-        let frames = self.recording.stack(id);
-        let site = |frame: &record::stacks::Frame| Site {
-            module: frame.module().and_then(|index| self.module(index)),
-            offset: frame.offset().saturating_sub(1),
-        };
-        frames.iter().map(site).collect()
+        self.recording.stack(id).into_iter().map(|frame| self.frame(frame)).collect()
+    }
+
+    pub fn frame(&mut self, frame: Frame) -> Site {
+        Site { module: frame.module().and_then(|index| self.module(index)), offset: frame.offset().saturating_sub(1) }
     }
 
     fn module(&mut self, index: usize) -> Option<Rc<ModuleId>> {

@@ -11,6 +11,7 @@ use crate::fd_kind;
 use crate::merge::{Merge, Merged};
 use crate::message::{Failure, exit, say};
 use crate::recordings;
+use crate::snapshot;
 use crate::symbolise::Symboliser;
 use record::reader::Finding;
 use record::sentence;
@@ -49,6 +50,9 @@ pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
     } else if merge.recordings > 0 {
         writeln!(out, "{}", text::rule(&mut merge))?;
         render(&mut merge, &mut text::Text::default(), &mut symbols, &mut out)?;
+        for path in &found.files {
+            snapshot::history(path, &mut symbols, &mut out)?;
+        }
     }
     out.flush()?;
     symbols.take_problems().iter().for_each(say);

@@ -67,7 +67,7 @@ pub fn begin(fd: c_int) -> Option<Use> {
             found.life = slot.used(ThreadIndex(state.index));
             if found.life.is_some() {
                 found.state = Some(state);
-                state.using.store((fd as u32).wrapping_add(1), Relaxed);
+                state.entry.using.store((fd as u32).wrapping_add(1), Relaxed);
             }
         }
     }
@@ -81,7 +81,7 @@ impl Use {
     pub fn end(self, call: Call, result: isize) -> bool {
         let class = Class::of(call);
         if let Some(state) = self.state {
-            state.using.store(0, Relaxed);
+            state.entry.using.store(0, Relaxed);
         }
         if result > 0 || result == 0 && class == Class::Often {
             if class != Class::Query && class != Class::Seldom {
@@ -180,5 +180,5 @@ pub fn used(fd: c_int) -> bool {
 /// Is a live thread inside a call on this number?
 pub fn busy(fd: c_int) -> bool {
     let wanted = (fd as u32).wrapping_add(1);
-    thread::registry().any(|t| t.using.load(Relaxed) == wanted && t.is_live())
+    thread::registry().any(|t| t.entry.using.load(Relaxed) == wanted && t.is_live())
 }
