@@ -38,6 +38,14 @@ The program is neither stopped nor asked. `shim report` on the recording compare
 A path is a recording, or a directory that holds one. Exit status: 0; 1 when there is no such process or recording, or
 the snapshot could not be kept.";
 
+const TOP_NOTES: &str = "\
+Keys: q leaves, arrows or j and k move, tab changes the view (sites, findings, descriptors of the selected site), s sorts,
+p pauses, ? helps. Without a terminal it is as with --once. Exit status: 0, whatever was found; 1 when there is no such
+process or recording.";
+
+const METRICS_NOTES: &str = "\
+Exit status: 0; 1 when something could not be read: the page holds the rest.";
+
 #[derive(Parser)]
 #[command(name = "shim", version, about = "A resource-lifetime sanitizer for programs that nobody can recompile")]
 #[command(after_help = EXAMPLES, disable_help_subcommand = true)]
@@ -56,6 +64,12 @@ pub enum Command {
     /// Take a snapshot of a running program into its recording, and print what it finds
     #[command(after_help = SNAPSHOT_NOTES)]
     Snapshot(SnapshotArgs),
+    /// Show a running program's descriptors, live
+    #[command(after_help = TOP_NOTES)]
+    Top(TopArgs),
+    /// Print recordings as OpenMetrics text
+    #[command(after_help = METRICS_NOTES)]
+    Metrics(MetricsArgs),
     /// Tell what a kind of finding means, with a program that causes it, and how to fix it
     Explain(ExplainArgs),
     /// List the functions that libshim.so interposes
@@ -94,6 +108,23 @@ pub struct SnapshotArgs {
     /// One finding per line, as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct TopArgs {
+    /// A process that is watched with record=DIR or by shim run, or its recording
+    #[arg(value_name = "PID|PATH")]
+    pub target: OsString,
+    /// Print it once, as plain text
+    #[arg(long)]
+    pub once: bool,
+}
+
+#[derive(Args)]
+pub struct MetricsArgs {
+    /// Watched processes, recordings, or directories to search for *.shim
+    #[arg(required = true, value_name = "PID|PATH")]
+    pub targets: Vec<OsString>,
 }
 
 #[derive(Args)]

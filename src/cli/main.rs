@@ -20,6 +20,7 @@ mod library;
 mod look;
 mod merge;
 mod message;
+mod metrics;
 mod options;
 mod recordings;
 mod report;
@@ -28,6 +29,7 @@ mod snapshot;
 mod source;
 mod symbolise;
 mod target;
+mod top;
 mod unexited;
 mod when;
 
@@ -43,6 +45,8 @@ fn main() -> ExitCode {
         Command::Run(args) => return run::run(&args),
         Command::Report(args) => report::report(args),
         Command::Snapshot(args) => snapshot::snapshot(&args),
+        Command::Top(args) => top::top(&args),
+        Command::Metrics(args) => metrics::metrics(&args),
         Command::Explain(args) => explain::explain(args),
         Command::Hooks => hooks::hooks(),
         Command::Doctor(args) => doctor::doctor(args),
