@@ -65,6 +65,8 @@ pub struct Site {
 /// What was seen.
 pub struct Look {
     pub head: Head,
+    /// The process, when it lives and has the same number for us as for itself.
+    pub pid: Option<u32>,
     /// CLOCK_MONOTONIC of the look; of a process that is gone, the last moment that it recorded.
     pub time: u64,
     /// CLOCK_REALTIME of the same.
@@ -224,7 +226,9 @@ impl<'k> Taking<'k> {
         } else {
             self.head.started_real.saturating_add(time.saturating_sub(self.head.started))
         };
+        let pid = self.kernel.as_ref().map(|k| k.pid()).filter(|pid| *pid == self.head.pid);
         Look {
+            pid,
             head: self.head,
             time,
             real,

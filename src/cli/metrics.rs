@@ -94,6 +94,7 @@ struct Page {
     requested: Family,
     findings: Family,
     losses: Family,
+    events: Family,
 }
 
 impl Default for Page {
@@ -131,6 +132,10 @@ impl Default for Page {
                 "Findings by kind and severity: events, of fd.leak and fd.limit distinct ones.",
             ),
             losses: counter("shim_recording_losses", "What the recording had no room for, or could not see."),
+            events: counter(
+                "shim_events",
+                "What shim did: closes refused, numbers in quarantine, descriptors received.",
+            ),
         }
     }
 }
@@ -264,9 +269,17 @@ impl Page {
         ] {
             family.add(base.and(vec![]), sums[counter as usize] as f64);
         }
-        let findings = [Counter::Errors, Counter::Suspects, Counter::Infos];
-        for (counter, name) in Counter::ALL.iter().filter(|(counter, _)| !findings.contains(counter)) {
-            self.losses.add(base.and(vec![("what", (*name).to_owned())]), recording.counter(*counter) as f64);
+        for (counter, _) in Counter::ALL {
+            let family = match counter {
+                // Counted as findings.
+                Counter::Errors | Counter::Suspects | Counter::Infos => continue,
+                Counter::Refused | Counter::Quarantined | Counter::QuarantineFlushed | Counter::Received => {
+                    &mut self.events
+                }
+                Counter::StacksChecked | Counter::StacksMismatched => &mut self.events,
+                _ => &mut self.losses,
+            };
+            family.add(base.and(vec![("what", snake(&format!("{counter:?}")))]), recording.counter(counter) as f64);
         }
     }
 
@@ -302,9 +315,22 @@ impl Page {
             &self.requested,
             &self.findings,
             &self.losses,
+            &self.events,
         ] {
             family.write(out)?;
         }
         writeln!(out, "# EOF")
     }
+}
+
+/// `StacksDropped` as `stacks_dropped`.
+fn snake(name: &str) -> String {
+    let mut text = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !text.is_empty() {
+            text.push('_');
+        }
+        text.push(c.to_ascii_lowercase());
+    }
+    text
 }

@@ -67,7 +67,7 @@ pub fn snapshot(args: &SnapshotArgs) -> Result<ExitCode, Failure> {
 
 /// The groups as findings, the gravest first.
 pub fn merged(look: &Look, recording: &Loaded) -> Vec<Merged> {
-    let context = Context::new(recording);
+    let context = Context::new(recording, look.pid);
     let mut sites = Sites::new(recording);
     let told = look.groups.iter().map(|judged| context.finding(judged, look.time));
     told.map(|told| told.merged(&look.head, &mut sites)).collect()
@@ -183,7 +183,7 @@ fn compare(
         }
     }
     changes.sort_by_key(|(change, _, group)| (std::cmp::Reverse(*change), group.stack));
-    let context = Context::new(recording);
+    let context = Context::new(recording, None);
     let mut sites = Sites::new(recording);
     for (change, was, group) in changes.iter().take(CHANGES) {
         let judged = judged(group);

@@ -18,7 +18,7 @@ pub fn leaks(recording: &Loaded) -> Vec<Told> {
         return Vec::new();
     }
     let look = look::take(recording, None, None);
-    let context = Context::new(recording);
+    let context = Context::new(recording, None);
     let filed: Vec<_> = recording.findings().filter(|finding| matches!(finding.resource, Resource::Leak(_))).collect();
     let mut told: Vec<Told> = look.groups.iter().map(|judged| context.finding(judged, look.time)).collect();
     told.retain(|told| !filed.iter().any(|filed| context.is_same(told, filed)));

@@ -10,6 +10,7 @@ use record::layout::PARTIES;
 use record::reader::{Finding, Head, Thread};
 use record::snapshot;
 use record::stacks::Frame;
+use std::fs;
 use track::fd::Place;
 use track::fd::leak::SiteHistory;
 
@@ -18,6 +19,8 @@ pub struct Context<'a> {
     recording: &'a Loaded,
     threads: Vec<Thread>,
     modules: Vec<(usize, record::reader::Module)>,
+    /// The process, when it lives.
+    pid: Option<u32>,
 }
 
 /// A finding. `here` is the one frame of the last operation, where only the return address is known.
@@ -27,8 +30,21 @@ pub struct Told {
 }
 
 impl<'a> Context<'a> {
-    pub fn new(recording: &'a Loaded) -> Self {
-        Self { recording, threads: recording.threads().collect(), modules: recording.modules().collect() }
+    pub fn new(recording: &'a Loaded, pid: Option<u32>) -> Self {
+        Self { recording, threads: recording.threads().collect(), modules: recording.modules().collect(), pid }
+    }
+
+    /// The name that the thread has now; the recording knows the one that it had when a finding asked for it last.
+    fn name(&self, thread: &Thread) -> [u8; 16] {
+        let mut name = thread.name;
+        if let Some(pid) = self.pid.filter(|_| thread.live)
+            && let Ok(comm) = fs::read(format!("/proc/{pid}/task/{}/comm", thread.tid))
+        {
+            // Fifteen bytes and a newline, which may be part of the name as well.
+            let comm = comm.strip_suffix(b"\n").unwrap_or(&comm);
+            name = std::array::from_fn(|i| comm.get(i).copied().unwrap_or(0));
+        }
+        name
     }
 
     /// The frame of a return address, as things were loaded at that time.
@@ -55,10 +71,10 @@ impl<'a> Context<'a> {
         let actor = usize::from(group.last.thread).checked_sub(1);
         let actor = actor.and_then(|index| self.threads.iter().find(|t| t.index == index));
         let opener = group.opener.tid.0;
-        let name = self.threads.iter().find(|t| t.tid == opener).map_or([0; 16], |t| t.name);
+        let name = self.threads.iter().find(|t| t.tid == opener).map_or([0; 16], |t| self.name(t));
         let mut parties = [Involved::default(); PARTIES];
         if stack != 0 || here.is_some() {
-            let (tid, thread) = actor.map_or((0, [0; 16]), |t| (t.tid, t.name));
+            let (tid, thread) = actor.map_or((0, [0; 16]), |t| (t.tid, self.name(t)));
             parties[0] = Involved { role: Some(Role::Here), tid, stack, thread };
         }
         let opened = Some(Role::Opened);

@@ -57,6 +57,10 @@ impl Kernel {
         Self { pid, way }
     }
 
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// One of [`source`].
     pub fn source(&self) -> u32 {
         match self.way {

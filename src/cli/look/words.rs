@@ -4,7 +4,6 @@ use super::Judged;
 use super::findings::Context;
 use crate::escape::bytes;
 use crate::merge::{self, Sites};
-use crate::report::text::call_site;
 use crate::symbolise::Symboliser;
 use record::call::Call;
 use record::errno;
@@ -48,10 +47,10 @@ fn line_of(site: &merge::Site, symbols: &mut Symboliser) -> String {
     found.unwrap_or_else(|| function_of(site, symbols))
 }
 
-/// `open_backend  gateway.c:25`, or the module and the offset.
+/// `open_backend gateway.c:25`, or the module and the offset.
 pub fn call(site: &merge::Site, symbols: &mut Symboliser) -> String {
-    let found = symbols.locate(site).first().and_then(call_site);
-    found.unwrap_or_else(|| module_and_offset(site))
+    let (function, line) = (function_of(site, symbols), line_of(site, symbols));
+    if function == line { function } else { format!("{function} {line}") }
 }
 
 fn function_of(site: &merge::Site, symbols: &mut Symboliser) -> String {

@@ -194,7 +194,7 @@ impl Watch {
             Sort::Oldest => sites.sort_by_key(|s| if s.open == 0 { u64::MAX } else { s.oldest }),
             Sort::Verdict => sites.sort_by_key(|s| (verdict(s).map_or(u16::MAX, |v| v as u16), Reverse(s.open))),
         }
-        let context = Context::new(recording);
+        let context = Context::new(recording, look.pid);
         let mut names = Sites::new(recording);
         let row = |site: &&Site| {
             let worst = site.worst.map(|index| &look.groups[index]);
@@ -225,7 +225,7 @@ impl Watch {
     /// newest.
     fn findings(&mut self, look: &Look, recording: &Loaded) -> Vec<(Merged, String)> {
         let exited = look.head.state == state::EXITED;
-        let context = Context::new(recording);
+        let context = Context::new(recording, look.pid);
         let mut sites = Sites::new(recording);
         let mut found: Vec<Merged> = Vec::new();
         for finding in recording.findings() {

@@ -62,7 +62,8 @@ pub fn begin(fd: c_int) -> Option<Use> {
         return None;
     }
     let mut found = Use { state: None, life: None };
-    if let Some(state) = thread::current() {
+    // A thread may do nothing but wait in calls like this one: it is registered by the first.
+    if let Some(state) = thread::current().or_else(thread::current_or_register) {
         if let Some(slot) = slot(fd) {
             found.life = slot.used(ThreadIndex(state.index));
             if found.life.is_some() {
