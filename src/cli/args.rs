@@ -14,6 +14,7 @@ Examples:
   shim run --fd protect -- ./server         refuse the wrong closes as well
   shim run --record /var/tmp/r -- ./server  keep one recording per process
   shim report --json /var/tmp/r             one finding per line
+  shim top 4711                             its descriptors, live; PID or recording
   shim explain fd.double-close              what it means and how to fix it
   shim doctor ./server                      can it be watched?
 
@@ -21,6 +22,7 @@ Exit status:
   run      that of the program, or its signal; 125 shim itself failed, 126 the program
            cannot be executed, 127 it was not found
   report   0, or 1 when something could not be read
+  snapshot, top, metrics   0; 1 without such a process or recording
   doctor   0 when the program can be watched, else 1
   all      2 for a usage error (run: 125)
 

@@ -3,6 +3,7 @@
 //! ```text
 //! args ─→ run ──────→ the program, with the preload ─→ recordings ─┐
 //!      ─→ report ───→ recordings ─→ merge ─→ symbolise ─→ text, json
+//!      ─→ snapshot, top, metrics ─→ target ─→ look ─→ findings, a screen, a page
 //!      ─→ explain, hooks, doctor: a text, the roster in the library, an ELF file
 //! ```
 //!

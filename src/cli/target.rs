@@ -13,6 +13,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A recording, perhaps of a process that lives.
@@ -122,29 +123,37 @@ struct Mapping {
     path: PathBuf,
     /// As in /proc/PID/map_files.
     range: OsString,
+    inode: u64,
 }
 
 /// The shared mappings of files that are named like a recording, each file once.
 fn mappings(maps: &[u8]) -> Vec<Mapping> {
     let mut found: Vec<Mapping> = Vec::new();
     for line in maps.split(|b| *b == b'\n') {
-        let Some((range, permissions, path)) = fields(line) else { continue };
+        let Some(([range, permissions, path], inode)) = fields(line) else { continue };
         let path = unescaped(path.strip_suffix(b" (deleted)").unwrap_or(path));
         if permissions.ends_with(b"s")
             && path.ends_with(b".shim")
             && found.iter().all(|m| m.path.as_os_str().as_bytes() != path)
         {
-            found.push(Mapping { path: OsString::from_vec(path).into(), range: OsStr::from_bytes(range).to_owned() });
+            found.push(Mapping {
+                path: OsString::from_vec(path).into(),
+                range: OsStr::from_bytes(range).to_owned(),
+                inode,
+            });
         }
     }
     found
 }
 
-/// Address range, permissions and path of a line of /proc/PID/maps.
-fn fields(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+/// Address range, permissions and path, and the inode, of a line of /proc/PID/maps.
+fn fields(line: &[u8]) -> Option<([&[u8]; 3], u64)> {
     let slash = line.iter().position(|b| *b == b'/')?;
     let mut words = line[..slash].split(|b| *b == b' ').filter(|w| !w.is_empty());
-    Some((words.next()?, words.next()?, &line[slash..]))
+    let (range, permissions) = (words.next()?, words.next()?);
+    // Offset and device stand between.
+    let inode = std::str::from_utf8(words.nth(2)?).ok()?.parse().ok()?;
+    Some(([range, permissions, &line[slash..]], inode))
 }
 
 /// The kernel shows a newline in a path as \012.
@@ -163,11 +172,13 @@ fn unescaped(path: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Is this the recording that the process is writing? A pid may have a new owner.
+/// Is this the recording that the process is writing? A pid may have a new owner, and a recording a copy.
 fn maps(pid: u32, recording: &Path) -> bool {
-    let name = recording.file_name().unwrap_or_default();
-    fs::read(format!("/proc/{pid}/maps"))
-        .is_ok_and(|maps| mappings(&maps).iter().any(|m| m.path.file_name() == Some(name)))
+    let Ok(maps) = fs::read(format!("/proc/{pid}/maps")) else { return false };
+    let (name, inode) = (recording.file_name(), fs::metadata(recording).map_or(0, |meta| meta.ino()));
+    let whole = recording.canonicalize().unwrap_or_default();
+    // The path may be another in its mount namespace, the inode another on an overlay.
+    mappings(&maps).iter().any(|m| m.path == whole || m.path.file_name() == name && m.inode == inode)
 }
 
 impl Target {
