@@ -4,6 +4,8 @@
 //! args ─→ run ──────→ the program, with the preload ─→ recordings ─┐
 //!      ─→ report ───→ recordings ─→ merge ─→ symbolise ─→ text, json
 //!      ─→ snapshot, top, metrics ─→ target ─→ look ─→ findings, a screen, a page
+//!      ─→ report ───→ recordings ─→ merge ─→ suppressions ─→ symbolise ─→ text, json
+//!      ─→ suppress ─→ recordings ─→ merge ─→ a suppressions file
 //!      ─→ explain, hooks, doctor: a text, the roster in the library, an ELF file
 //! ```
 //!
@@ -28,6 +30,8 @@ mod report;
 mod run;
 mod snapshot;
 mod source;
+mod suppress;
+mod suppressions;
 mod symbolise;
 mod target;
 mod top;
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         Command::Snapshot(args) => snapshot::snapshot(&args),
         Command::Top(args) => top::top(&args),
         Command::Metrics(args) => metrics::metrics(&args),
+        Command::Suppress(args) => suppress::suppress(args),
         Command::Explain(args) => explain::explain(args),
         Command::Hooks => hooks::hooks(),
         Command::Doctor(args) => doctor::doctor(args),

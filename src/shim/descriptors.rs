@@ -30,9 +30,10 @@ mod quarantine;
 mod usage;
 
 pub use fork::{after_fork, before_fork, freeze, take_frozen};
-use growth::open_now;
+pub use growth::open_now;
+pub use leaks::{Look, history};
 pub use probe::{import, probe, socket_kind, socket_label};
-pub use quarantine::{is_tombstone, look_for_select, quarantined, selecting, start};
+pub use quarantine::{is_tombstone, look_for_select, quarantined, selecting};
 pub use usage::{begin, used};
 
 const _: () = assert!(size_of::<Slot>() == DESCRIPTOR_LEN);
@@ -100,6 +101,12 @@ fn slot_or_commit(fd: c_int) -> Option<&'static Slot> {
     }
     fork::chunk_made(fd as usize / PER_CHUNK);
     slot(fd)
+}
+
+/// At start, before the first hook is watched.
+pub fn start() {
+    growth::start(sys::now());
+    quarantine::start();
 }
 
 /// The process ends: what was forgotten, and the end of the curve.

@@ -168,6 +168,10 @@ fn map_chunk(order: usize) -> Option<NonNull<u8>> {
 
 /// Reserves blocks: 0, or an errno. File systems without fallocate get zeroes written.
 fn reserve(fd: i32, offset: u64, len: u64) -> i32 {
+    // Beyond this limit the kernel does not only refuse: it raises SIGXFSZ, whose default ends the program.
+    if offset + len > sys::file_size_limit() {
+        return libc::EFBIG;
+    }
     match sys::fallocate(fd, offset, len) {
         0 => 0,
         e if e == -(libc::EOPNOTSUPP as isize) || e == -(libc::ENOSYS as isize) || e == -(libc::EINTR as isize) => {

@@ -37,6 +37,37 @@ pub fn write(fd: c_int, bytes: &[u8]) -> isize {
     unsafe { call(libc::SYS_write, [fd as usize, bytes.as_ptr() as usize, bytes.len(), 0, 0, 0]) }
 }
 
+/// As [`write`], to somebody whom the program knows nothing of: when the reader is gone the answer is EPIPE, and no SIGPIPE
+/// reaches the program.
+pub fn write_without_sigpipe(fd: c_int, bytes: &[u8]) -> isize {
+    const SIGPIPE: u64 = 1 << (libc::SIGPIPE - 1);
+    let (mut before, mut pending) = (0u64, 0u64);
+    let zero = [0 as c_long; 2];
+    let at = |set: &u64| core::ptr::from_ref(set) as usize;
+    // SAFETY: sets of the kernel's 8 bytes, one of them and a timespec read, two written; all live.
+    unsafe {
+        let old = &raw mut before as usize;
+        call(libc::SYS_rt_sigprocmask, [libc::SIG_BLOCK as usize, at(&SIGPIPE), old, 8, 0, 0]);
+        call(libc::SYS_rt_sigpending, [&raw mut pending as usize, 8, 0, 0, 0, 0]);
+        let written = write(fd, bytes);
+        // The signal is this thread's own; one that was pending before is the program's.
+        if written == -(libc::EPIPE as isize) && pending & SIGPIPE == 0 {
+            call(libc::SYS_rt_sigtimedwait, [at(&SIGPIPE), 0, zero.as_ptr() as usize, 8, 0, 0]);
+        }
+        call(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK as usize, at(&before), 0, 8, 0, 0]);
+        written
+    }
+}
+
+/// Would a write return at once, now or within so many milliseconds? A pipe then takes 4096 bytes whole.
+pub fn writable(fd: c_int, milliseconds: u32) -> bool {
+    let mut asked = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
+    let mut wait = [(milliseconds / 1000) as c_long, (milliseconds % 1000 * 1_000_000) as c_long];
+    // SAFETY: one pollfd and one timespec, both written to by the kernel; no signal mask.
+    let ready = unsafe { call(libc::SYS_ppoll, [&raw mut asked as usize, 1, wait.as_mut_ptr() as usize, 0, 8, 0]) };
+    ready > 0
+}
+
 pub fn pwrite(fd: c_int, bytes: &[u8], offset: u64) -> isize {
     #[cfg(target_pointer_width = "64")]
     // SAFETY: a live slice.
@@ -49,6 +80,56 @@ pub fn pwrite(fd: c_int, bytes: &[u8], offset: u64) -> isize {
         let halves = [offset as usize, (offset >> 32) as usize];
         call(libc::SYS_pwrite64, [fd as usize, bytes.as_ptr() as usize, bytes.len(), halves[0], halves[1], 0])
     }
+}
+
+pub fn pread(fd: c_int, bytes: &mut [u8], offset: u64) -> isize {
+    #[cfg(target_pointer_width = "64")]
+    // SAFETY: a live slice.
+    unsafe {
+        call(libc::SYS_pread64, [fd as usize, bytes.as_mut_ptr() as usize, bytes.len(), offset as usize, 0, 0])
+    }
+    #[cfg(target_pointer_width = "32")]
+    // SAFETY: a live slice; i386 takes the offset in two halves.
+    unsafe {
+        let halves = [offset as usize, (offset >> 32) as usize];
+        call(libc::SYS_pread64, [fd as usize, bytes.as_mut_ptr() as usize, bytes.len(), halves[0], halves[1], 0])
+    }
+}
+
+pub fn flock(fd: c_int, operation: c_int) -> isize {
+    // SAFETY: no pointers.
+    unsafe { call(libc::SYS_flock, [fd as usize, operation as usize, 0, 0, 0, 0]) }
+}
+
+/// The longest file that this process may write, RLIMIT_FSIZE: beyond it the kernel raises SIGXFSZ.
+pub fn file_size_limit() -> u64 {
+    limits(libc::RLIMIT_FSIZE as c_int).soft
+}
+
+/// A timer that raises `signal` in this process; its id.
+pub fn make_timer(signal: c_int) -> Option<i32> {
+    // SAFETY: a zeroed sigevent is a valid one; SIGEV_SIGNAL is 0.
+    let mut event: libc::sigevent = unsafe { core::mem::zeroed() };
+    event.sigev_signo = signal;
+    event.sigev_notify = libc::SIGEV_SIGNAL;
+    let mut id: i32 = -1;
+    let args = [libc::CLOCK_MONOTONIC as usize, &raw mut event as usize, &raw mut id as usize, 0, 0, 0];
+    // SAFETY: both are live; the kernel writes the id.
+    let answer = unsafe { call(libc::SYS_timer_create, args) };
+    (answer == 0 && id >= 0).then_some(id)
+}
+
+pub fn drop_timer(id: i32) {
+    // SAFETY: no pointers.
+    unsafe { call(libc::SYS_timer_delete, [id as usize, 0, 0, 0, 0, 0]) };
+}
+
+/// Lets the timer go off once, after `ns`, less than a second.
+pub fn set_timer(id: i32, ns: u64) {
+    // interval, then value, each seconds and nanoseconds.
+    let spec: [libc::c_long; 4] = [0, 0, 0, ns.min(999_999_999) as libc::c_long];
+    // SAFETY: a live itimerspec of this architecture's words.
+    unsafe { call(libc::SYS_timer_settime, [id as usize, 0, spec.as_ptr() as usize, 0, 0, 0]) };
 }
 
 pub fn read(fd: c_int, bytes: &mut [u8]) -> isize {
@@ -203,10 +284,14 @@ pub struct Limits {
 
 /// RLIMIT_NOFILE.
 pub fn descriptor_limits() -> Limits {
+    limits(libc::RLIMIT_NOFILE as c_int)
+}
+
+fn limits(resource: c_int) -> Limits {
     let mut old = MaybeUninit::<[u64; 2]>::zeroed();
     // SAFETY: prlimit64 writes two u64.
     unsafe {
-        call(libc::SYS_prlimit64, [0, libc::RLIMIT_NOFILE as usize, 0, old.as_mut_ptr() as usize, 0, 0]);
+        call(libc::SYS_prlimit64, [0, resource as usize, 0, old.as_mut_ptr() as usize, 0, 0]);
         let [soft, hard] = old.assume_init();
         Limits { soft, hard }
     }

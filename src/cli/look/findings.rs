@@ -10,6 +10,7 @@ use record::layout::PARTIES;
 use record::reader::{Finding, Head, Thread};
 use record::snapshot;
 use record::stacks::Frame;
+use record::suppressions::Mark;
 use std::fs;
 use track::fd::Place;
 use track::fd::leak::SiteHistory;
@@ -96,7 +97,7 @@ impl<'a> Context<'a> {
             tcp: group.tcp,
             unended: false,
         };
-        let mut detail = [0; 120];
+        let mut detail = [0; 112];
         let call = Call::from_code(u16::from(leak.call)).map_or("", Call::name);
         detail[..call.len()].copy_from_slice(call.as_bytes());
         let finding = Finding {
@@ -111,6 +112,7 @@ impl<'a> Context<'a> {
             label: judged.label,
             parties,
             detail,
+            suppressed: Mark::NONE,
         };
         Told { finding, here }
     }

@@ -57,6 +57,17 @@ pub(super) fn write(report: &Report, kind_name: KindName, line: &mut Line) {
     }
 }
 
+/// How the last operation ended, in a word.
+pub fn ending_name(leak: &Leak) -> &'static str {
+    match leak.ending {
+        1 => "end",
+        2 if leak.blocking => "timeout",
+        2 => "again",
+        3 => "failed",
+        _ => "done",
+    }
+}
+
 fn last_operation(report: &Report, leak: &Leak, line: &mut Line) {
     let Some(call) = Call::from_code(u16::from(leak.call)) else {
         line.text("never used and never closed");
@@ -122,7 +133,7 @@ pub(super) fn write_limit(report: &Report, line: &mut Line) {
             " at the "
         });
         line.text(["", "second", "third", "fourth", "fifth", "sixth"][i]);
-        if *more > 0 && limit.over > 0 {
+        if *more > 0 && limit.over >= 1_000_000_000 {
             line.text(" (").number(u64::from(*more)).text(" more than ");
             duration(limit.over / 1_000_000, line);
             line.text(" ago)");

@@ -34,8 +34,13 @@ static LOOKING: AtomicBool = AtomicBool::new(false);
 /// What was reported of the present rise: 0, 80, 95 or 100.
 static REPORTED: AtomicU32 = AtomicU32::new(0);
 
+/// At start, and in a forked child: a process that ends at once needs no curve.
+pub(super) fn start(now: u64) {
+    NEXT_SAMPLE.store(now + samples::FIRST_INTERVAL, Relaxed);
+}
+
 /// How many descriptors the program has open, roughly: the sum over all threads.
-pub(super) fn open_now() -> u64 {
+pub fn open_now() -> u64 {
     let sum = |c: ThreadCounter| thread::registry().map(|t| t.entry.counters[c as usize].load(Relaxed)).sum::<u64>();
     let ended = sum(ThreadCounter::Ended);
     (OPEN_BEFORE.load(Relaxed) + sum(ThreadCounter::Opens)).saturating_sub(ended)
@@ -217,13 +222,13 @@ pub(super) fn before_fork() {
 /// In a forked child, whose counters were set to zero.
 pub(super) fn after_fork() {
     OPEN_BEFORE.store(AT_FORK.load(Relaxed), Relaxed);
-    NEXT_SAMPLE.store(0, Relaxed);
+    start(sys::now());
     REPORTED.store(0, Relaxed);
     WATERMARK.store(0, Relaxed);
     LOOKING.store(false, Relaxed);
 }
 
-/// The slot of a number that is open, as far as we know.
-pub(super) fn open_slots() -> impl Iterator<Item = (c_int, &'static Slot)> {
-    (0..highest()).filter_map(|fd| Some((fd, slot(fd).filter(|slot| slot.state() == State::Open)?)))
+/// The numbers from `first` on that are open, as far as we know, with their slots.
+pub(super) fn open_slots(first: c_int) -> impl Iterator<Item = (c_int, &'static Slot)> {
+    (first..highest()).filter_map(|fd| Some((fd, slot(fd).filter(|slot| slot.state() == State::Open)?)))
 }

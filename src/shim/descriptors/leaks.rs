@@ -40,37 +40,100 @@ static LOOKING: AtomicBool = AtomicBool::new(false);
 
 /// Files what was forgotten, and prints what is new and no information. The worst severity, if there was anything.
 pub fn look(scope: &mut Scope, extent: Extent) -> Option<Severity> {
-    if growth::highest() <= 3 || LOOKING.swap(true, Acquire) {
+    if growth::highest() <= 3 {
         return None;
     }
-    let now = sys::now();
     let most = if extent == Extent::Whole { usize::MAX } else { BOUNDED };
-    let open = growth::open_slots().take(MOST_GROUPS).count();
-    let mut table = vec![Group::default(); (open * 2).clamp(8, MOST_GROUPS)];
-    let mut groups = Groups::new(&mut table);
-    for (fd, slot) in growth::open_slots().filter(|(fd, _)| *fd > 2).take(most) {
-        if let Some(candidate) = candidate(fd, slot) {
-            groups.add(&candidate, history(candidate.facts.opener.stack.0));
-        }
-    }
-    if groups.dropped > 0 {
-        record::store::count(&RECORDING, Counter::LeaksDropped);
-    }
-    let mut worst = None;
-    for group in groups.iter() {
-        let severity = match group.judge(history(group.opener.stack.0)) {
-            track::fd::Severity::Error => Severity::Error,
-            track::fd::Severity::Suspect => Severity::Suspect,
-            track::fd::Severity::Info => Severity::Info,
-        };
-        worst = Some(worst.map_or(severity, |w: Severity| w.min(severity)));
-        publish(scope, group, severity, now);
-    }
+    let mut look = Look::begin(most)?;
+    while !look.step(u64::MAX) {}
+    let worst = look.publish(scope);
     if extent == Extent::Whole {
-        retract_leaks(&RECORDING, now);
+        retract_leaks(&RECORDING, look.now);
     }
-    LOOKING.store(false, Release);
     worst
+}
+
+/// A look under way; one at a time in a process. It may be taken in steps.
+pub struct Look {
+    table: Vec<Group>,
+    dropped: u64,
+    /// The next number to look at.
+    next: c_int,
+    /// So many more at most.
+    most: usize,
+    /// Numbers that some thread waits for at this moment, in order.
+    busy: Vec<c_int>,
+    /// When it began.
+    pub now: u64,
+}
+
+impl Look {
+    /// Nothing when a look is under way.
+    pub fn begin(most: usize) -> Option<Self> {
+        if LOOKING.swap(true, Acquire) {
+            return None;
+        }
+        let open = growth::open_slots(3).take(MOST_GROUPS).count();
+        let table = vec![Group::default(); (open * 2).clamp(8, MOST_GROUPS)];
+        Some(Look { table, dropped: 0, next: 3, most, busy: usage::busy_now(), now: sys::now() })
+    }
+
+    /// Goes on until `deadline`; true when there is no more. At least a few numbers are looked at.
+    pub fn step(&mut self, deadline: u64) -> bool {
+        let mut groups = Groups::new(&mut self.table);
+        for (seen, (fd, slot)) in growth::open_slots(self.next).enumerate() {
+            if self.most == 0 {
+                break;
+            }
+            if seen % 64 == 63 && deadline != u64::MAX && sys::now() >= deadline {
+                self.next = fd;
+                self.dropped += groups.dropped;
+                return false;
+            }
+            self.most -= 1;
+            if let Some(candidate) = candidate(fd, slot, &self.busy) {
+                groups.add(&candidate, history(candidate.facts.opener.stack.0));
+            }
+        }
+        self.dropped += groups.dropped;
+        true
+    }
+
+    /// Descriptors that found no room in a group.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Files the groups that were found; the worst severity.
+    pub fn publish(&mut self, scope: &mut Scope) -> Option<Severity> {
+        if self.dropped > 0 {
+            record::store::count(&RECORDING, Counter::LeaksDropped);
+        }
+        let mut worst = None;
+        for (group, severity) in self.judged() {
+            worst = Some(worst.map_or(severity, |w: Severity| w.min(severity)));
+            publish(scope, group, severity, self.now);
+        }
+        worst
+    }
+
+    /// The groups with what is thought of them.
+    pub fn judged(&self) -> impl Iterator<Item = (&Group, Severity)> {
+        self.table.iter().filter(|group| group.count > 0).map(|group| {
+            let severity = match group.judge(history(group.opener.stack.0)) {
+                track::fd::Severity::Error => Severity::Error,
+                track::fd::Severity::Suspect => Severity::Suspect,
+                track::fd::Severity::Info => Severity::Info,
+            };
+            (group, severity)
+        })
+    }
+}
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        LOOKING.store(false, Release);
+    }
 }
 
 /// In a forked child.
@@ -78,7 +141,8 @@ pub(super) fn after_fork() {
     LOOKING.store(false, Relaxed);
 }
 
-fn history(stack: u32) -> SiteHistory {
+/// The totals of the place that opened a group.
+pub fn history(stack: u32) -> SiteHistory {
     sites::find(&RECORDING, stack).map_or(SiteHistory::default(), |site| SiteHistory {
         opened: site.opened.load(Relaxed),
         closed: site.closed.load(Relaxed),
@@ -87,10 +151,10 @@ fn history(stack: u32) -> SiteHistory {
 }
 
 /// An open number of the program's own, with what the kernel says of it.
-fn candidate(fd: c_int, slot: &Slot) -> Option<Candidate> {
+fn candidate(fd: c_int, slot: &Slot, busy: &[c_int]) -> Option<Candidate> {
     let snapshot = slot.snapshot();
     let facts = snapshot.current.filter(|_| snapshot.state == State::Open)?;
-    if facts.meta.imported || facts.meta.epoch != start::epoch() || !sys::is_open(fd) {
+    if facts.meta.imported || facts.meta.epoch != start::epoch() || !probe::still_is(fd, facts.meta.kind) {
         return None;
     }
     let tcp = if facts.meta.kind == FdKind::Tcp { probe::tcp(fd) } else { Tcp::default() };
@@ -102,7 +166,7 @@ fn candidate(fd: c_int, slot: &Slot) -> Option<Candidate> {
         unread: if is_stream(facts.meta.kind) { probe::unread(fd) } else { 0 },
         blocking: facts.last.ending == Ending::Again
             && sys::fcntl(fd, libc::F_GETFL, 0) & libc::O_NONBLOCK as isize == 0,
-        busy: usage::busy(fd),
+        busy: busy.binary_search(&fd).is_ok(),
     })
 }
 

@@ -134,6 +134,21 @@ fn import_one(actor: &Actor, fd: c_int) {
     }
 }
 
+/// Is the number open, and of this kind? It may have been closed, and opened again, where we could not see it.
+pub(super) fn still_is(fd: c_int, kind: FdKind) -> bool {
+    let Some(identity) = sys::identity(fd) else { return false };
+    let mode = identity.mode & libc::S_IFMT;
+    match kind {
+        FdKind::Tcp | FdKind::Udp | FdKind::Unix | FdKind::Netlink | FdKind::Socket => mode == libc::S_IFSOCK,
+        FdKind::Pipe => mode == libc::S_IFIFO,
+        FdKind::Dir => mode == libc::S_IFDIR,
+        // Anonymous inodes (epoll, eventfd, …) have no type at all.
+        FdKind::Epoll | FdKind::Event | FdKind::Timer | FdKind::Signal | FdKind::Inotify => mode == 0,
+        FdKind::Pty => mode == libc::S_IFCHR,
+        _ => mode != libc::S_IFSOCK,
+    }
+}
+
 /// What TCP says of a connection.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Tcp {

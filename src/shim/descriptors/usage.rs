@@ -178,8 +178,10 @@ pub fn used(fd: c_int) -> bool {
     true
 }
 
-/// Is a live thread inside a call on this number?
-pub fn busy(fd: c_int) -> bool {
-    let wanted = (fd as u32).wrapping_add(1);
-    thread::registry().any(|t| t.entry.using.load(Relaxed) == wanted && t.is_live())
+/// The numbers that live threads are inside a call on at this moment, in order.
+pub fn busy_now() -> Vec<c_int> {
+    let using = |t: &State| (t.entry.using.load(Relaxed) as c_int).checked_sub(1).filter(|fd| *fd >= 0 && t.is_live());
+    let mut busy: Vec<c_int> = thread::registry().filter_map(using).collect();
+    busy.sort_unstable();
+    busy
 }

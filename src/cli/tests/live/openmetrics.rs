@@ -68,7 +68,7 @@ pub fn parse(text: &str) -> Result<Page, String> {
         }
         let number =
             if value == "+Inf" { f64::INFINITY } else { value.parse().map_err(|_| format!("no number: {line}"))? };
-        if name.ends_with("_total") && !(number >= 0.0) || name.ends_with("_info") && number != 1.0 {
+        if name.ends_with("_total") && (number.is_nan() || number < 0.0) || name.ends_with("_info") && number != 1.0 {
             return fail("no such value");
         }
         if !known.insert((name.clone(), labels.clone())) {

@@ -1,8 +1,10 @@
 //! The recording from both sides: what the writer puts in, what the reader makes of it and of anything else.
 #![allow(clippy::expect_used)] // A test may end so, in its functions too.
 
+mod leaks;
 mod reader;
 mod sample;
 mod sentences;
 mod snapshots;
+mod suppressions;
 mod writers;

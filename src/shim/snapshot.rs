@@ -1,0 +1,289 @@
+//! The picture that a signal asks for: what is open, what was forgotten, written into the recording and told.
+//!
+//! In slices, because a handler may not hold the program up: each takes a few milliseconds, then a timer of ours raises the
+//! signal again, until the look is done. So nothing depends on what the program does meanwhile, and no thread is needed.
+//!
+//! A handler may interrupt anything. It works only where a hook could: with the guard down, on a stack with room (else it
+//! comes again a moment later), by the private allocator and raw system calls. It interrupts a blocking call of the program
+//! as every handled signal does; the user who names a signal that the program does not use has asked for that.
+//!
+//! `shim snapshot PID` does the same from outside without touching the program.
+#![allow(unsafe_code)] // Safety: a signal handler, a timer, and one boxed look that moves from slice to slice.
+
+use crate::descriptors::{Look, open_now};
+use crate::private::{self, Use};
+use crate::thread::{self, Entry, Scope};
+use crate::{message, options, recording, start, sys};
+use core::ptr::null_mut;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr};
+use libc::{c_int, c_void};
+use record::findings::retract_leaks;
+use record::label::Label;
+use record::snapshot::{self, Group, Head, Writer, source, taker};
+use record::text::Line;
+use track::fd::Place;
+
+/// How long a slice may take, and how long the program runs between two of them.
+const SLICE_NS: u64 = 4_000_000;
+const PAUSE_NS: u64 = 8_000_000;
+
+/// What is left to do, between two slices.
+struct Job {
+    look: Look,
+    /// The look is complete; told.
+    looked: bool,
+    told: bool,
+}
+
+static JOB: AtomicPtr<Job> = AtomicPtr::new(null_mut());
+/// A thread is inside a slice.
+static RUNNING: AtomicBool = AtomicBool::new(false);
+/// The id of the timer + 1; 0 = none yet.
+static TIMER: AtomicI32 = AtomicI32::new(0);
+
+/// In the constructor: installs the handler, unless somebody has one.
+pub fn start() {
+    let signal = options::SNAPSHOT_SIGNAL.load(Relaxed);
+    if signal == 0 {
+        return;
+    }
+    let taken = thread::inside_libc(|| {
+        // SAFETY: asks for, and sets, one action; a zeroed sigaction is a valid one.
+        unsafe {
+            let mut before: libc::sigaction = core::mem::zeroed();
+            libc::sigaction(signal, core::ptr::null(), &mut before);
+            if before.sa_sigaction != libc::SIG_DFL && before.sa_sigaction != libc::SIG_IGN {
+                return true;
+            }
+            let mut action: libc::sigaction = core::mem::zeroed();
+            action.sa_sigaction = handle as extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) as usize;
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+            libc::sigaction(signal, &action, null_mut()) != 0
+        }
+    });
+    if taken {
+        let mut buffer = [0; 128];
+        let mut line = Line::new(&mut buffer);
+        line.text("shim: snapshot_signal=")
+            .number(signal as u64)
+            .text(": has a handler already; no snapshots by signal\n");
+        message::say(line.as_bytes());
+    }
+}
+
+extern "C" fn handle(_: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
+    let errno = sys::errno();
+    if !thread::blind() {
+        match thread::enter() {
+            Entry::Full(mut scope) if scope.state.knows_stack() && !scope.state.tight() => {
+                start::notice_fork();
+                slice(&mut scope);
+            }
+            // Inside a hook, or short of stack: in a moment, perhaps in another thread.
+            Entry::Full(_) | Entry::Nested(_) => later(),
+            Entry::Out => {}
+        }
+    }
+    sys::set_errno(errno);
+}
+
+/// One slice of the work. A request that comes while another is served is served with it.
+fn slice(scope: &mut Scope) {
+    if RUNNING.swap(true, Acquire) {
+        return;
+    }
+    let waiting = JOB.swap(null_mut(), Acquire);
+    // SAFETY: null, or the box that the slice before left; RUNNING makes this thread the only one to take it.
+    let job = if waiting.is_null() { None } else { Some(unsafe { Box::from_raw(waiting) }) };
+    let job = job.or_else(|| {
+        start::materialise();
+        Look::begin(usize::MAX).map(|look| Box::new(Job { look, looked: false, told: false }))
+    });
+    let unfinished = match job {
+        Some(job) => go_on(scope, job),
+        // Another look is under way, at the limit: after it.
+        None => {
+            later();
+            None
+        }
+    };
+    if let Some(job) = unfinished {
+        JOB.store(Box::into_raw(job), Release);
+        later();
+    }
+    RUNNING.store(false, Release);
+}
+
+/// The next step; the job, when there is more to do.
+fn go_on(scope: &mut Scope, mut job: Box<Job>) -> Option<Box<Job>> {
+    if !job.looked {
+        job.looked = job.look.step(sys::now() + SLICE_NS);
+        return Some(job);
+    }
+    if !job.told {
+        job.look.publish(scope);
+        retract_leaks(&recording::RECORDING, job.look.now);
+        job.told = true;
+        return Some(job);
+    }
+    let written = if recording::in_file() { write(&job.look) } else { Err(libc::ENOENT) };
+    if written == Err(libc::EWOULDBLOCK) {
+        // The command is writing one of its own.
+        return Some(job);
+    }
+    tell(&job.look, written);
+    None
+}
+
+fn tell(look: &Look, written: Result<(), i32>) {
+    let mut buffer = [0; 256];
+    let mut line = Line::new(&mut buffer);
+    let groups = look.judged().count() as u64;
+    line.text("shim: pid ").number(u64::from(sys::getpid())).text(": snapshot: ").number(open_now());
+    line.text(" descriptors open, in ").number(groups).text(if groups == 1 { " group" } else { " groups" });
+    match written {
+        Ok(()) => line.text("; in the recording\n"),
+        Err(libc::ENOENT) => line.text("; no recording to keep it in (record=DIR)\n"),
+        Err(errno) => line.text("; not kept: ").text(message::error_name(errno)).text("\n"),
+    };
+    message::say(line.as_bytes());
+}
+
+/// The recording as a file to write the tail of.
+struct Tail(c_int);
+
+impl snapshot::File for Tail {
+    fn read_at(&self, at: u64, buffer: &mut [u8]) -> Result<usize, i32> {
+        let n = sys::pread(self.0, buffer, at);
+        if n < 0 { Err(-n as i32) } else { Ok(n as usize) }
+    }
+
+    fn write_at(&self, at: u64, bytes: &[u8]) -> Result<(), i32> {
+        let mut done = 0;
+        while done < bytes.len() {
+            match sys::pwrite(self.0, &bytes[done..], at + done as u64) {
+                0 => return Err(libc::ENOSPC),
+                n if n < 0 && n != -(libc::EINTR as isize) => return Err(-n as i32),
+                n => done += n.max(0) as usize,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write(look: &Look) -> Result<(), i32> {
+    let fd = private::get_checked(Use::Record).ok_or(libc::EBADF)?;
+    // A write beyond this limit would not only fail: it raises SIGXFSZ, whose default ends the program.
+    if sys::file_size_limit() < snapshot::MAX_FILE_LEN {
+        return Err(libc::EFBIG);
+    }
+    let locked = sys::flock(fd, libc::LOCK_EX | libc::LOCK_NB);
+    if locked < 0 {
+        return Err(-locked as i32);
+    }
+    let result = append(&Tail(fd), look);
+    sys::flock(fd, libc::LOCK_UN);
+    result
+}
+
+fn append(tail: &Tail, look: &Look) -> Result<(), i32> {
+    let mut writer = Writer::begin(tail, look.judged().count())?;
+    for severity in [record::kind::Severity::Error, record::kind::Severity::Suspect, record::kind::Severity::Info] {
+        for (group, _) in look.judged().filter(|(_, s)| *s == severity) {
+            let site = crate::descriptors::history(group.opener.stack.0);
+            writer.add(&Group {
+                stack: group.opener.stack.0,
+                opener: group.opener.tid.0,
+                call: group.last.call,
+                ending: group.last.ending as u8,
+                errno: group.last.errno,
+                thread: group.last.thread,
+                place: match group.last.place {
+                    Place::Unknown => snapshot::Place::Unknown,
+                    Place::Stack(stack) => snapshot::Place::Stack(stack.0),
+                    Place::Address(address) => snapshot::Place::Address(address),
+                },
+                blocking: group.blocking,
+                same_label: group.same_label,
+                kind: group.kind as u8,
+                owner: group.owner as u8,
+                severity,
+                fd: group.fd,
+                generation: group.generation,
+                label: Label::from_words(group.label),
+                count: group.count,
+                idle: group.idle,
+                oldest: group.oldest,
+                newest: group.newest,
+                last_used: group.last_used,
+                unread: group.unread,
+                tcp: group.tcp,
+                opened: site.opened,
+                closed: site.closed,
+                last_opened: site.last_opened,
+            })?;
+        }
+    }
+    writer.finish(&Head {
+        time: look.now,
+        real: sys::clock(libc::CLOCK_REALTIME),
+        by: taker::SIGNAL,
+        source: source::SOCKETS,
+        pid: sys::getpid(),
+        open: open_now(),
+        limit: sys::descriptor_limits().soft,
+        dropped: look.dropped(),
+        ..Head::default()
+    })?;
+    Ok(())
+}
+
+/// Raises the signal again in a moment, in whatever thread takes it.
+fn later() {
+    let mut timer = TIMER.load(Relaxed) - 1;
+    if timer < 0 {
+        let Some(made) = sys::make_timer(options::SNAPSHOT_SIGNAL.load(Relaxed)) else { return };
+        if TIMER.compare_exchange(0, made + 1, Relaxed, Relaxed).is_err() {
+            sys::drop_timer(made);
+        }
+        timer = TIMER.load(Relaxed) - 1;
+    }
+    sys::set_timer(timer, PAUSE_NS);
+}
+
+/// In a forked child: timers are not inherited, and a look that was under way belongs to the parent.
+pub fn after_fork() {
+    TIMER.store(0, Relaxed);
+    JOB.store(null_mut(), Relaxed);
+    RUNNING.store(false, Relaxed);
+}
+
+/// `USR1`, `SIGUSR2`, `RTMIN+3` or a number, as kill(1) takes them; nothing for what is no signal that a program may have.
+pub fn signal_number(name: &[u8]) -> Option<c_int> {
+    const NAMES: &[(&[u8], c_int)] = &[
+        (b"HUP", libc::SIGHUP),
+        (b"USR1", libc::SIGUSR1),
+        (b"USR2", libc::SIGUSR2),
+        (b"WINCH", libc::SIGWINCH),
+        (b"URG", libc::SIGURG),
+        (b"IO", libc::SIGIO),
+        (b"PWR", libc::SIGPWR),
+        (b"VTALRM", libc::SIGVTALRM),
+        (b"PROF", libc::SIGPROF),
+        (b"QUIT", libc::SIGQUIT),
+    ];
+    let name = name.strip_prefix(b"SIG").unwrap_or(name);
+    if let Some((_, number)) = NAMES.iter().find(|(known, _)| *known == name) {
+        return Some(*number);
+    }
+    let decimal = |text: &[u8]| core::str::from_utf8(text).ok()?.parse::<c_int>().ok();
+    let (first, last) = (libc::SIGRTMIN(), libc::SIGRTMAX());
+    if let Some(rest) = name.strip_prefix(b"RTMIN") {
+        let offset = if rest.is_empty() { 0 } else { decimal(rest.strip_prefix(b"+")?)? };
+        return Some(first + offset).filter(|n| *n <= last && offset >= 0);
+    }
+    let number = decimal(name)?;
+    let known = NAMES.iter().any(|(_, n)| *n == number) || (first..=last).contains(&number);
+    known.then_some(number)
+}
