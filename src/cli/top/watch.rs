@@ -230,7 +230,8 @@ impl Watch {
         let mut found: Vec<Merged> = Vec::new();
         for finding in recording.findings() {
             // Of a process that goes on, the look knows better.
-            if finding.severity == Severity::Info || !exited && matches!(finding.resource, Resource::Leak(_)) {
+            let known_better = !exited && matches!(finding.resource, Resource::Leak(_));
+            if finding.severity == Severity::Info || !finding.suppressed.is_none() || known_better {
                 continue;
             }
             let party = |p: &Involved, sites: &mut Sites| {

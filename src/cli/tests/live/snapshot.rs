@@ -1,7 +1,12 @@
 //! What a snapshot finds, keeps, and how two of them are compared.
 
 use crate::watched::{Watched, good, is_text, line};
+use record::kind::Severity;
+use record::snapshot::{File, Snapshot, taker};
 use serde_json::Value;
+use std::os::unix::fs::FileExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 fn findings(json: &str) -> Vec<Value> {
     json.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -110,4 +115,48 @@ fn what_cannot_be_kept_is_said() {
     assert!(stdout.starts_with("== shim: snapshot of watched"), "{stdout}");
     let expected = format!("shim: {}: the snapshot was not kept: Permission denied\n", copy.display());
     assert_eq!((stderr, code), (expected, 1));
+}
+
+/// What the process itself writes on a signal stands beside what is written from outside, and finds the same.
+#[test]
+fn from_both_sides() {
+    let watched = Watched::start_with("leaks", 10, ":snapshot_signal=USR2");
+    let pid = watched.pid().to_string();
+    let kept = || {
+        let file = std::fs::File::open(watched.recording()).unwrap();
+        record::snapshot::read_all(&Tail(file)).unwrap()
+    };
+    good(&[&"snapshot", &pid]);
+    let kill = Command::new("kill").args(["-USR2", &pid]).status().unwrap();
+    assert!(kill.success());
+    // The handler works in slices: its snapshot is there when it is.
+    let begin = Instant::now();
+    while kept().len() < 2 && begin.elapsed() < Duration::from_secs(20) {
+        std::thread::yield_now();
+    }
+    good(&[&"snapshot", &pid]);
+    let all = kept();
+    let by: Vec<u32> = all.iter().map(|s| s.head.by).collect();
+    assert_eq!(by, [taker::OUTSIDE, taker::SIGNAL, taker::OUTSIDE]);
+    let grave = |snapshot: &Snapshot| {
+        let grave = snapshot.groups.iter().filter(|g| g.severity != Severity::Info);
+        let mut grave: Vec<_> = grave.map(|g| (g.stack, g.call, g.errno, g.count, g.severity as u16, g.tcp)).collect();
+        grave.sort_unstable();
+        grave
+    };
+    assert_eq!((grave(&all[0]), grave(&all[2])), (grave(&all[1]), grave(&all[1])));
+    assert_eq!(grave(&all[0]).len(), 2);
+    assert!(good(&[&"report", &watched.recording()]).contains("\n3 snapshots of watched"));
+}
+
+struct Tail(std::fs::File);
+
+impl File for Tail {
+    fn read_at(&self, at: u64, buffer: &mut [u8]) -> Result<usize, i32> {
+        FileExt::read_at(&self.0, buffer, at).map_err(|e| e.raw_os_error().unwrap())
+    }
+
+    fn write_at(&self, _: u64, _: &[u8]) -> Result<(), i32> {
+        unreachable!("this only reads")
+    }
 }

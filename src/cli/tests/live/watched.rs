@@ -57,11 +57,16 @@ pub struct Watched {
 
 impl Watched {
     pub fn start(mode: &str, n: u32) -> Self {
+        Self::start_with(mode, n, "")
+    }
+
+    /// With more options, each begun by a colon.
+    pub fn start_with(mode: &str, n: u32, options: &str) -> Self {
         let record = directory(mode);
         let mut command = Command::new(&*PROGRAM);
         command.args([mode, &n.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
         command.stderr(Stdio::null()).env("LD_PRELOAD", library());
-        command.env("SHIM_OPTIONS", format!("record={}", record.display()));
+        command.env("SHIM_OPTIONS", format!("record={}{options}", record.display()));
         let mut child = command.spawn().unwrap();
         let (stdin, stdout) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
         let mut this = Self { child, stdin, stdout, record };
