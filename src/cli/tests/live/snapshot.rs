@@ -101,20 +101,19 @@ fn many_take_one_at_the_same_time() {
 #[test]
 fn what_cannot_be_kept_is_said() {
     let watched = Watched::start("leaks", 3);
-    // A recording of which we have a copy only: nobody's to write.
-    let copy = crate::watched::directory("copy").join("copy.shim");
-    std::fs::copy(watched.recording(), &copy).unwrap();
-    let mut permissions = std::fs::metadata(&copy).unwrap().permissions();
-    permissions.set_readonly(true);
-    std::fs::set_permissions(&copy, permissions).unwrap();
-    // Root may write anyway.
-    if std::fs::OpenOptions::new().write(true).open(&copy).is_ok() {
-        return;
-    }
-    let (stdout, stderr, code) = crate::watched::shim(&[&"snapshot", &copy]);
+    // As on a disk that is full: nothing may be written beyond the first MiB of a file.
+    let full = "trap '' XFSZ; ulimit -f 2048; exec \"$0\" snapshot \"$1\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", full, env!("CARGO_BIN_EXE_shim")]).arg(watched.recording());
+    let output = command.env_remove("LD_PRELOAD").env_remove("SHIM_OPTIONS").output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert!(stdout.starts_with("== shim: snapshot of watched"), "{stdout}");
-    let expected = format!("shim: {}: the snapshot was not kept: Permission denied\n", copy.display());
-    assert_eq!((stderr, code), (expected, 1));
+    let expected = format!("shim: {}: the snapshot was not kept: File too large\n", watched.recording().display());
+    assert_eq!((stderr, output.status.code()), (expected, Some(1)));
+    // What was not kept is not there, and the next one is the first.
+    assert!(!good(&[&"report", &watched.recording()]).contains("snapshot"));
+    assert!(good(&[&"snapshot", &watched.recording()]).starts_with("== shim: snapshot 1 of watched"));
 }
 
 /// What the process itself writes on a signal stands beside what is written from outside, and finds the same.
