@@ -273,3 +273,111 @@ fn slot(bytes: &[u8; DESCRIPTOR_LEN]) -> Slot {
     }
     Slot::from_words(&words)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::findings::Context;
+    use super::*;
+    use crate::{merge::Merge, snapshot, unexited};
+    use record::layout::{CHUNK_LEN, CHUNKS_AT, Section};
+    use record::memory::Memory;
+    use record::reader::Recording;
+    use record::store::{Store, entry_or_commit};
+    use std::sync::atomic::Ordering::Relaxed;
+    use track::fd::{Actor, Opening, StackId, ThreadIndex, Tid};
+
+    /// A running process with 40 sockets from two stacks, of which those of the first were refused.
+    fn recording() -> Vec<u8> {
+        let memory = Memory::new();
+        memory.process(b"/srv/app", 12, 1);
+        let object = record::modules::Loaded {
+            path: b"/srv/app",
+            build_id: &[],
+            bias: 0x1000,
+            start: 0x1000,
+            end: 0x9000,
+            flags: 1,
+        };
+        let module = record::modules::register(&memory, &object, 1).unwrap();
+        let stack = |at| record::stacks::intern(&memory, &[record::stacks::Frame::in_module(module, at).0]);
+        let (refused, quiet, here) = (stack(0x10), stack(0x20), stack(0x30));
+        let thread = entry_or_commit::<record::layout::Thread>(&memory, 0).unwrap();
+        thread.state.store(1, Relaxed);
+        thread.tid.store(12, Relaxed);
+        memory.commit(Section::Descriptors, 0).unwrap();
+        for site in [refused, quiet] {
+            for now in 0..20 {
+                record::sites::of(&memory, site).unwrap().opened(1000 + now);
+            }
+        }
+        record::samples::take(&memory, 2000, 40, 1024);
+        let mut bytes = memory.to_bytes();
+        let chunks = (bytes.len() - CHUNKS_AT) / CHUNK_LEN;
+        let directory = |i: usize| u32::from_ne_bytes(*bytes[8192 + i * 4..].first_chunk().unwrap());
+        let at = (0..chunks).find(|i| directory(*i) >> 24 == Section::Descriptors as u32).unwrap();
+        let table = CHUNKS_AT + at * CHUNK_LEN;
+        for fd in 3..43u64 {
+            let slot = Slot::new();
+            let stack = StackId(if fd < 23 { refused } else { quiet });
+            let by = Actor { tid: Tid(12), thread: ThreadIndex(0), stack, now: 900 + fd, epoch: 0 };
+            let what = Opening { kind: FdKind::Tcp, ..Opening::default() };
+            let generation = slot.opened(&by, what).generation;
+            if fd < 23 {
+                let place = track::fd::Place::Stack(StackId(here));
+                let last = track::fd::Last { call: 19, ending: Ending::Failed, errno: 111, thread: 1, place };
+                slot.life(generation).acted(last, 950);
+            }
+            for (i, word) in slot.words().into_iter().enumerate() {
+                let at = table + fd as usize * DESCRIPTOR_LEN + i * 8;
+                bytes[at..at + 8].copy_from_slice(&word.to_ne_bytes());
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn without_a_kernel_only_the_last_operation_proves() {
+        let recording = Recording::parse(recording()).unwrap();
+        let look = take(&recording, None, None);
+        assert_eq!((look.open, look.limit, look.source), (40, 1024, source::NONE));
+        let told: Vec<_> = look.groups.iter().map(|j| (j.severity, j.group.count)).collect();
+        assert_eq!(told, [(Severity::Error, 20), (Severity::Suspect, 20)]);
+        // The first site's gravest group is the first.
+        assert_eq!(look.sites.iter().map(|s| (s.open, s.worst)).collect::<Vec<_>>(), [(20, Some(0)), (20, Some(1))]);
+        let leaks = unexited::leaks(&recording);
+        assert_eq!(leaks.len(), 2);
+    }
+
+    /// Whatever a file holds, a look at it ends.
+    #[test]
+    fn damage_never_panics() {
+        let good = recording();
+        let chunks = (good.len() - CHUNKS_AT) / CHUNK_LEN;
+        let mut seed = 88_172_645_463_325_252u64;
+        let mut next = move || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed
+        };
+        let mut looked = 0;
+        for _ in 0..300 {
+            let mut bytes = good.clone();
+            for _ in 0..20 {
+                let at = match next() % 4 {
+                    0 => next() as usize % 4384,
+                    _ => CHUNKS_AT + next() as usize % chunks * CHUNK_LEN + next() as usize % 24_000,
+                };
+                let value = if next() % 3 == 0 { u64::MAX } else { next() };
+                bytes[at..at + 8].copy_from_slice(&value.to_ne_bytes());
+            }
+            let Ok(recording) = Recording::parse(bytes) else { continue };
+            let look = take(&recording, None, Some(1));
+            let context = Context::new(&recording, None);
+            look.groups.iter().for_each(|judged| drop(context.finding(judged, look.time)));
+            looked += snapshot::merged(&look, &recording).len().min(1);
+            Merge::default().add(&recording);
+        }
+        assert!(looked > 100, "{looked}");
+    }
+}

@@ -157,7 +157,8 @@ impl Watch {
         let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 / seconds;
         self.before = Some(now);
         let samples = recording.samples();
-        let mut curve: Vec<u64> = samples.iter().map(|s| s.open).collect();
+        // A recording may claim anything; the curve is scaled by multiplication.
+        let mut curve: Vec<u64> = samples.iter().map(|s| s.open.min(u64::from(u32::MAX))).collect();
         curve.push(look.open);
         View {
             program: crate::escape::bytes(program(head)),

@@ -192,6 +192,23 @@ impl Generation {
         }
     }
 
+    /// All fields in the order of memory.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &AtomicU64> {
+        let fields = [
+            &self.opened_at,
+            &self.closed_at,
+            &self.opener,
+            &self.closer,
+            &self.holders,
+            &self.owner,
+            &self.racer,
+            &self.last,
+            &self.used_at,
+            &self.meta,
+        ];
+        fields.into_iter().chain(&self.label)
+    }
+
     /// Write a new life over whatever was here.
     /// pre: the caller reserved this generation in the word and has not published it.
     pub(super) fn fill(&self, facts: &Facts) {

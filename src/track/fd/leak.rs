@@ -183,7 +183,7 @@ impl Group {
             return if spread >= LONG_NS { graded(16, 4, self.idle) } else { graded(u64::MAX, 4, self.idle) };
         }
         // Ten in a hundred were closed at most, and nearly all of those that are open lie idle.
-        if site.closed * 10 > site.opened || self.idle * 10 < self.count * 9 {
+        if site.closed.saturating_mul(10) > site.opened || self.idle * 10 < self.count * 9 {
             return Severity::Info;
         }
         let alive = u64::from(self.tcp[tcp::ESTABLISHED as usize] + self.tcp[tcp::LISTEN as usize]) * 2 > self.count;

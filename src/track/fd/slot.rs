@@ -103,6 +103,17 @@ impl Slot {
         }
     }
 
+    /// The same way back.
+    pub fn words(&self) -> [u64; SLOT_WORDS] {
+        let head = [&self.word, &self._head[0], &self._head[1], &self._head[2]];
+        let mut words = [0; SLOT_WORDS];
+        let all = head.into_iter().chain(self.ring.iter().flat_map(Generation::fields));
+        for (word, field) in words.iter_mut().zip(all) {
+            *word = field.load(Ordering::Acquire);
+        }
+        words
+    }
+
     /// The number was just returned by the kernel. Any previous state is replaced.
     ///
     /// Thread- and signal-safe, lock-free. Call it before the number is returned to the program.
