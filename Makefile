@@ -9,7 +9,7 @@ ROUNDS ?= 15
 target := $(or $(CARGO_TARGET_DIR),target)
 release := $(target)/release
 
-.PHONY: help build demo test check fmt lint loom library bench compat install clean
+.PHONY: help build demo test check fmt lint loom library bench scale compat install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ library: build ## size, needs, exports and entry points of libshim.so
 
 bench: build ## what it costs: native, observe, protect, and peers where present; ROUNDS=15
 	@scripts/bench $(ROUNDS)
+
+scale: build ## snapshots of a program with 100000 descriptors: how long, and does it stand still
+	@scripts/check-scale
 
 compat: build ## real programs, with and without shim
 	@scripts/compat

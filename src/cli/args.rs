@@ -19,6 +19,7 @@ Examples:
   shim run --record /var/tmp/r -- ./server  keep one recording per process
   shim report --json /var/tmp/r             one finding per line
   shim report --html r.html /var/tmp/r      a page to look at
+  shim top 4711                             its descriptors, live; PID or recording
   shim suppress /var/tmp/r -o known.supp    what not to report from now on
   shim explain fd.double-close              what it means and how to fix it
   shim doctor ./server                      can it be watched?
@@ -28,6 +29,7 @@ Exit status:
            cannot be executed, 127 it was not found
            --error-exitcode N: N when CMD exited and a process of the run had errors
   report   0, or 1 when something could not be read; suppress likewise
+  snapshot, top, metrics   0; 1 without such a process or recording
   doctor   0 when the program can be watched, else 1
   all      2 for a usage error (run: 125)
 
@@ -39,6 +41,19 @@ here override it. In SHIM_OPTIONS a colon inside a value is written `\\:`.
 
 Without --record the recordings are kept in a private temporary directory until the report is printed. A program that
 ends cleanly with nothing found adds no output at all. One that goes on in the background needs --record.";
+
+const SNAPSHOT_NOTES: &str = "\
+The program is neither stopped nor asked. `shim report` on the recording compares the first snapshot with the last.
+A path is a recording, or a directory that holds one. Exit status: 0; 1 when there is no such process or recording, or
+the snapshot could not be kept.";
+
+const TOP_NOTES: &str = "\
+Keys: q leaves, arrows or j and k move, tab changes the view (sites, findings, descriptors of the selected site), s sorts,
+p pauses, ? helps. Without a terminal it is as with --once. Exit status: 0, whatever was found; 1 when there is no such
+process or recording.";
+
+const METRICS_NOTES: &str = "\
+Exit status: 0; 1 when something could not be read: the page holds the rest.";
 
 #[derive(Parser)]
 #[command(name = "shim", version, about = "A resource-lifetime sanitizer for programs that nobody can recompile")]
@@ -55,6 +70,15 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Report what recordings hold
     Report(ReportArgs),
+    /// Take a snapshot of a running program into its recording, and print what it finds
+    #[command(after_help = SNAPSHOT_NOTES)]
+    Snapshot(SnapshotArgs),
+    /// Show a running program's descriptors, live
+    #[command(after_help = TOP_NOTES)]
+    Top(TopArgs),
+    /// Print recordings as OpenMetrics text
+    #[command(after_help = METRICS_NOTES)]
+    Metrics(MetricsArgs),
     /// Write the suppressions file that leaves nothing of a report
     Suppress(SuppressArgs),
     /// Tell what a kind of finding means, with a program that causes it, and how to fix it
@@ -143,6 +167,33 @@ pub struct SuppressArgs {
     /// What is suppressed already: a file
     #[arg(long, value_name = "FILE")]
     pub suppressions: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct SnapshotArgs {
+    /// A process that is watched with record=DIR or by shim run, or its recording
+    #[arg(value_name = "PID|PATH")]
+    pub target: OsString,
+    /// One finding per line, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct TopArgs {
+    /// A process that is watched with record=DIR or by shim run, or its recording
+    #[arg(value_name = "PID|PATH")]
+    pub target: OsString,
+    /// Print it once, as plain text
+    #[arg(long)]
+    pub once: bool,
+}
+
+#[derive(Args)]
+pub struct MetricsArgs {
+    /// Watched processes, recordings, or directories to search for *.shim
+    #[arg(required = true, value_name = "PID|PATH")]
+    pub targets: Vec<OsString>,
 }
 
 #[derive(Args)]

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! args ─→ run ──────→ the program, with the preload ─→ recordings ─┐
+//!      ─→ report ───→ recordings ─→ merge ─→ symbolise ─→ text, json
+//!      ─→ snapshot, top, metrics ─→ target ─→ look ─→ findings, a screen, a page
 //!      ─→ report ───→ recordings ─→ merge ─→ suppressions ─→ symbolise ─→ text, json
 //!      ─→ suppress ─→ recordings ─→ merge ─→ a suppressions file
 //!      ─→ explain, hooks, doctor: a text, the roster in the library, an ELF file
@@ -18,16 +20,23 @@ mod fd_kind;
 mod files;
 mod hooks;
 mod library;
+mod look;
 mod merge;
 mod message;
+mod metrics;
 mod options;
 mod recordings;
 mod report;
 mod run;
+mod snapshot;
 mod source;
 mod suppress;
 mod suppressions;
 mod symbolise;
+mod target;
+mod top;
+mod unexited;
+mod when;
 
 use args::Command;
 use std::process::ExitCode;
@@ -40,6 +49,9 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Run(args) => return run::run(&args),
         Command::Report(args) => report::report(args),
+        Command::Snapshot(args) => snapshot::snapshot(&args),
+        Command::Top(args) => top::top(&args),
+        Command::Metrics(args) => metrics::metrics(&args),
         Command::Suppress(args) => suppress::suppress(args),
         Command::Explain(args) => explain::explain(args),
         Command::Hooks => hooks::hooks(),

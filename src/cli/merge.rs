@@ -257,6 +257,11 @@ impl Merge {
         processes.map(|(pid, program, _)| (pid, program)).collect::<HashSet<_>>().len()
     }
 
+    /// Was this file read, and is its process wanted?
+    pub fn has_read(&self, file: usize) -> bool {
+        self.processes.get(file).is_some_and(Option::is_some)
+    }
+
     /// The files that were read: those of the first findings first, then those without any.
     pub fn files(&self) -> Vec<u32> {
         let mut seen = HashSet::new();

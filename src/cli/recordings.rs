@@ -4,9 +4,12 @@ use crate::escape::shown;
 use crate::files;
 use crate::message::reason;
 use record::layout::{CHUNKS_AT, MAGIC};
-use record::reader::{MAX_LEN, Recording};
+use record::reader::{Recording, extent};
+use record::snapshot::{self, MAX_FILE_LEN, Snapshot};
 use std::ffi::OsStr;
-use std::io::Read;
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 pub type Loaded = Recording<Vec<u8>>;
@@ -63,21 +66,54 @@ fn search(root: &Path, found: &mut Found) {
 
 /// Reads and checks one recording; the error is the `why` of `shim: PATH: why`.
 pub fn load(path: &Path) -> Result<Loaded, String> {
-    load_into(path, Vec::new())
+    let (file, _) = files::open(path).map_err(|e| reason(&e))?;
+    load_file(&file, Vec::new())
 }
 
-/// The same into memory that another recording is done with: what it holds is forgotten.
-pub fn load_into(path: &Path, mut bytes: Vec<u8>) -> Result<Loaded, String> {
-    let (mut file, len) = files::open(path).map_err(|e| reason(&e))?;
+/// The same of a file that is open, from its front, into memory that another recording is done with.
+///
+/// Read and not mapped: a file that is cut while it is mapped kills the reader.
+pub fn load_file(mut file: &File, mut bytes: Vec<u8>) -> Result<Loaded, String> {
+    let error = |e| reason(&e);
     bytes.clear();
+    file.seek(SeekFrom::Start(0)).map_err(error)?;
+    let len = file.metadata().map_err(error)?.len();
     // A foreign file is told by its first bytes, however long it is.
-    file.by_ref().take(CHUNKS_AT as u64).read_to_end(&mut bytes).map_err(|e| reason(&e))?;
+    file.take(CHUNKS_AT as u64).read_to_end(&mut bytes).map_err(error)?;
     if bytes.starts_with(&MAGIC) {
-        if len > MAX_LEN {
+        if len > MAX_FILE_LEN {
             return Err(format!("longer than any recording ({len} bytes)"));
         }
-        bytes.reserve_exact(len.saturating_sub(bytes.len() as u64) as usize);
-        file.take(MAX_LEN).read_to_end(&mut bytes).map_err(|e| reason(&e))?;
+        let rest = extent(&bytes).min(len).saturating_sub(bytes.len() as u64);
+        bytes.reserve_exact(rest as usize);
+        file.take(rest).read_to_end(&mut bytes).map_err(error)?;
     }
     Recording::parse(bytes).map_err(|e| e.to_string())
+}
+
+/// The snapshots in its tail, the oldest first.
+pub fn snapshots(file: &File) -> Result<Vec<Snapshot>, String> {
+    snapshot::read_all(&Tail(file)).map_err(|errno| reason(&std::io::Error::from_raw_os_error(errno)))
+}
+
+/// A recording as the place of its snapshots.
+pub struct Tail<'a>(pub &'a File);
+
+impl snapshot::File for Tail<'_> {
+    fn read_at(&self, at: u64, buffer: &mut [u8]) -> Result<usize, i32> {
+        let mut len = 0;
+        while len < buffer.len() {
+            match self.0.read_at(&mut buffer[len..], at + len as u64) {
+                Ok(0) => break,
+                Ok(n) => len += n,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.raw_os_error().unwrap_or(libc::EIO)),
+            }
+        }
+        Ok(len)
+    }
+
+    fn write_at(&self, at: u64, bytes: &[u8]) -> Result<(), i32> {
+        self.0.write_all_at(bytes, at).map_err(|e| e.raw_os_error().unwrap_or(libc::EIO))
+    }
 }

@@ -15,6 +15,7 @@ use crate::fd_kind;
 use crate::merge::{Merge, Merged, Sort, gather};
 use crate::message::{Failure, exit, reason, say};
 use crate::recordings;
+use crate::snapshot;
 use crate::suppressions::Suppressions;
 use crate::symbolise::Symboliser;
 use filter::Filter;
@@ -92,6 +93,9 @@ pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
             if unwanted.says_something(true) {
                 writeln!(out)?;
                 unwanted.write(true, "", &mut out)?;
+            }
+            for (_, path) in (0..).zip(&found.files).filter(|(file, _)| merge.has_read(*file)) {
+                snapshot::history(path, &mut symbols, &mut out)?;
             }
         }
         out.flush()?;

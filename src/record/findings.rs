@@ -67,6 +67,8 @@ pub struct Leak {
     pub unread: u64,
     /// How many are in each state of TCP.
     pub tcp: [u32; TCP_STATES],
+    /// Seen in the recording of a process that did not exit: the kernel was not asked.
+    pub unended: bool,
 }
 
 /// See [`Resource::Limit`]. Counts and growth belong to the parties, in their order.
@@ -100,7 +102,8 @@ impl Resource {
                     u64::from(l.fd as u32)
                         | u64::from(l.kind) << 32
                         | u64::from(l.owner_kind) << 40
-                        | u64::from(l.blocking) << 48,
+                        | u64::from(l.blocking) << 48
+                        | u64::from(l.unended) << 49,
                     u64::from(l.generation)
                         | u64::from(l.call) << 32
                         | u64::from(l.ending) << 40
@@ -132,6 +135,7 @@ impl Resource {
                 kind: (numbers[0] >> 32) as u8,
                 owner_kind: (numbers[0] >> 40) as u8,
                 blocking: numbers[0] >> 48 & 1 != 0,
+                unended: numbers[0] >> 49 & 1 != 0,
                 generation: numbers[1] as u32,
                 call: (numbers[1] >> 32) as u8,
                 ending: (numbers[1] >> 40) as u8,

@@ -350,7 +350,10 @@ pub struct Thread {
     pub counters: [AtomicU64; 32],
     /// Events ever written; the ring holds the last [`RING_LEN`].
     pub written: AtomicU64,
-    pub _reserved: [AtomicU64; 26],
+    /// The descriptor number + 1 that the thread uses at this moment, 0 = none: it may wait there for hours.
+    pub using: AtomicU32,
+    pub _reserved_half: AtomicU32,
+    pub _reserved: [AtomicU64; 25],
     pub ring: [Event; RING_LEN],
 }
 
@@ -520,7 +523,8 @@ assert_offsets!(
     ended = 32,
     counters = 40,
     written = 296,
-    _reserved = 304,
+    using = 304,
+    _reserved = 312,
     ring = 512
 );
 assert_offsets!(Party, 32, who = 0, stack = 8, thread = 16);

@@ -69,8 +69,15 @@ impl core::fmt::Display for ReadError {
 
 impl core::error::Error for ReadError {}
 
-/// The longest file that can be a recording.
+/// The most that the chunks of a recording take; snapshots lie beyond ([`crate::snapshot::TAIL_AT`]).
 pub const MAX_LEN: u64 = (CHUNKS_AT + MAX_CHUNKS * CHUNK_LEN) as u64;
+
+/// How many bytes from the front belong to the chunks, by the header at the front of `bytes`: what lies between there and
+/// the snapshots is a hole.
+pub fn extent(bytes: &[u8]) -> u64 {
+    let count = Raw(bytes).u32(offset_of!(Header, chunks)) as usize;
+    (CHUNKS_AT + count.min(MAX_CHUNKS) * CHUNK_LEN) as u64
+}
 
 /// A parsed recording over any bytes: `Vec<u8>`, `&[u8]`.
 #[derive(Debug)]

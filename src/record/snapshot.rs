@@ -86,7 +86,7 @@ pub struct Head {
 }
 
 /// Where in the program a call was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Place {
     #[default]
     Unknown,

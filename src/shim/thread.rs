@@ -91,8 +91,6 @@ pub struct State {
     pub opening: AtomicBool,
     /// Inside a resolver call of libc.
     pub resolving: AtomicU32,
-    /// The number + 1 that the thread uses at this moment, 0 = none: it may wait there for hours.
-    pub using: AtomicU32,
     /// When it last took a stack for an EAGAIN.
     pub again_at: AtomicU64,
     pub stack_low: AtomicU64,
@@ -426,7 +424,6 @@ impl State {
             hazard: AtomicPtr::new(null_mut()),
             opening: AtomicBool::new(false),
             resolving: AtomicU32::new(0),
-            using: AtomicU32::new(0),
             again_at: AtomicU64::new(0),
             stack_low: AtomicU64::new(0),
             stack_high: AtomicU64::new(0),
@@ -445,7 +442,7 @@ impl State {
         LIVE_NOW.fetch_add(1, Relaxed);
         self.opening.store(false, Relaxed);
         self.resolving.store(0, Relaxed);
-        self.using.store(0, Relaxed);
+        self.entry.using.store(0, Relaxed);
         self.name_epoch.store(0, Relaxed);
         self.entry.tid.store(self.tid.load(Relaxed), Relaxed);
         self.entry.started.store(sys::now(), Relaxed);

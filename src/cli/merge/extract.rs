@@ -7,9 +7,10 @@ use super::tables::{self, NONE, RawFrame};
 use super::{ModuleId, Site};
 use crate::recordings::Loaded;
 use hashbrown::DefaultHashBuilder;
-use record::kind::Severity;
+use record::kind::{Role, Severity};
 use record::layout::{Counter, PARTIES};
 use record::reader::{Finding, Head};
+use record::stacks::Frame;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::{Arc, LazyLock};
@@ -54,17 +55,32 @@ impl Extract {
             stacks: Vec::new(),
         };
         let mut taking = Taking::default();
-        let every = in_module(None);
         for finding in recording.findings().filter(wanted) {
-            let places = finding.parties.map(|p| match p.role {
-                Some(_) => this.stack(recording, p.stack, &mut taking, in_module),
-                None => NONE,
-            });
-            if every || places.iter().any(|place| taking.hits.get(*place as usize) == Some(&true)) {
-                this.findings.push((finding, places));
-            }
+            this.take(recording, finding, None, &mut taking, in_module);
+        }
+        for leak in crate::unexited::leaks(recording).into_iter().filter(|leak| wanted(&leak.finding)) {
+            this.take(recording, leak.finding, leak.here, &mut taking, in_module);
         }
         this
+    }
+
+    /// `here` is the one frame of the last operation, where that is all that is known of its stack.
+    fn take(
+        &mut self,
+        recording: &Loaded,
+        finding: Finding,
+        here: Option<Frame>,
+        taking: &mut Taking,
+        in_module: &dyn Fn(Option<&ModuleId>) -> bool,
+    ) {
+        let places = finding.parties.map(|p| match (p.role, here) {
+            (None, _) => NONE,
+            (Some(Role::Here), Some(frame)) => self.place(recording, &[frame], taking, in_module),
+            _ => self.stack(recording, p.stack, taking, in_module),
+        });
+        if in_module(None) || places.iter().any(|place| taking.hits.get(*place as usize) == Some(&true)) {
+            self.findings.push((finding, places));
+        }
     }
 
     /// The place of a stack of the recording.
@@ -78,22 +94,32 @@ impl Extract {
         if let Some(place) = taking.stacks.get(&id) {
             return *place;
         }
+        let place = self.place(recording, &recording.stack(id), taking, in_module);
+        taking.stacks.insert(id, place);
+        place
+    }
+
+    fn place(
+        &mut self,
+        recording: &Loaded,
+        frames: &[Frame],
+        taking: &mut Taking,
+        in_module: &dyn Fn(Option<&ModuleId>) -> bool,
+    ) -> u32 {
         let start = self.frames.len();
-        for frame in recording.stack(id) {
+        for frame in frames {
             let module = frame.module().map_or(NONE, |index| self.module(recording, index, taking, in_module));
             // All frames are return addresses; the call is before it.
             self.frames.push(RawFrame { module, offset: frame.offset().saturating_sub(1) });
         }
         let frames = &self.frames[start..];
-        let place = if frames.is_empty() {
+        if frames.is_empty() {
             NONE
         } else {
             taking.hits.push(frames.iter().any(|f| taking.module_hits.get(f.module as usize) == Some(&true)));
             self.stacks.push((tables::hash(&KEYS, frames, &taking.hashes), self.frames.len()));
             self.stacks.len() as u32 - 1
-        };
-        taking.stacks.insert(id, place);
-        place
+        }
     }
 
     fn module(
@@ -144,12 +170,11 @@ impl<'a> Sites<'a> {
 
     /// The calls of a stack. All frames are return addresses; the call is before it.
     pub fn stack(&mut self, id: u32) -> Vec<Site> {
-        let frames = self.recording.stack(id);
-        let site = |frame: &record::stacks::Frame| Site {
-            module: frame.module().and_then(|index| self.module(index)),
-            offset: frame.offset().saturating_sub(1),
-        };
-        frames.iter().map(site).collect()
+        self.recording.stack(id).into_iter().map(|frame| self.frame(frame)).collect()
+    }
+
+    pub fn frame(&mut self, frame: Frame) -> Site {
+        Site { module: frame.module().and_then(|index| self.module(index)), offset: frame.offset().saturating_sub(1) }
     }
 
     fn module(&mut self, index: usize) -> Option<Arc<ModuleId>> {

@@ -6,6 +6,8 @@
 
 use super::{Extract, Merge};
 use crate::escape::shown;
+use crate::files;
+use crate::message::reason;
 use crate::recordings;
 use crate::report::filter::Filter;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -20,17 +22,18 @@ const READERS: usize = 2;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Files what the filter lets through; what is wrong with files, one line each, in their order.
-pub fn gather(files: &[PathBuf], filter: &Filter, merge: &mut Merge) -> Vec<String> {
+pub fn gather(paths: &[PathBuf], filter: &Filter, merge: &mut Merge) -> Vec<String> {
     let next = AtomicUsize::new(0);
     let merge = Mutex::new(merge);
     let problems = Mutex::new(Vec::new());
-    let progress = Progress::new(files.len());
+    let progress = Progress::new(paths.len());
     let read = || {
         let mut buffer = Vec::new();
         loop {
             let number = next.fetch_add(1, Relaxed);
-            let Some(path) = files.get(number) else { return };
-            match recordings::load_into(path, std::mem::take(&mut buffer)) {
+            let Some(path) = paths.get(number) else { return };
+            let opened = files::open(path).map_err(|e| reason(&e));
+            match opened.and_then(|(file, _)| recordings::load_file(&file, std::mem::take(&mut buffer))) {
                 Ok(recording) => {
                     if filter.wants_process(&recording.head()) {
                         let extract = Extract::new(&recording, &|f| filter.wants(f), &|m| filter.wants_module(m));
@@ -47,7 +50,7 @@ pub fn gather(files: &[PathBuf], filter: &Filter, merge: &mut Merge) -> Vec<Stri
         }
     };
     std::thread::scope(|scope| {
-        for _ in 1..READERS.min(files.len()) {
+        for _ in 1..READERS.min(paths.len()) {
             scope.spawn(read);
         }
         read();

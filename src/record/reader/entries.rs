@@ -79,6 +79,8 @@ pub struct Thread {
     pub counters: [u64; 32],
     /// Events ever written; the ring keeps the last ones.
     pub written: u64,
+    /// The descriptor that it uses at this moment.
+    pub using: Option<u32>,
     pub events: Vec<Event>,
 }
 
@@ -97,6 +99,7 @@ impl Thread {
             ended: raw.u64(offset_of!(layout::Thread, ended)),
             counters: raw.words(offset_of!(layout::Thread, counters)),
             written: raw.u64(offset_of!(layout::Thread, written)),
+            using: raw.u32(offset_of!(layout::Thread, using)).checked_sub(1),
             events: events(raw),
         })
     }

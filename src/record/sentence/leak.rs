@@ -52,6 +52,9 @@ pub(super) fn write(report: &Report, kind_name: KindName, line: &mut Line) {
     if leak.unread > 0 {
         line.text("; ").number(leak.unread).text(if leak.unread == 1 { " byte unread" } else { " bytes unread" });
     }
+    if leak.unended {
+        line.text("; as its recording says: the process did not exit");
+    }
 }
 
 /// How the last operation ended, in a word.

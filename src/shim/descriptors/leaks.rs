@@ -207,6 +207,7 @@ fn publish(scope: &mut Scope, group: &Group, severity: Severity, now: u64) {
         newest_ago: (now.saturating_sub(group.newest) / 1_000_000).min(u64::from(u32::MAX)) as u32,
         unread: group.unread,
         tcp: group.tcp,
+        unended: false,
     };
     let name = record::call::Call::from_code(u16::from(leak.call)).map_or("", record::call::Call::name);
     finding::publish_leak(

@@ -62,12 +62,13 @@ pub fn begin(fd: c_int) -> Option<Use> {
         return None;
     }
     let mut found = Use { state: None, life: None };
-    if let Some(state) = thread::current() {
+    // A thread may do nothing but wait in calls like this one: it is registered by the first.
+    if let Some(state) = thread::current().or_else(thread::current_or_register) {
         if let Some(slot) = slot(fd) {
             found.life = slot.used(ThreadIndex(state.index));
             if found.life.is_some() {
                 found.state = Some(state);
-                state.using.store((fd as u32).wrapping_add(1), Relaxed);
+                state.entry.using.store((fd as u32).wrapping_add(1), Relaxed);
             }
         }
     }
@@ -81,7 +82,7 @@ impl Use {
     pub fn end(self, call: Call, result: isize) -> bool {
         let class = Class::of(call);
         if let Some(state) = self.state {
-            state.using.store(0, Relaxed);
+            state.entry.using.store(0, Relaxed);
         }
         if result > 0 || result == 0 && class == Class::Often {
             if class != Class::Query && class != Class::Seldom {
@@ -179,7 +180,7 @@ pub fn used(fd: c_int) -> bool {
 
 /// The numbers that live threads are inside a call on at this moment, in order.
 pub fn busy_now() -> Vec<c_int> {
-    let using = |t: &State| (t.using.load(Relaxed) as c_int).checked_sub(1).filter(|fd| *fd >= 0 && t.is_live());
+    let using = |t: &State| (t.entry.using.load(Relaxed) as c_int).checked_sub(1).filter(|fd| *fd >= 0 && t.is_live());
     let mut busy: Vec<c_int> = thread::registry().filter_map(using).collect();
     busy.sort_unstable();
     busy

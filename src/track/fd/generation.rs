@@ -114,6 +114,9 @@ pub struct Generation {
     pub(super) label: [AtomicU64; LABEL_WORDS],
 }
 
+/// Words in a generation.
+pub(super) const GENERATION_WORDS: usize = 15;
+
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<Generation>() == 120 && size_of::<Generation>() == 15 * size_of::<AtomicU64>());
 
@@ -169,6 +172,41 @@ impl Generation {
                 label: array_of!(AtomicU64::new(0); LABEL_WORDS),
             }
         }
+    }
+
+    /// A copy, by the words of the original in the order of memory.
+    pub(super) fn from_words(word: impl Fn(usize) -> u64) -> Self {
+        let word = |field| AtomicU64::new(word(field));
+        Generation {
+            opened_at: word(0),
+            closed_at: word(1),
+            opener: word(2),
+            closer: word(3),
+            holders: word(4),
+            owner: word(5),
+            racer: word(6),
+            last: word(7),
+            used_at: word(8),
+            meta: word(9),
+            label: core::array::from_fn(|i| word(10 + i)),
+        }
+    }
+
+    /// All fields in the order of memory.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &AtomicU64> {
+        let fields = [
+            &self.opened_at,
+            &self.closed_at,
+            &self.opener,
+            &self.closer,
+            &self.holders,
+            &self.owner,
+            &self.racer,
+            &self.last,
+            &self.used_at,
+            &self.meta,
+        ];
+        fields.into_iter().chain(&self.label)
     }
 
     /// Write a new life over whatever was here.

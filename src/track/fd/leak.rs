@@ -147,6 +147,15 @@ impl Group {
         self.tcp[tcp::CLOSE_WAIT as usize]
     }
 
+    /// Did the last operation say that they can serve no purpose any more?
+    pub fn is_over(&self) -> bool {
+        let stream = matches!(self.kind, FdKind::Tcp | FdKind::Unix | FdKind::Socket | FdKind::Pipe | FdKind::Pty);
+        let failed = self.last.ending == Ending::Failed;
+        let told = self.last.ending == Ending::End;
+        let timed_out = self.last.ending == Ending::Again && self.blocking;
+        stream && (failed || told || timed_out)
+    }
+
     /// How sure is it that these were forgotten?
     ///
     /// | what happened last | forgotten (unused since the site went on) | severity |
@@ -162,11 +171,7 @@ impl Group {
             n if n >= suspects => Severity::Suspect,
             _ => Severity::Info,
         };
-        let stream = matches!(self.kind, FdKind::Tcp | FdKind::Unix | FdKind::Socket | FdKind::Pipe | FdKind::Pty);
-        let failed = self.last.ending == Ending::Failed && stream;
-        let told = self.last.ending == Ending::End && stream;
-        let timed_out = self.last.ending == Ending::Again && self.blocking && stream;
-        if failed || told || timed_out {
+        if self.is_over() {
             return graded(2, 1, self.idle);
         }
         // One for each thread is a design: an epoll or a wake-up pipe of its own.
@@ -178,7 +183,7 @@ impl Group {
             return if spread >= LONG_NS { graded(16, 4, self.idle) } else { graded(u64::MAX, 4, self.idle) };
         }
         // Ten in a hundred were closed at most, and nearly all of those that are open lie idle.
-        if site.closed * 10 > site.opened || self.idle * 10 < self.count * 9 {
+        if site.closed.saturating_mul(10) > site.opened || self.idle * 10 < self.count * 9 {
             return Severity::Info;
         }
         let alive = u64::from(self.tcp[tcp::ESTABLISHED as usize] + self.tcp[tcp::LISTEN as usize]) * 2 > self.count;

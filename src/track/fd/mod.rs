@@ -41,9 +41,9 @@ pub use kind::{FdKind, Owner, OwnerKind};
 pub use last::{Ending, Last, Place};
 pub use pairs::{Learned, PAIRS, PairSet, Pairs};
 pub use quarantine::{Entry, QUARANTINE_CAPACITY, Quarantine, limit_for};
-pub use slot::{Opened, Opening, RING, Slot, Snapshot};
+pub use slot::{Opened, Opening, RING, SLOT_WORDS, Slot, Snapshot};
 #[cfg(not(loom))]
-pub use stored::{SLOT_WORDS, Stored};
+pub use stored::Stored;
 pub use sweep::{Held, Policy, SWEEP, Standing, Sweep};
 pub use takeover::Replace;
 pub use verdict::{Fault, Severity, Verdict};

@@ -14,7 +14,7 @@
 //! Zero-validity: `Slot` is 64 `AtomicU64` and nothing else (asserted below), each valid while zero, and zero is `Unknown`.
 
 use super::actor::{Actor, ThreadIndex};
-use super::generation::{Facts, Generation, LABEL_WORDS, Meta};
+use super::generation::{Facts, GENERATION_WORDS, Generation, LABEL_WORDS, Meta};
 use super::kind::{FdKind, Owner};
 use super::rules::{self, Older, Past};
 use super::verdict::Verdict;
@@ -35,6 +35,12 @@ pub struct Slot {
     ring: [Generation; RING],
 }
 
+/// Words in a slot.
+pub const SLOT_WORDS: usize = HEAD_WORDS + RING * GENERATION_WORDS;
+const HEAD_WORDS: usize = 4;
+
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<Slot>() == 8 * SLOT_WORDS);
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<Slot>() == 512 && size_of::<Slot>() == 64 * size_of::<AtomicU64>());
 
@@ -82,6 +88,30 @@ impl Slot {
         pub fn new() -> Self {
             Slot { word: AtomicU64::new(0), _head: array_of!(AtomicU64::new(0); 3), ring: array_of!(Generation::new(); RING) }
         }
+    }
+
+    /// A copy of a slot out of a recording: its words in the order of memory. Any words are a slot; one that was copied while
+    /// it changed is as torn as the copy.
+    pub fn from_words(words: &[u64; SLOT_WORDS]) -> Self {
+        let word = |i: usize| AtomicU64::new(words[i]);
+        Slot {
+            word: word(0),
+            _head: core::array::from_fn(|i| word(1 + i)),
+            ring: core::array::from_fn(|i| {
+                Generation::from_words(|field| words[HEAD_WORDS + i * GENERATION_WORDS + field])
+            }),
+        }
+    }
+
+    /// The same way back.
+    pub fn words(&self) -> [u64; SLOT_WORDS] {
+        let head = [&self.word, &self._head[0], &self._head[1], &self._head[2]];
+        let mut words = [0; SLOT_WORDS];
+        let all = head.into_iter().chain(self.ring.iter().flat_map(Generation::fields));
+        for (word, field) in words.iter_mut().zip(all) {
+            *word = field.load(Ordering::Acquire);
+        }
+        words
     }
 
     /// The number was just returned by the kernel. Any previous state is replaced.

@@ -92,6 +92,25 @@ proptest! {
 }
 
 #[test]
+fn a_slot_is_its_words() {
+    let slot = Slot::new();
+    let by = Actor { tid: Tid(5), thread: ThreadIndex(3), stack: StackId(6), now: 7, epoch: 1 };
+    for stack in 1..6 {
+        let by = Actor { stack: StackId(stack), ..by };
+        let what = Opening { kind: FdKind::Tcp, label: [u64::from(stack); LABEL_WORDS], ..Opening::default() };
+        let generation = slot.opened(&by, what).generation;
+        let last = Last { call: 19, ending: Ending::Failed, errno: 111, thread: 4, place: Place::Stack(StackId(9)) };
+        slot.life(generation).acted(last, 50 + u64::from(stack));
+    }
+    // SAFETY: a Slot is 64 AtomicU64 and nothing else (asserted where it is defined).
+    let words: [u64; SLOT_WORDS] = unsafe { std::mem::transmute_copy(&slot) };
+    let copy = Slot::from_words(&words);
+    assert_eq!(copy.snapshot(), slot.snapshot());
+    assert!(copy.snapshot().previous.is_some() && copy.snapshot().current.is_some_and(|f| f.used_at == 55));
+    assert_eq!(copy.words(), words);
+}
+
+#[test]
 fn a_zeroed_slot_is_an_unknown_number() {
     // SAFETY: a Slot is 64 AtomicU64 and nothing else (asserted where it is defined), and zero is a valid u64.
     let slot: Slot = unsafe { MaybeUninit::zeroed().assume_init() };

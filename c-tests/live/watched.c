@@ -1,0 +1,158 @@
+/*
+ * A program that is looked at while it runs: `shim snapshot`, `top`, `metrics`. Run by src/cli/tests/live/.
+ *
+ *     watched leaks N    N refused connections and N connections at the end of their stream, none of them closed
+ *     watched clean N    the same, all closed
+ *     watched busy N     N connections, each with a thread that waits in recv: in use, not forgotten
+ *     watched idle N     N connections that nobody looks at
+ *     watched limit N    as leaks, with a limit that this nearly reaches
+ *
+ * Prints `ready` when it is so. Then each line on stdin does N more of the first kind and prints `ready`; `quit` exits.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define CHECK(what) do { if (!(what)) { perror(#what); exit(2); } } while (0)
+
+enum { LIMIT = 112 };
+
+static int keep;
+static int nowhere; /* a port at which nobody listens */
+
+static struct sockaddr_in local(int port)
+{
+    return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+static int bound(int *port)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in a = local(0);
+    socklen_t len = sizeof a;
+    CHECK(fd >= 0 && bind(fd, (void *)&a, len) == 0 && getsockname(fd, (void *)&a, &len) == 0);
+    *port = a.sin_port;
+    return fd;
+}
+
+static void refused(void)
+{
+    struct sockaddr_in a = local(nowhere);
+    int fd = socket(AF_INET, SOCK_STREAM, 0); /* refused: opened */
+    CHECK(connect(fd, (void *)&a, sizeof a) == -1); /* refused: here */
+    if (!keep)
+        close(fd);
+}
+
+static void ended(int listener, int port)
+{
+    char byte;
+    struct sockaddr_in a = local(port);
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(connect(client, (void *)&a, sizeof a) == 0);
+    int server = accept(listener, NULL, NULL); /* ended: opened */
+    CHECK(server >= 0 && close(client) == 0);
+    CHECK(read(server, &byte, 1) == 0); /* ended: here */
+    if (!keep)
+        close(server);
+}
+
+struct waiting {
+    int fd;
+    volatile int tid;
+};
+
+static void *wait_for_bytes(void *arg)
+{
+    struct waiting *w = arg;
+    char byte;
+    w->tid = syscall(SYS_gettid);
+    recv(w->fd, &byte, 1, 0);
+    return NULL;
+}
+
+/* The thread is inside recv when the kernel says that it sleeps. */
+static void until_asleep(struct waiting *w)
+{
+    char path[64], stat[256], state = 0;
+    while (!w->tid)
+        sched_yield();
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", w->tid);
+    while (state != 'S') {
+        FILE *f = fopen(path, "r");
+        CHECK(f && fgets(stat, sizeof stat, f));
+        state = strrchr(stat, ')')[2];
+        fclose(f);
+    }
+}
+
+static void connections(int n, int busy)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    snprintf(a.sun_path + 1, sizeof a.sun_path - 1, "shim-watched-%d", getpid());
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    CHECK(bind(listener, (void *)&a, sizeof a) == 0 && listen(listener, n) == 0);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (int i = 0; i < n; i++) {
+            int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+            CHECK(connect(fd, (void *)&a, sizeof a) == 0);
+        }
+        for (;;)
+            pause();
+    }
+    struct waiting *all = calloc(n, sizeof *all);
+    for (int i = 0; i < n; i++) {
+        all[i].fd = accept(listener, NULL, NULL);
+        CHECK(all[i].fd >= 0);
+    }
+    for (int i = 0; busy && i < n; i++) {
+        pthread_t thread;
+        CHECK(pthread_create(&thread, NULL, wait_for_bytes, &all[i]) == 0);
+        until_asleep(&all[i]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    CHECK(argc == 3);
+    if (strcmp(argv[1], "limit") == 0)
+        CHECK(setrlimit(RLIMIT_NOFILE, &(struct rlimit){LIMIT, LIMIT}) == 0);
+    int n = atoi(argv[2]), port;
+    char line[64];
+    int reserved = bound(&nowhere), listener = bound(&port);
+    CHECK(listen(listener, 16) == 0 && reserved >= 0);
+    keep = strcmp(argv[1], "leaks") == 0 || strcmp(argv[1], "limit") == 0;
+    pthread_setname_np(pthread_self(), "red\033[31m\"\\");
+    /* A path that would break a line, a terminal and a page of metrics. */
+    char hostile[80];
+    snprintf(hostile, sizeof hostile, "/tmp/shim-watched-%d\n\033[31m\"\\", getpid());
+    int file = open(hostile, O_CREAT | O_RDWR, 0600);
+    if (file >= 0)
+        unlink(hostile);
+    if (strcmp(argv[1], "busy") == 0 || strcmp(argv[1], "idle") == 0)
+        connections(n, argv[1][0] == 'b');
+    else
+        for (int i = 0; i < n; i++)
+            ended(listener, port);
+    do {
+        for (int i = 0; i < n && argv[1][0] != 'b' && argv[1][0] != 'i'; i++)
+            refused();
+        printf("ready\n");
+        fflush(stdout);
+    } while (fgets(line, sizeof line, stdin) && strcmp(line, "quit\n") != 0);
+    return 0;
+}

@@ -1,0 +1,86 @@
+//! `shim top --once`: the same as the screen shows, as plain text.
+
+use super::watch::{View, Watch};
+use crate::report::{Render, text::Text};
+use crate::snapshot::open;
+use crate::when::duration;
+use record::kind::Severity;
+use std::io::{self, Write};
+
+/// Rows and findings that are printed.
+const ROWS: usize = 40;
+const FINDINGS: usize = 20;
+
+pub fn write(view: &View, watch: &mut Watch, colour: bool, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}", headline(view))?;
+    writeln!(out, "{}", rates(view))?;
+    if let Some(states) = states(view) {
+        writeln!(out, "{states}")?;
+    }
+    writeln!(
+        out,
+        "\n{:>8} {:>8} {:>10} {:>10} {:>8}  {:<7}  OPENED AT",
+        "OPEN", "+/MIN", "OPENED", "CLOSED", "OLDEST", "VERDICT"
+    )?;
+    for row in view.rows.iter().take(ROWS) {
+        let growth = format!("{:+.0}", row.growth);
+        let oldest = if row.open == 0 { "-".to_owned() } else { duration(row.oldest) };
+        let verdict = verdict(row.severity, colour);
+        writeln!(
+            out,
+            "{:>8} {growth:>8} {:>10} {:>10} {oldest:>8}  {verdict}  {}",
+            row.open, row.opened, row.closed, row.call
+        )?;
+        let details: Vec<&str> = [row.last.as_str(), row.tcp.as_str()].into_iter().filter(|t| !t.is_empty()).collect();
+        if !details.is_empty() {
+            writeln!(out, "{:>60}{}", "", details.join("; "))?;
+        }
+    }
+    if view.rows.len() > ROWS {
+        writeln!(out, "and {} more places", view.rows.len() - ROWS)?;
+    }
+    let mut text = Text::default();
+    for (found, _) in view.findings.iter().take(FINDINGS) {
+        text.finding(found, &mut watch.symbols, out)?;
+    }
+    if view.findings.len() > FINDINGS {
+        writeln!(out, "\nand {} more findings", view.findings.len() - FINDINGS)?;
+    }
+    Ok(())
+}
+
+/// `app (pid 12), running for 14 s: 870 of 1024 descriptors open (tcp 860, file 7)`.
+pub fn headline(view: &View) -> String {
+    format!("{} (pid {}), {} for {}: {}", view.program, view.pid, view.state, duration(view.uptime), open(&view.look))
+}
+
+pub fn rates(view: &View) -> String {
+    format!(
+        "{:.1} opens/s, {:.1} closes/s; {} errors, {} suspects; {} findings",
+        view.opens,
+        view.closes,
+        view.errors,
+        view.suspects,
+        view.findings.len()
+    )
+}
+
+pub fn states(view: &View) -> Option<String> {
+    let states = crate::look::words::tcp_states(&view.look.tcp);
+    match (&view.look.refused, states.is_empty()) {
+        (Some(why), _) => Some(format!("the states of sockets are not known: {why}")),
+        (None, false) => Some(format!("TCP: {states}")),
+        (None, true) => None,
+    }
+}
+
+/// Seven columns wide.
+fn verdict(severity: Option<Severity>, colour: bool) -> String {
+    let name = severity.map_or("", Severity::name);
+    let code = match severity {
+        Some(Severity::Error) => "31",
+        Some(Severity::Suspect) => "33",
+        _ => "",
+    };
+    if colour && !code.is_empty() { format!("\x1b[{code}m{name:<7}\x1b[0m") } else { format!("{name:<7}") }
+}
