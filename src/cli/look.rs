@@ -374,7 +374,7 @@ mod tests {
             let Ok(recording) = Recording::parse(bytes) else { continue };
             let look = take(&recording, None, Some(1));
             let context = Context::new(&recording, None);
-            look.groups.iter().for_each(|judged| drop(context.finding(judged, look.time)));
+            look.groups.iter().map(|judged| context.finding(judged, look.time)).for_each(|_| ());
             looked += snapshot::merged(&look, &recording).len().min(1);
             Merge::default().add(&recording);
         }
