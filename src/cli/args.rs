@@ -2,9 +2,11 @@
 
 use crate::escape::bytes;
 use crate::message::{exit, say};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,13 +16,15 @@ Examples:
   shim run --fd protect -- ./server         refuse the wrong closes as well
   shim run --record /var/tmp/r -- ./server  keep one recording per process
   shim report --json /var/tmp/r             one finding per line
+  shim suppress /var/tmp/r -o known.supp    what not to report from now on
   shim explain fd.double-close              what it means and how to fix it
   shim doctor ./server                      can it be watched?
 
 Exit status:
   run      that of the program, or its signal; 125 shim itself failed, 126 the program
            cannot be executed, 127 it was not found
-  report   0, or 1 when something could not be read
+           --error-exitcode N: N when CMD exited and a process of the run had errors
+  report   0, or 1 when something could not be read; suppress likewise
   doctor   0 when the program can be watched, else 1
   all      2 for a usage error (run: 125)
 
@@ -48,6 +52,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Report what recordings hold
     Report(ReportArgs),
+    /// Write the suppressions file that leaves nothing of a report
+    Suppress(SuppressArgs),
     /// Tell what a kind of finding means, with a program that causes it, and how to fix it
     Explain(ExplainArgs),
     /// List the functions that libshim.so interposes
@@ -76,6 +82,22 @@ pub struct ReportArgs {
     /// One finding per line, as JSON
     #[arg(long)]
     pub json: bool,
+    /// What not to report: a file
+    #[arg(long, value_name = "FILE")]
+    pub suppressions: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct SuppressArgs {
+    /// Recordings, or directories to search for *.shim
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Write to this file, not to stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// What is suppressed already: a file
+    #[arg(long, value_name = "FILE")]
+    pub suppressions: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -127,10 +149,13 @@ pub struct Keys {
     /// Where text goes as it is found: stderr, or a path with %p pid, %e program, %r rank
     #[arg(long, value_name = "PATH")]
     pub report: Option<PathBuf>,
+    /// Where findings go as lines of JSON, as they are found: a path as for --report, or fd:N
+    #[arg(long = "json-lines", visible_alias = "json", value_name = "PATH|fd:N", value_parser = OsStringValueParser::new().try_map(json_target))]
+    pub json: Option<OsString>,
     /// What not to report: a file
     #[arg(long, value_name = "FILE")]
     pub suppressions: Option<PathBuf>,
-    /// Exit status of the program when there were errors
+    /// Exit status when a process of the run had errors
     #[arg(long = "error_exitcode", visible_alias = "error-exitcode", value_name = "N")]
     pub error_exitcode: Option<u8>,
     /// Whether programs that it executes are watched too
@@ -161,6 +186,7 @@ impl Keys {
             ("tiers", path(&self.tiers)),
             ("stack_depth", self.stack_depth.map(|n| n.to_string().into())),
             ("report", report),
+            ("json", self.json.clone()),
             ("suppressions", path(&self.suppressions)),
             ("error_exitcode", self.error_exitcode.map(|n| n.to_string().into())),
             ("follow", word(&self.follow)),
@@ -169,6 +195,17 @@ impl Keys {
         .filter_map(|(key, value)| Some((key, value?)))
         .collect()
     }
+}
+
+/// A path becomes absolute. A descriptor is named with what is behind it now: in a program that CMD executes later, the
+/// number may be another file.
+fn json_target(given: OsString) -> Result<OsString, String> {
+    let Some(number) = given.to_str().and_then(|text| text.strip_prefix("fd:")) else {
+        return Ok(std::path::absolute(&given).unwrap_or_else(|_| PathBuf::from(&given)).into_os_string());
+    };
+    let number: i32 = number.parse().ok().filter(|n| *n >= 0).ok_or("expected a path or fd:N")?;
+    let behind = std::fs::metadata(format!("/proc/self/fd/{number}")).map_err(|_| "this descriptor is not open")?;
+    Ok(format!("fd:{number}@{}", behind.ino()).into())
 }
 
 /// A number that may end in K, M or G; passed on as it is.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! args ─→ run ──────→ the program, with the preload ─→ recordings ─┐
-//!      ─→ report ───→ recordings ─→ merge ─→ symbolise ─→ text, json
+//!      ─→ report ───→ recordings ─→ merge ─→ suppressions ─→ symbolise ─→ text, json
+//!      ─→ suppress ─→ recordings ─→ merge ─→ a suppressions file
 //!      ─→ explain, hooks, doctor: a text, the roster in the library, an ELF file
 //! ```
 //!
@@ -24,6 +25,8 @@ mod recordings;
 mod report;
 mod run;
 mod source;
+mod suppress;
+mod suppressions;
 mod symbolise;
 
 use args::Command;
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Run(args) => return run::run(&args),
         Command::Report(args) => report::report(args),
+        Command::Suppress(args) => suppress::suppress(args),
         Command::Explain(args) => explain::explain(args),
         Command::Hooks => hooks::hooks(),
         Command::Doctor(args) => doctor::doctor(args),

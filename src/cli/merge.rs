@@ -77,7 +77,9 @@ struct Key {
     severity: u16,
     stacks: Vec<(Role, Vec<Site>)>,
     /// Without stacks, the call tells findings apart, as it does in the recording.
-    detail: Option<[u8; 120]>,
+    detail: Option<[u8; 112]>,
+    /// What some process was told not to speak of is not what others speak of.
+    suppressed: bool,
 }
 
 #[derive(Default)]
@@ -88,6 +90,7 @@ pub struct Merge {
     /// Losses: what was dropped, summed over the recordings.
     losses: [u64; Counter::ALL.len()],
     unreadable: u64,
+    errors_dropped: bool,
 }
 
 /// Counters that say what a report does not show.
@@ -111,10 +114,17 @@ impl Merge {
         }
         let head = recording.head();
         let mut sites = Sites::new(recording);
+        let mut told = 0u64;
         for finding in recording.findings() {
+            if finding.severity == Severity::Error && finding.suppressed.is_none() {
+                told = told.saturating_add(finding.count);
+            }
             let stacks = stacks(&finding, &mut sites);
             self.file(finding, stacks, &head);
         }
+        // A table that is full counts errors that are in no finding.
+        self.errors_dropped |=
+            recording.counter(Counter::FindingsDropped) > 0 && recording.counter(Counter::Errors) > told;
     }
 
     fn file(&mut self, finding: Finding, stacks: Vec<Stack>, head: &Head) {
@@ -126,6 +136,7 @@ impl Merge {
             severity: finding.severity as u16,
             stacks: stacks.iter().map(|s| (s.role, s.frames.clone())).collect(),
             detail: bare.then_some(finding.detail),
+            suppressed: !finding.suppressed.is_none(),
         };
         match self.known.get(&key) {
             None => {
@@ -155,8 +166,18 @@ impl Merge {
 
     /// Takes out what is worth knowing only.
     pub fn drop_infos(&mut self) {
+        self.take_out(|f| f.finding.severity == Severity::Info);
+    }
+
+    /// Takes out what is not wanted. Nothing is added afterwards.
+    pub fn take_out(&mut self, mut unwanted: impl FnMut(&Merged) -> bool) {
         self.known.clear();
-        self.found.retain(|f| f.finding.severity != Severity::Info);
+        self.found.retain(|f| !unwanted(f));
+    }
+
+    /// Did any process find an error? Also one that found no room in its recording.
+    pub fn any_error(&self) -> bool {
+        self.errors_dropped || self.found.iter().any(|f| f.finding.severity == Severity::Error)
     }
 
     /// What is missing, in words; `None` when nothing is.

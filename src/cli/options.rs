@@ -21,12 +21,7 @@ pub fn merge(existing: Option<&OsStr>, pairs: &[(&str, OsString)]) -> Result<OsS
         }
         merged.extend_from_slice(key.as_bytes());
         merged.push(b'=');
-        for byte in value.as_bytes() {
-            if *byte == b':' {
-                merged.push(b'\\');
-            }
-            merged.push(*byte);
-        }
+        push(&mut merged, value.as_bytes());
     }
     Ok(OsString::from_vec(merged))
 }
@@ -40,6 +35,34 @@ pub fn value(options: &OsStr, key: &str) -> Option<OsString> {
         }
     }
     found.filter(|value| !value.is_empty())
+}
+
+/// The variable without the settings of a key that make sense to `read`, and what the last of them was.
+pub fn take<T>(options: &OsStr, key: &str, read: impl Fn(&[u8]) -> Option<T>) -> (OsString, Option<T>) {
+    let mut taken = None;
+    let mut rest: Vec<u8> = Vec::new();
+    for item in split(options.as_bytes()) {
+        let value = item.strip_prefix(key.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
+        if let Some(value) = value.and_then(&read) {
+            taken = Some(value);
+            continue;
+        }
+        if !rest.is_empty() {
+            rest.push(b':');
+        }
+        push(&mut rest, &item);
+    }
+    (OsString::from_vec(rest), taken)
+}
+
+/// Appends text with its colons escaped.
+fn push(to: &mut Vec<u8>, text: &[u8]) {
+    for byte in text {
+        if *byte == b':' {
+            to.push(b'\\');
+        }
+        to.push(*byte);
+    }
 }
 
 fn split(options: &[u8]) -> Vec<Vec<u8>> {
@@ -88,6 +111,22 @@ mod tests {
     #[test]
     fn a_value_cannot_end_in_a_backslash() {
         assert!(merge(None, &[("record", "/a\\".into())]).is_err());
+    }
+
+    #[test]
+    fn a_key_is_taken_and_the_rest_stays() {
+        let number = |value: &[u8]| std::str::from_utf8(value).ok()?.parse::<u8>().ok();
+        for (options, rest, taken) in [
+            ("", "", None),
+            ("fd=off", "fd=off", None),
+            ("error_exitcode=3", "", Some(3)),
+            ("error_exitcode=3:fd=off:error_exitcode=7", "fd=off", Some(7)),
+            ("record=/a\\:error_exitcode=3:fd=off", "record=/a\\:error_exitcode=3:fd=off", None),
+            ("error_exitcode=red:x=\\:\\\\::error_exitcode=0", "error_exitcode=red:x=\\:\\\\:", Some(0)),
+            ("xerror_exitcode=3", "xerror_exitcode=3", None),
+        ] {
+            assert_eq!(take(OsStr::new(options), "error_exitcode", number), (rest.into(), taken), "{options}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::fd_kind;
 use crate::merge::{Merge, Merged};
 use crate::message::{Failure, exit, say};
 use crate::recordings;
+use crate::suppressions::Suppressions;
 use crate::symbolise::Symboliser;
 use record::reader::Finding;
 use record::sentence;
@@ -29,8 +30,10 @@ pub trait Render {
 }
 
 pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
+    let unwanted = Suppressions::read(args.suppressions.as_deref());
+    let mut unwanted = unwanted.map_err(|why| Failure::new(exit::PARTLY, why))?;
     let found = recordings::find(&args.paths);
-    let mut problems = !found.problems.is_empty();
+    let mut problems = !found.problems.is_empty() | unwanted.complain();
     found.problems.iter().for_each(say);
     let mut merge = Merge::default();
     for path in &found.files {
@@ -43,12 +46,17 @@ pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
         }
     }
     let mut symbols = Symboliser::default();
+    unwanted.apply(&mut merge, &mut symbols);
     let mut out = BufWriter::new(io::stdout().lock());
     if args.json {
         render(&mut merge, &mut json::Json, &mut symbols, &mut out)?;
     } else if merge.recordings > 0 {
         writeln!(out, "{}", text::rule(&mut merge))?;
         render(&mut merge, &mut text::Text::default(), &mut symbols, &mut out)?;
+        if unwanted.says_something(true) {
+            writeln!(out)?;
+            unwanted.write(true, "", &mut out)?;
+        }
     }
     out.flush()?;
     symbols.take_problems().iter().for_each(say);

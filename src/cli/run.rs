@@ -19,6 +19,7 @@ use crate::escape::shown;
 use crate::library;
 use crate::message::{Failure, exit, finish, reason};
 use crate::options;
+use crate::suppressions::Suppressions;
 use place::Place;
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
@@ -40,17 +41,35 @@ fn prepare_and_run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let mut pairs = args.keys.pairs();
     pairs.extend(place.option());
     let merged = options::merge(given.as_deref(), &pairs).map_err(failed)?;
+    // Its own processes cannot tell whether there were errors: some suppressions are decided here.
+    let (merged, error_exitcode) =
+        options::take(&merged, "error_exitcode", |n| str::from_utf8(n).ok()?.parse::<u8>().ok());
+    let mut suppressions = suppressions(args, &merged).map_err(failed)?;
     let environment = [(options::VARIABLE, merged), (PRELOAD, preload(&library, std::env::var_os(PRELOAD).as_deref()))];
     let program = args.command.first().ok_or_else(|| failed("no command given".to_owned()))?;
     let ended = child::run(&args.command, &environment).map_err(|e| not_started(program, &e))?;
 
     // From here on the end of this process is the end of the program, whatever happens to the report.
     death::whatever_happens(&ended, place.directory());
-    if (afterwards::Page { program, library: &library, ended: &ended, place: &place }).print() {
+    let page = afterwards::Page { program, library: &library, ended: &ended, place: &place };
+    let told = page.print(&mut suppressions);
+    if told.living > 0 {
         place.keep();
     }
     drop(place);
-    Ok(death::end_as(&ended))
+    let own = death::end_as(&ended);
+    match error_exitcode {
+        Some(code) if code != 0 && told.errors && ended.status.code().is_some() => Ok(ExitCode::from(code)),
+        _ => Ok(own),
+    }
+}
+
+/// The file that the library is given. It tells of bad lines itself, in every process; one that cannot be read stops a run
+/// whose command line names it.
+fn suppressions(args: &RunArgs, merged: &OsStr) -> Result<Suppressions, String> {
+    let path = options::value(merged, "suppressions");
+    let read = Suppressions::read(path.as_deref().map(Path::new));
+    if args.keys.suppressions.is_some() { read } else { Ok(read.unwrap_or_default()) }
 }
 
 /// The library first, so that its functions are the ones that are found.

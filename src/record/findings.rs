@@ -7,6 +7,7 @@ use crate::kind::{Kind, Role, Severity};
 use crate::label::Label;
 use crate::layout::{Counter, Finding, PARTIES, Section, finding_state};
 use crate::store::{Store, count, entry_or_commit};
+use crate::suppressions::Mark;
 use crate::text;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
@@ -173,7 +174,7 @@ pub struct Report<'a> {
     pub resource: Resource,
     pub label: Label,
     pub parties: [Involved; PARTIES],
-    /// The name of the call, or other words of the family; up to 120 bytes.
+    /// The name of the call, or other words of the family; up to 112 bytes.
     pub detail: &'a [u8],
 }
 
@@ -225,7 +226,18 @@ const SLOTS: usize = Section::Findings.capacity();
 
 /// Files a report. Lock-free and async-signal-safe; may commit a chunk.
 pub fn file(store: &impl Store, report: &Report) -> Filed {
-    count(store, severity_counter(report.severity));
+    file_unless(store, report, || Mark::NONE).0
+}
+
+/// As [`file`], and marks what the user does not want to hear of: `decide` is asked once for a finding, as a rule, and
+/// gives the same answer for the same kind and stacks. A suppressed event counts as such, and as nothing else.
+pub fn file_unless(store: &impl Store, report: &Report, mut decide: impl FnMut() -> Mark) -> (Filed, Mark) {
+    let (filed, mark) = place(store, report, &mut decide);
+    count(store, counter(report.severity, mark));
+    (filed, mark)
+}
+
+fn place(store: &impl Store, report: &Report, decide: &mut dyn FnMut() -> Mark) -> (Filed, Mark) {
     let key = report.key();
     for index in 0..SLOTS {
         let Some(slot) = entry_or_commit::<Finding>(store, index) else { break };
@@ -233,9 +245,10 @@ pub fn file(store: &impl Store, report: &Report) -> Filed {
         if seen == 0 {
             match slot.key.compare_exchange(0, key, AcqRel, Acquire) {
                 Ok(_) => {
-                    fill(slot, report);
+                    let mark = decide();
+                    fill(slot, report, mark);
                     store.header().findings.fetch_max(index as u32 + 1, Relaxed);
-                    return Filed::New(index);
+                    return (Filed::New(index), mark);
                 }
                 Err(now) => seen = now,
             }
@@ -243,16 +256,24 @@ pub fn file(store: &impl Store, report: &Report) -> Filed {
         if seen == key {
             slot.last.fetch_max(report.time, Relaxed);
             slot.count.fetch_add(1, Relaxed);
-            return Filed::Repeated(index);
+            // Until the first finder has decided, the answer is our own.
+            let decided = finding_state::is_whole(slot.state.load(Acquire));
+            let mark = if decided { Mark(slot.suppressed.load(Relaxed)) } else { decide() };
+            return (Filed::Repeated(index), mark);
         }
     }
     count(store, Counter::FindingsDropped);
-    Filed::Dropped
+    (Filed::Dropped, decide())
 }
 
 /// Files a leak, whose count is the number of descriptors and not of events: what was filed before of the same kind and
 /// stacks is replaced. Lock-free and async-signal-safe, but a reader may see one replacement half done.
 pub fn file_leak(store: &impl Store, report: &Report) -> Filed {
+    file_leak_unless(store, report, || Mark::NONE).0
+}
+
+/// As [`file_leak`], with marks, as [`file_unless`] has them.
+pub fn file_leak_unless(store: &impl Store, report: &Report, mut decide: impl FnMut() -> Mark) -> (Filed, Mark) {
     let key = report.key();
     for index in 0..SLOTS {
         let Some(slot) = entry_or_commit::<Finding>(store, index) else { break };
@@ -269,23 +290,25 @@ pub fn file_leak(store: &impl Store, report: &Report) -> Filed {
         }
         if seen == key {
             let before = Severity::from_code((slot.what.load(Relaxed) >> 16 & 0xff) as u16);
-            if before != Some(report.severity) {
+            let mut mark = Mark(slot.suppressed.load(Relaxed));
+            if before != Some(report.severity) || filed == Filed::New(index) {
                 // More serious than it was: new to the user.
                 filed = Filed::New(index);
-                count(store, severity_counter(report.severity));
+                mark = decide();
+                count(store, counter(report.severity, mark));
             }
             let told = slot.state.load(Relaxed) == finding_state::TOLD && filed == Filed::Repeated(index);
-            fill(slot, report);
+            fill(slot, report, mark);
             let descriptors = if let Resource::Leak(leak) = report.resource { leak.count } else { 1 };
             slot.count.store(u64::from(descriptors), Relaxed);
             if told {
                 slot.state.store(finding_state::TOLD, Release);
             }
-            return filed;
+            return (filed, mark);
         }
     }
     count(store, Counter::FindingsDropped);
-    Filed::Dropped
+    (Filed::Dropped, decide())
 }
 
 /// Takes back leaks that were filed before `as_of`: their descriptors have been closed since.
@@ -299,8 +322,9 @@ pub fn retract_leaks(store: &impl Store, as_of: u64) {
     }
 }
 
-const fn severity_counter(severity: Severity) -> Counter {
+fn counter(severity: Severity, mark: Mark) -> Counter {
     match severity {
+        _ if !mark.is_none() => Counter::Suppressed,
         Severity::Error => Counter::Errors,
         Severity::Suspect => Counter::Suspects,
         Severity::Info => Counter::Infos,
@@ -319,7 +343,7 @@ pub fn is_told(store: &impl Store, index: usize) -> bool {
     entry_or_commit::<Finding>(store, index).is_none_or(|slot| slot.state.load(Acquire) == finding_state::TOLD)
 }
 
-fn fill(slot: &Finding, report: &Report) {
+fn fill(slot: &Finding, report: &Report, mark: Mark) {
     slot.state.store(finding_state::WRITING, Relaxed);
     slot.count.fetch_add(1, Relaxed);
     slot.first.store(report.time, Relaxed);
@@ -339,6 +363,7 @@ fn fill(slot: &Finding, report: &Report) {
         text::store(&field.thread, &party.thread);
     }
     text::store(&slot.detail, report.detail);
+    slot.suppressed.store(mark.0, Relaxed);
     slot.what.store(u32::from(report.kind as u16) | (report.severity as u32) << 16 | u32::from(tag) << 24, Relaxed);
     slot.state.store(finding_state::READY, Release);
 }

@@ -174,10 +174,12 @@ pub enum Counter {
     SitesDropped,
     /// Descriptors that a look for leaks had no room for.
     LeaksDropped,
+    /// Events of findings that a suppression covers; in no other count.
+    Suppressed,
 }
 
 impl Counter {
-    pub const ALL: [(Self, &'static str); 21] = [
+    pub const ALL: [(Self, &'static str); 22] = [
         (Self::Errors, "errors"),
         (Self::Suspects, "suspects"),
         (Self::Infos, "infos"),
@@ -199,6 +201,7 @@ impl Counter {
         (Self::StacksMismatched, "remembered stacks wrong"),
         (Self::SitesDropped, "opening call stacks beyond the table"),
         (Self::LeaksDropped, "descriptors left out of the look for leaks"),
+        (Self::Suppressed, "suppressed"),
     ];
 }
 
@@ -394,7 +397,9 @@ pub struct Finding {
     pub label: [AtomicU64; 5],
     pub parties: [Party; PARTIES],
     /// Free text of the family, such as the name of the call.
-    pub detail: [AtomicU64; 15],
+    pub detail: [AtomicU64; 14],
+    /// A [`crate::suppressions::Mark`]; 0 = not suppressed.
+    pub suppressed: AtomicU64,
     /// More numbers of the resource, two in a word.
     pub more: [AtomicU64; 6],
 }
@@ -534,6 +539,7 @@ assert_offsets!(
     label = 112,
     parties = 152,
     detail = 344,
+    suppressed = 456,
     more = 464
 );
 assert_offsets!(

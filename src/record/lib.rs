@@ -6,7 +6,8 @@
 //! most recent events, for the question "what happened just before".
 //!
 //! - [`layout`] is the format: read its header first. Any change there is a version bump.
-//! - [`kind`] names every finding; [`label`] packs an endpoint or a path into 40 bytes; [`sentence`] words a finding.
+//! - [`kind`] names every finding; [`label`] packs an endpoint or a path into 40 bytes; [`sentence`] words a finding,
+//!   [`json`] writes one as a line, [`suppressions`] says which are not wanted.
 //! - [`store`] and the modules that take a [`store::Store`] write. They allocate nothing, take no lock and are
 //!   async-signal-safe.
 //! - [`snapshot`] is the tail of the file: what was open at a moment.
@@ -16,6 +17,7 @@
 pub mod call;
 pub mod errno;
 pub mod findings;
+pub mod json;
 pub mod kind;
 pub mod label;
 pub mod layout;
@@ -24,6 +26,7 @@ pub mod memory;
 pub mod modules;
 #[cfg(feature = "read")]
 pub mod reader;
+pub mod recall;
 pub mod samples;
 pub mod sentence;
 pub mod sites;
@@ -31,4 +34,5 @@ pub mod snapshot;
 pub mod stacks;
 pub mod store;
 pub mod strings;
+pub mod suppressions;
 pub mod text;

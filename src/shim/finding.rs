@@ -4,10 +4,10 @@
 
 use crate::thread::{self, Entry, Scope, State};
 use crate::unwind::Modules;
-use crate::{message, options, recording, start, symbols, sys, unwind};
+use crate::{json_lines, message, options, recording, start, suppressions, symbols, sys, unwind};
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU32};
-use record::findings::{Filed, Involved, Report, Resource, file, file_leak, is_told, told};
+use record::findings::{Filed, Involved, Report, Resource, file_leak_unless, file_unless, is_told, told};
 use record::kind::{Kind, Role, Severity};
 use record::label::Label;
 use record::layout::{Counter, PARTIES};
@@ -87,16 +87,21 @@ pub fn name_of(tid: u32) -> [u8; 16] {
     ended.map_or([0; 16], State::name)
 }
 
-/// Files a report, prints it when it is new and worth it, and ends the program when the mode says so.
+/// Files a report, prints it when it is new and worth it, and ends the program when the mode says so. A suppressed one is
+/// only filed.
 pub fn publish(scope: &mut Scope, report: &Report) {
     start::materialise();
-    let filed = file(&recording::RECORDING, report);
+    let (filed, mark) = file_unless(&recording::RECORDING, report, || suppressions::decide(scope, report));
+    if !mark.is_none() {
+        return;
+    }
     if report.severity != Severity::Info {
         ANY.store(true, Relaxed);
     }
     match filed {
         Filed::New(index) => {
             tell(scope, report);
+            json_lines::found(scope, report, index);
             told(&recording::RECORDING, index);
         }
         Filed::Dropped => tell(scope, report),
@@ -115,16 +120,21 @@ pub fn publish(scope: &mut Scope, report: &Report) {
     }
 }
 
-/// Files a leak, whose count is the number of descriptors at this moment, and prints it when it is new and worth it. Does
-/// not end the program: nothing has gone wrong yet.
+/// Files a leak, whose count is the number of descriptors at this moment, and prints it when it is new and worth it, and
+/// not suppressed. Does not end the program: nothing has gone wrong yet.
 pub fn publish_leak(scope: &mut Scope, report: &Report) {
     start::materialise();
+    let (filed, mark) = file_leak_unless(&recording::RECORDING, report, || suppressions::decide(scope, report));
+    if !mark.is_none() {
+        return;
+    }
     if report.severity != Severity::Info {
         ANY.store(true, Relaxed);
     }
-    match file_leak(&recording::RECORDING, report) {
+    match filed {
         Filed::New(index) => {
             tell(scope, report);
+            json_lines::found(scope, report, index);
             told(&recording::RECORDING, index);
         }
         Filed::Dropped => tell(scope, report),
@@ -226,6 +236,7 @@ pub fn summary() {
     counted(&mut line, get(Counter::Suspects), "suspect");
     for (counter, one) in [
         (Counter::Refused, "close refused"),
+        (Counter::Suppressed, "event suppressed"),
         (Counter::FindingsDropped, "finding dropped"),
         (Counter::StacksDropped, "stack dropped"),
         (Counter::MessagesLost, "message lost"),

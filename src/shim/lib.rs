@@ -2,7 +2,8 @@
 //!
 //! - `roster` lists every interposed symbol; `hooks` answer them, one file per family, thin.
 //! - `resolve` finds the real functions; `start` is the life of the process; `thread` the guard and the registry.
-//! - `descriptors` asks `track::fd` and acts on what it says; `finding` files and prints.
+//! - `descriptors` asks `track::fd` and acts on what it says; `finding` files and prints,
+//!   unless `suppressions` forbids it; `json_lines` tells log shippers.
 //! - `recording` maps the memory that `record` writes to; `unwind` takes stacks; `symbols` names them.
 //! - `arch`, `sys`, `clock`, `spin`, `alloc`, `private`, `message`, `options` are the ground that the rest stands on.
 
@@ -13,6 +14,7 @@ mod clock;
 mod descriptors;
 mod finding;
 mod hooks;
+mod json_lines;
 mod message;
 mod options;
 mod private;
@@ -22,6 +24,7 @@ mod roster;
 mod snapshot;
 mod spin;
 mod start;
+mod suppressions;
 mod symbols;
 mod sys;
 mod thread;

@@ -137,6 +137,7 @@ pub fn error_name(errno: i32) -> &'static str {
         libc::ENAMETOOLONG => "name too long",
         libc::EFBIG => "file too large",
         libc::EINVAL => "invalid argument",
+        libc::ENXIO => "nobody reads it",
         _ => "input/output error",
     }
 }

@@ -3,7 +3,7 @@
 //! Syntax: `key=value:key=value`; `\:` is a colon inside a value. A preset sets the rest, later keys override.
 //! A key or value that makes no sense is one line on stderr, and the program runs on without it.
 
-use crate::message;
+use crate::{json_lines, message};
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32};
 use once_cell::race::OnceBox;
@@ -35,6 +35,9 @@ static PATHS: OnceBox<Paths> = OnceBox::new();
 pub struct Paths {
     pub record: Vec<u8>,
     pub report: Vec<u8>,
+    pub suppressions: Vec<u8>,
+    /// A path, or `fd:N`.
+    pub json: Vec<u8>,
     /// `SHIM_OPTIONS` as given, for the recording.
     pub given: Vec<u8>,
 }
@@ -70,11 +73,10 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("keys", &["observe", "off"]),
     ("locks", &["observe", "off"]),
     ("tiers", &[]),
-    ("suppressions", &[]),
 ];
 
 const KNOWN: &str = "preset, fd, heap, quarantine, guard, canary, keys, locks, tiers, stack_depth, report, record, \
-                     suppressions, error_exitcode, follow, snapshot_signal";
+                     json, suppressions, error_exitcode, follow, snapshot_signal";
 
 /// Parses the variable. Called once, by the thread that starts us; allocates from the private allocator.
 pub fn parse(text: &[u8]) {
@@ -163,6 +165,13 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
             b"1" => {}
             b"0" => NO_FOLLOW.store(true, Relaxed),
             _ => complain(key, value, "expected 0 or 1"),
+        },
+        b"suppressions" if value.is_empty() => complain(key, value, "expected a file"),
+        b"suppressions" => paths.suppressions = value.to_vec(),
+        b"json" => match value.strip_prefix(b"fd:") {
+            _ if value.is_empty() => complain(key, value, "expected a path or fd:N"),
+            Some(given) if json_lines::parse_descriptor(given).is_none() => complain(key, value, "expected fd:N"),
+            _ => paths.json = value.to_vec(),
         },
         b"snapshot_signal" => match crate::snapshot::signal_number(value) {
             Some(n) => SNAPSHOT_SIGNAL.store(n, Relaxed),

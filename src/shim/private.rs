@@ -19,9 +19,10 @@ pub enum Use {
     Message = 0,
     Record = 1,
     Tombstone = 2,
+    Json = 3,
 }
 
-const USES: usize = 3;
+const USES: usize = 4;
 /// The number + 1; 0 = none.
 static NUMBERS: [AtomicI32; USES] = [const { AtomicI32::new(0) }; USES];
 static INODES: [AtomicU64; USES] = [const { AtomicU64::new(0) }; USES];

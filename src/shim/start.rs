@@ -21,7 +21,9 @@
 #![allow(unsafe_code)] // Safety: registration of handlers with libc, and reads of the environment at start.
 
 use crate::thread::{self, Entry};
-use crate::{alloc, descriptors, finding, message, options, recording, resolve, snapshot, sys, unwind};
+use crate::{
+    alloc, descriptors, finding, json_lines, message, options, recording, resolve, snapshot, suppressions, sys, unwind,
+};
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicPtr, AtomicU32};
@@ -86,6 +88,8 @@ fn set_up() -> bool {
     let given = if given.is_null() { &b""[..] } else { unsafe { CStr::from_ptr(given) }.to_bytes() };
     options::parse(given);
     message::open();
+    json_lines::open();
+    suppressions::load();
     if !recording::open() {
         return false;
     }
@@ -239,6 +243,7 @@ fn become_child(frozen: &[u64]) {
     EPOCH.fetch_add(1, Relaxed);
     unwind::after_fork();
     finding::after_fork();
+    json_lines::after_fork();
     let me = thread::current().map(core::ptr::from_ref);
     for state in thread::registry() {
         state.adopt(Some(core::ptr::from_ref(state)) == me);
@@ -262,6 +267,7 @@ pub fn materialise() {
 pub fn exec(path: &[u8]) {
     finding::guarded(|scope| {
         finding::flush_held(scope);
+        json_lines::repeated(scope);
         scope.state.log(Op::Exec, 0, 0, 0, 0);
         let header = recording::RECORDING.header();
         if !recording::is_private_copy() {
@@ -288,6 +294,7 @@ pub fn exiting(status: Option<c_int>) {
         header.exit_status.store(status.map_or(0, |s| s as u32), Relaxed);
         header.ended.store(sys::now(), Relaxed);
         header.state.store(state::EXITED, Release);
+        json_lines::repeated(scope);
         finding::summary();
     });
 }

@@ -37,6 +37,37 @@ pub fn write(fd: c_int, bytes: &[u8]) -> isize {
     unsafe { call(libc::SYS_write, [fd as usize, bytes.as_ptr() as usize, bytes.len(), 0, 0, 0]) }
 }
 
+/// As [`write`], to somebody whom the program knows nothing of: when the reader is gone the answer is EPIPE, and no SIGPIPE
+/// reaches the program.
+pub fn write_without_sigpipe(fd: c_int, bytes: &[u8]) -> isize {
+    const SIGPIPE: u64 = 1 << (libc::SIGPIPE - 1);
+    let (mut before, mut pending) = (0u64, 0u64);
+    let zero = [0 as c_long; 2];
+    let at = |set: &u64| core::ptr::from_ref(set) as usize;
+    // SAFETY: sets of the kernel's 8 bytes, one of them and a timespec read, two written; all live.
+    unsafe {
+        let old = &raw mut before as usize;
+        call(libc::SYS_rt_sigprocmask, [libc::SIG_BLOCK as usize, at(&SIGPIPE), old, 8, 0, 0]);
+        call(libc::SYS_rt_sigpending, [&raw mut pending as usize, 8, 0, 0, 0, 0]);
+        let written = write(fd, bytes);
+        // The signal is this thread's own; one that was pending before is the program's.
+        if written == -(libc::EPIPE as isize) && pending & SIGPIPE == 0 {
+            call(libc::SYS_rt_sigtimedwait, [at(&SIGPIPE), 0, zero.as_ptr() as usize, 8, 0, 0]);
+        }
+        call(libc::SYS_rt_sigprocmask, [libc::SIG_SETMASK as usize, at(&before), 0, 8, 0, 0]);
+        written
+    }
+}
+
+/// Would a write return at once, now or within so many milliseconds? A pipe then takes 4096 bytes whole.
+pub fn writable(fd: c_int, milliseconds: u32) -> bool {
+    let mut asked = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
+    let mut wait = [(milliseconds / 1000) as c_long, (milliseconds % 1000 * 1_000_000) as c_long];
+    // SAFETY: one pollfd and one timespec, both written to by the kernel; no signal mask.
+    let ready = unsafe { call(libc::SYS_ppoll, [&raw mut asked as usize, 1, wait.as_mut_ptr() as usize, 0, 8, 0]) };
+    ready > 0
+}
+
 pub fn pwrite(fd: c_int, bytes: &[u8], offset: u64) -> isize {
     #[cfg(target_pointer_width = "64")]
     // SAFETY: a live slice.

@@ -12,6 +12,7 @@ use crate::merge::Merge;
 use crate::message::say;
 use crate::recordings::{self, Loaded};
 use crate::report::{self, text};
+use crate::suppressions::Suppressions;
 use crate::symbolise::Symboliser;
 use record::layout::state;
 use std::ffi::OsStr;
@@ -28,16 +29,26 @@ pub struct Page<'a> {
     pub place: &'a Place,
 }
 
+/// What the run left.
+pub struct Told {
+    /// Processes that go on: what they record must have a place.
+    pub living: usize,
+    /// Was there an error that nobody suppressed?
+    pub errors: bool,
+}
+
 impl Page<'_> {
-    /// True when processes of the run go on: what they record must have a place.
-    pub fn print(&self) -> bool {
+    pub fn print(&self, suppressions: &mut Suppressions) -> Told {
         let mut merge = Merge::default();
         let (own, living) = self.read(&mut merge);
         let mut out = BufWriter::new(io::stderr().lock());
         // Nobody is left to tell when stderr is gone.
-        self.write(&mut merge, own.as_ref(), living, &mut out).ok();
+        let mut symbols = Symboliser::default();
+        suppressions.apply(&mut merge, &mut symbols);
+        let errors = merge.any_error();
+        self.write(&mut merge, suppressions, symbols, own.as_ref(), living, &mut out).ok();
         out.flush().ok();
-        living > 0
+        Told { living, errors }
     }
 
     /// Reads all recordings of this run. Returned is that of the program itself: the last of those that it executed in
@@ -63,8 +74,15 @@ impl Page<'_> {
         (own.map(|(_, recording)| recording), living)
     }
 
-    fn write(&self, merge: &mut Merge, own: Option<&Loaded>, living: usize, out: &mut dyn Write) -> io::Result<()> {
-        let mut symbols = Symboliser::default();
+    fn write(
+        &self,
+        merge: &mut Merge,
+        suppressions: &Suppressions,
+        mut symbols: Symboliser,
+        own: Option<&Loaded>,
+        living: usize,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         let who = format!("{} (pid {})", shown(self.program), self.ended.pid);
         let mut something = false;
         if let Some(signal) = self.ended.status.signal() {
@@ -79,6 +97,9 @@ impl Page<'_> {
             something = true;
             writeln!(out, "{}", text::rule(merge))?;
             report::render(merge, &mut text::Text::default(), &mut symbols, out)?;
+        }
+        if suppressions.any_shown() || !merge.findings().is_empty() {
+            suppressions.write(false, "shim: ", out)?;
         }
         if own.is_none() {
             let why = doctor::why_not(self.program, self.library).unwrap_or_else(|| {

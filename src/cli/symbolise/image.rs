@@ -78,7 +78,8 @@ impl Image {
         if let Some(outermost) = locations.last_mut()
             && outermost.function.is_none()
         {
-            outermost.function = self.symbols.find(address).map(names::demangled);
+            let name = self.symbols.find(address);
+            (outermost.function, outermost.symbol) = (name.map(names::demangled), name.map(str::to_owned));
         }
         locations
     }
@@ -88,10 +89,11 @@ fn lines(dwarf: &Context, address: u64) -> Option<Vec<Location>> {
     let mut frames = dwarf.find_frames(address).skip_all_loads().ok()?;
     let mut locations = Vec::new();
     while let Ok(Some(frame)) = frames.next() {
-        let function = frame.function.and_then(|f| f.raw_name().ok().map(|name| names::demangled(&name)));
+        let symbol = frame.function.and_then(|f| f.raw_name().ok().map(|name| name.into_owned()));
+        let function = symbol.as_deref().map(names::demangled);
         let path = frame.location.as_ref().and_then(|l| l.file).map(PathBuf::from);
         let line = frame.location.and_then(|l| l.line);
-        locations.push(Location { function, file: None, line, path });
+        locations.push(Location { function, symbol, file: None, line, path });
     }
     let directory = locations.iter().any(|l| l.path.is_some()).then(|| directory(dwarf, address)).flatten();
     for location in &mut locations {

@@ -21,6 +21,8 @@ use std::rc::Rc;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Location {
     pub function: Option<String>,
+    /// The function's name as it was linked.
+    pub symbol: Option<String>,
     /// As the compiler was given it.
     pub file: Option<String>,
     pub line: Option<u32>,

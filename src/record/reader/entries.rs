@@ -6,6 +6,7 @@ use crate::findings::{Involved, Report, Resource};
 use crate::kind::{Kind, Role, Severity};
 use crate::label::Label;
 use crate::layout::{self, Header, PARTIES, Party, finding_state, thread_state};
+use crate::suppressions::Mark;
 use core::mem::{offset_of, size_of};
 
 /// What the header says of the process.
@@ -115,7 +116,9 @@ pub struct Finding {
     pub resource: Resource,
     pub label: Label,
     pub parties: [Involved; PARTIES],
-    pub detail: [u8; 120],
+    pub detail: [u8; 112],
+    /// The process was told not to speak of it.
+    pub suppressed: Mark,
 }
 
 impl Finding {
@@ -154,6 +157,7 @@ impl Finding {
                 party(Raw(raw.slice(at, size_of::<Party>())))
             }),
             detail: raw.bytes(offset_of!(layout::Finding, detail)),
+            suppressed: Mark(raw.u64(offset_of!(layout::Finding, suppressed))),
         })
     }
 

@@ -92,7 +92,7 @@ pub fn return_address() -> u64 {
         unsafe {
             asm!("mov {0}, qword ptr [rbp + 8]", out(reg) address, options(readonly, nostack, preserves_flags));
         }
-        u64::from(address)
+        address
     }
     #[cfg(not(frame_pointers))]
     0

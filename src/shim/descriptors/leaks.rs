@@ -81,8 +81,7 @@ impl Look {
     /// Goes on until `deadline`; true when there is no more. At least a few numbers are looked at.
     pub fn step(&mut self, deadline: u64) -> bool {
         let mut groups = Groups::new(&mut self.table);
-        let mut seen = 0;
-        for (fd, slot) in growth::open_slots(self.next) {
+        for (seen, (fd, slot)) in growth::open_slots(self.next).enumerate() {
             if self.most == 0 {
                 break;
             }
@@ -91,7 +90,6 @@ impl Look {
                 self.dropped += groups.dropped;
                 return false;
             }
-            seen += 1;
             self.most -= 1;
             if let Some(candidate) = candidate(fd, slot, &self.busy) {
                 groups.add(&candidate, history(candidate.facts.opener.stack.0));

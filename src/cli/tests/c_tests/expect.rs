@@ -6,7 +6,7 @@
 //! fd.double-close error count=1 here=main:15 closed=main:13 opened=main:12
 //!
 //! [exitcode]
-//! options: fd=observe:error_exitcode=99      other options than fd=NAME
+//! options: fd=observe:error_exitcode=99      other options than fd=NAME; {here} is the folder of the program's source
 //! exit: 99                   the status, or SIGABRT, where it is not that of the run without shim
 //! stdout: a line             the lines, all of them, where they are not those of the run without shim
 //! stdout: differs            or: whatever they are

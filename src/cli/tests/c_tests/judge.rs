@@ -97,8 +97,10 @@ impl Scene<'_> {
     /// Runs, complains, returns what was found.
     fn play(&self, binary: &Path, folder: &Path, failures: &mut Vec<String>) -> Result<Vec<String>, String> {
         let recordings = empty(&folder.join("recordings"))?;
-        let escaped = recordings.to_string_lossy().replace('\\', "\\\\").replace(':', "\\:");
-        let options = format!("{}:record={escaped}", self.section.options(self.name));
+        let escaped = |path: &Path| path.to_string_lossy().replace('\\', "\\\\").replace(':', "\\:");
+        let here = self.program.source.parent().unwrap_or(Path::new("."));
+        let given = self.section.options(self.name).replace("{here}", &escaped(here));
+        let options = format!("{given}:record={}", escaped(&recordings));
         let watch = Watch { library: &self.judge.places.library, options: &options };
         let ran = run(binary, folder, Some(&watch))?;
         let mut complain = |what: &str, expected: &str, got: &str| {

@@ -28,7 +28,7 @@ fn table() -> Vec<Bad> {
         bad("zeroes", "its process ended before it had begun to write", vec![0; 1 << 16]),
         bad("short", "truncated recording: 100 bytes, where its header promises 16384", good[..100].to_vec()),
         bad("cut", "truncated recording: 81919 bytes, where its header promises 81920", chunked[..81919].to_vec()),
-        bad("version", "a recording of format version 9; this shim reads version 1", patched(8, &9u32.to_ne_bytes())),
+        bad("version", "a recording of format version 9; this shim reads version 2", patched(8, &9u32.to_ne_bytes())),
         bad("order", "recorded on a machine of the other byte order", patched(12, &0x0403_0201u32.to_ne_bytes())),
         bad(
             "many",

@@ -6,4 +6,5 @@ mod reader;
 mod sample;
 mod sentences;
 mod snapshots;
+mod suppressions;
 mod writers;

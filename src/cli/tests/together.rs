@@ -1,0 +1,220 @@
+//! The command and the library that `make build` made, together: lines of JSON as they come, suppressions that either side
+//! decides, and the status of a run.
+//!
+//! The C tests judge single programs under the library; here it is what a fleet needs of both. Wants `make build` before it.
+#![allow(clippy::expect_used, clippy::unwrap_used)] // A test may end so.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+/// `twice` is exported, `hidden` is not.
+const PROGRAM: &str = r#"
+    #define _GNU_SOURCE
+    #include <fcntl.h>
+    #include <pthread.h>
+    #include <stdio.h>
+    #include <string.h>
+    #include <sys/wait.h>
+    #include <unistd.h>
+    __attribute__((noinline)) void twice(void) { int fd = dup(0); close(fd); if (close(fd) == 0) _exit(90); __asm__(""); }
+    __attribute__((noinline)) static void hidden(void) { int fd = dup(0); close(fd); if (close(fd) == 0) _exit(91); __asm__(""); }
+    int main(int count, char **arguments) {
+        const char *what = count > 1 ? arguments[1] : "";
+        if (strchr(what, 'n')) pthread_setname_np(pthread_self(), "\"\\\n\x1b[2J\xff\t12345");
+        if (strchr(what, 'r')) { close(9); int fd = open("data", O_RDWR | O_CREAT | O_APPEND, 0600); if (dup2(fd, 9) != 9 || close(fd)) return 92; }
+        if (strchr(what, 't')) for (volatile int i = 0; i < 5; i++) twice();
+        if (strchr(what, 'h')) hidden();
+        if (strchr(what, 'c')) {
+            int pid = fork(), status;
+            if (pid == 0) { twice(); _exit(0); }
+            waitpid(pid, &status, 0);
+            if (status != 0) return 93;
+        }
+        if (strchr(what, 'x')) { char *again[] = {arguments[0], arguments[2], NULL}; execv(arguments[0], again); return 94; }
+        return 3;
+    }
+"#;
+
+struct Places {
+    library: PathBuf,
+    shim: PathBuf,
+    scratch: PathBuf,
+    program: PathBuf,
+}
+
+static PLACES: LazyLock<Places> = LazyLock::new(|| {
+    let exe = std::env::current_exe().unwrap();
+    // target/<profile>/deps/together-<hash>
+    let release = exe.ancestors().nth(3).unwrap().join("release");
+    let (library, shim) = (release.join("libshim.so"), release.join("shim"));
+    assert!(library.exists() && shim.exists(), "{}: not there; run `make build` first", library.display());
+    let scratch = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("together.{}", std::process::id()));
+    std::fs::create_dir_all(&scratch).unwrap();
+    let program = scratch.join("program");
+    std::fs::write(scratch.join("program.c"), PROGRAM).unwrap();
+    let flags = ["-g", "-O1", "-rdynamic", "-pthread", "-o", "program", "program.c"];
+    assert!(Command::new("gcc").args(flags).current_dir(&scratch).status().unwrap().success());
+    Places { library, shim, scratch, program }
+});
+
+fn directory(name: &str) -> PathBuf {
+    let path = PLACES.scratch.join(name);
+    std::fs::create_dir_all(&path).unwrap();
+    path
+}
+
+/// A shell script in a directory of its own, where `$shim` is the command, `$program` the program, and `watched OPTIONS WORD…`
+/// runs the program under the library alone.
+fn script(directory: &Path, text: &str) -> Output {
+    let functions = r#"watched() { options=$1; shift; LD_PRELOAD=$library SHIM_OPTIONS=$options "$program" "$@"; }"#;
+    let mut command = Command::new("bash");
+    command.args(["-c", &format!("{functions}\n{text}")]).current_dir(directory).stdin(Stdio::null());
+    command.env("shim", &PLACES.shim).env("program", &PLACES.program).env("library", &PLACES.library);
+    command.env_remove("LD_PRELOAD").env_remove("SHIM_OPTIONS").output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn lines(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    assert!(text.is_empty() || text.ends_with('\n'), "{text}");
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+}
+
+fn counts(lines: &[Value]) -> Vec<u64> {
+    lines.iter().map(|l| l["count"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn a_line_as_it_is_found_and_one_with_the_count_at_the_end() {
+    let directory = directory("lines");
+    let output = script(&directory, r#"watched "json=out" nt 2>err; echo $?"#);
+    assert_eq!(text(&output.stdout), "3\n");
+    let lines = lines(&directory.join("out"));
+    assert_eq!(counts(&lines), [1, 5]);
+    for line in &lines {
+        assert_eq!(line["thread"], "\"\\\n\u{1b}[2J\u{fffd}\t12345");
+        assert_eq!((&line["kind"], &line["severity"]), (&"fd.double-close".into(), &"error".into()));
+        let frames = line["stacks"][0]["frames"].as_array().unwrap();
+        assert_eq!((&line["stacks"][0]["role"], &frames[0]["function"]), (&"here".into(), &"twice".into()));
+        assert_eq!(frames[0]["module"], PLACES.program.to_str().unwrap());
+        assert!(frames[0]["offset"].as_str().unwrap().starts_with("0x"));
+        assert!(frames.iter().all(|f| f.get("file").is_none() && f.get("line").is_none()));
+    }
+    // A clean program writes nothing.
+    script(&directory, r#"watched "json=clean" ''"#);
+    assert_eq!(std::fs::read(directory.join("clean")).unwrap(), b"");
+}
+
+#[test]
+fn children_write_their_own_lines() {
+    let directory = directory("children");
+    script(&directory, r#"watched "json=one" tc; watched "json=own.%p.%e" tc"#);
+    let one = lines(&directory.join("one"));
+    assert_eq!(counts(&one), [1, 1, 5]);
+    assert_ne!(one[0]["pid"], one[1]["pid"]);
+    let mut own: Vec<_> = std::fs::read_dir(&directory).unwrap().map(|e| e.unwrap().path()).collect();
+    own.retain(|path| path.extension().is_some_and(|e| e == "program"));
+    let mut of_each: Vec<Vec<u64>> = own.iter().map(|path| counts(&lines(path))).collect();
+    of_each.sort();
+    assert_eq!(of_each, [vec![1], vec![1, 5]]);
+}
+
+#[test]
+fn a_descriptor_that_the_program_was_started_with() {
+    let directory = directory("descriptor");
+    let output = script(&directory, r#"$shim run --json-lines fd:9 -- "$program" rt 9>out 2>err; echo $?"#);
+    assert_eq!(text(&output.stdout), "3\n");
+    assert_eq!(counts(&lines(&directory.join("out"))), [1, 5], "ours is private: the program has closed and reused 9");
+    assert_eq!(std::fs::read(directory.join("data")).unwrap(), b"");
+
+    // The program reuses the number, and executes another: its 9 is not the one that was meant.
+    let output = script(&directory, r#"$shim run --json-lines fd:9 -- "$program" rtx t 9>out2 2>err2; echo $?"#);
+    assert_eq!(text(&output.stdout), "3\n");
+    assert_eq!(counts(&lines(&directory.join("out2"))), [1, 5], "before the exec");
+    assert_eq!(std::fs::read(directory.join("data")).unwrap(), b"", "the program's file is not ours to write to");
+    let said = std::fs::read_to_string(directory.join("err2")).unwrap();
+    assert!(said.contains("cannot be written to (another file has the number now)"), "{said}");
+
+    // Where it is inherited, the executed program goes on writing.
+    script(&directory, r#"$shim run --json-lines fd:9 -- "$program" tx t 9>>out3 2>err3"#);
+    assert_eq!(counts(&lines(&directory.join("out3"))), [1, 5, 1, 5]);
+
+    for (options, why) in [("json=fd\\:9", "not open"), ("json=fd\\:8", "open for reading only")] {
+        let output = script(&directory, &format!("watched '{options}' '' 8</dev/null"));
+        assert!(text(&output.stderr).contains(&format!("cannot be written to ({why}); no lines of JSON\n")));
+        assert_eq!(output.status.code(), Some(3));
+    }
+    for (options, expected) in [("json=", "expected a path or fd:N"), ("json=fd\\:x", "expected fd:N")] {
+        let output = script(&directory, &format!("watched '{options}' ''"));
+        assert!(text(&output.stderr).contains(expected), "{}", text(&output.stderr));
+    }
+    assert_eq!(script(&directory, r#"$shim run --json-lines fd:9 true"#).status.code(), Some(125));
+}
+
+#[test]
+fn a_reader_that_is_gone_or_asleep_does_no_harm() {
+    let directory = directory("reader");
+    let gone = r#"
+        mkfifo gone; exec 8<>gone; exec 9>gone; exec 8<&-
+        watched "json=fd\:9" tch 2>err; echo $?"#;
+    assert_eq!(text(&script(&directory, gone).stdout), "3\n", "no SIGPIPE reaches the program");
+    let begin = Instant::now();
+    let asleep = r#"
+        mkfifo full; exec 9<>full
+        dd if=/dev/zero of=full bs=4096 count=1000 oflag=nonblock 2>/dev/null
+        watched "json=fd\:9" tch 2>err; echo $?"#;
+    assert_eq!(text(&script(&directory, asleep).stdout), "3\n");
+    assert!(begin.elapsed() < Duration::from_secs(10));
+    let said = std::fs::read_to_string(directory.join("err")).unwrap();
+    assert!(said.contains("messages lost"), "{said}");
+}
+
+#[test]
+fn the_process_decides_by_exported_functions_and_the_command_the_rest() {
+    let directory = directory("decides");
+    std::fs::write(directory.join("twice"), "fd.* function=twice module=program\n").unwrap();
+    let silent = script(&directory, "watched 'suppressions=twice:error_exitcode=9:fd=abort:json=out' tc");
+    assert_eq!((silent.status.code(), text(&silent.stderr).as_str()), (Some(3), ""));
+    assert_eq!(std::fs::read(directory.join("out")).unwrap(), b"");
+    let other = script(&directory, "watched 'suppressions=twice:error_exitcode=9:json=out' th");
+    assert_eq!(other.status.code(), Some(9));
+    assert!(text(&other.stderr).contains(": 1 error, 0 suspects; 5 events suppressed\n"), "{}", text(&other.stderr));
+    assert_eq!(counts(&lines(&directory.join("out"))), [1]);
+
+    std::fs::write(directory.join("both"), "fd.* function=twice\nfd.* function=hidden\nfd.leak\n").unwrap();
+    let run = r#"$shim run --report found --error-exitcode 9 --suppressions"#;
+    let all = script(&directory, &format!("{run} both -- $program tch"));
+    assert_eq!(all.status.code(), Some(3));
+    let path = directory.join("both");
+    let unused = format!("shim: unused suppression {}:3: fd.leak\n", path.display());
+    // Twice: in the parent and in the child, by other callers.
+    assert_eq!(text(&all.stderr), format!("shim: 3 findings suppressed\n{unused}"));
+    let child = script(
+        &directory,
+        "echo 'fd.* function=hidden' >hidden; $shim run --error-exitcode 9 --suppressions hidden $program hc",
+    );
+    assert_eq!(child.status.code(), Some(9), "an error in a child counts");
+}
+
+#[test]
+fn what_suppress_writes_silences_the_next_run() {
+    let directory = directory("silences");
+    let steps = r#"
+        $shim run --record r -- "$program" tch 2>/dev/null
+        $shim suppress r -o known && $shim report --json --suppressions known r
+        $shim run --error-exitcode 9 --report found --suppressions known -- "$program" tch; echo $?
+        watched "suppressions=known" tc; echo $?"#;
+    let output = script(&directory, steps);
+    assert_eq!(text(&output.stdout), "3\n3\n");
+    assert_eq!(text(&output.stderr), "shim: 3 findings suppressed\n");
+    let known = std::fs::read_to_string(directory.join("known")).unwrap();
+    let plain: Vec<&str> = known.lines().filter(|line| !line.starts_with('#')).collect();
+    let expected = ["twice", "hidden"].map(|f| format!("fd.double-close function={f} module=program"));
+    assert_eq!(plain, expected, "{known}");
+}

@@ -1,0 +1,150 @@
+//! A finding as one line of JSON, by the process that finds it: the schema of `shim report --json`, with what is known there.
+//!
+//! Why not the JSON of the command: that one allocates and formats, and this runs in the watched process. Frames have no file
+//! and no line; a function only where it is exported.
+//!
+//! Rules: no allocation. A line is never cut: when it does not fit, each stack loses frames from its outer end until it does.
+//! Text of the program is escaped: control characters and what turns the direction of text as `\u…`; bytes that are no
+//! UTF-8 become U+FFFD.
+
+use crate::findings::{Report, Resource};
+use crate::sentence::{self, KindName};
+use crate::stacks::MAX_FRAMES;
+use crate::text::{Line, until_nul};
+
+/// A call as the process knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    pub function: Option<&'a [u8]>,
+    pub module: Option<&'a [u8]>,
+    pub offset: u64,
+}
+
+/// Hands the frames of a stack, innermost first and at most so many, to the function.
+pub type Frames<'f> = dyn FnMut(u32, usize, &mut dyn FnMut(&Frame)) + 'f;
+
+/// Frames per stack that are tried in turn.
+const DEPTHS: [usize; 12] = [MAX_FRAMES, 48, 32, 24, 16, 12, 8, 6, 4, 2, 1, 0];
+
+/// Writes the line with its newline. False, and an empty line: the buffer cannot hold it without any frame either; 4096
+/// bytes always can.
+pub fn write(report: &Report, pid: u32, count: u64, names: KindName, frames: &mut Frames, line: &mut Line) -> bool {
+    for depth in DEPTHS {
+        line.clear();
+        attempt(report, pid, count, names, frames, depth, line);
+        // A line that is full may have been cut.
+        if line.room() > 0 {
+            return true;
+        }
+    }
+    line.clear();
+    false
+}
+
+fn attempt(report: &Report, pid: u32, count: u64, names: KindName, frames: &mut Frames, depth: usize, line: &mut Line) {
+    line.text("{\"kind\":\"").text(report.kind.name());
+    line.text("\",\"severity\":\"").text(report.severity.name());
+    line.text("\",\"pid\":").number(u64::from(pid)).text(",\"tid\":").number(u64::from(report.tid));
+    string(until_nul(&report.thread), line.text(",\"thread\":"));
+    line.text(",\"count\":").number(count).text(",\"message\":");
+    written(line, |sentence| sentence::write(report, names, sentence));
+    line.text(",\"resource\":{");
+    resource(report, names, line);
+    line.text("},\"stacks\":[");
+    for (i, party) in report.parties.iter().filter(|p| p.role.is_some()).enumerate() {
+        line.text(if i > 0 { ",{\"role\":\"" } else { "{\"role\":\"" });
+        line.text(party.role.map_or("", |role| role.name()));
+        line.text("\",\"tid\":").number(u64::from(party.tid)).text(",\"frames\":[");
+        let mut first = true;
+        if depth > 0 {
+            frames(party.stack, depth, &mut |frame| {
+                line.text(if core::mem::take(&mut first) { "{" } else { ",{" });
+                self::frame(frame, line);
+                line.text("}");
+            });
+        }
+        line.text("]}");
+    }
+    line.text("]}\n");
+}
+
+fn frame(frame: &Frame, line: &mut Line) {
+    for (key, value) in [("\"function\":", frame.function), ("\"module\":", frame.module)] {
+        if let Some(value) = value {
+            string(value, line.text(key));
+            line.text(",");
+        }
+    }
+    line.text("\"offset\":\"").hex(frame.offset).text("\"");
+}
+
+fn resource(report: &Report, names: KindName, line: &mut Line) {
+    let (fd, kind, owner_kind, owner) = match report.resource {
+        Resource::Descriptor { fd, kind, owner_kind, owner, .. } => (fd, kind, owner_kind, owner),
+        Resource::Leak(leak) => (leak.fd, leak.kind, 0, 0),
+        Resource::None | Resource::Limit(_) => return,
+    };
+    let label = &report.label;
+    line.text("\"fd\":").signed(i64::from(fd)).text(",\"type\":");
+    string(names(kind).as_bytes(), line);
+    optional(",\"local\":", line, |text| {
+        label.write_local(text);
+    });
+    optional(",\"peer\":", line, |text| {
+        label.write_peer(text);
+    });
+    if label.is_path() {
+        optional(",\"path\":", line, |text| label.write_name(text));
+    }
+    if owner_kind != 0 {
+        optional(",\"owner\":", line, |text| {
+            text.text(sentence::owner_name(owner_kind)).text(" ").hex(owner);
+        });
+    }
+}
+
+/// A key with what `write` writes, when it writes anything.
+fn optional(key: &str, line: &mut Line, write: impl FnOnce(&mut Line)) {
+    let mark = line.as_bytes().len();
+    line.text(key);
+    if !written(line, write) {
+        line.truncate(mark);
+    }
+}
+
+/// What `write` writes, as a string. False: nothing, an empty string.
+fn written(line: &mut Line, write: impl FnOnce(&mut Line)) -> bool {
+    let mut buffer = [0; 1024];
+    let mut text = Line::new(&mut buffer);
+    write(&mut text);
+    string(text.as_bytes(), line);
+    !text.is_empty()
+}
+
+/// A JSON string, with its quotes.
+pub fn string(text: &[u8], line: &mut Line) {
+    line.text("\"");
+    for chunk in text.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '"' | '\\' => {
+                    line.text("\\");
+                    line.raw(&[c as u8]);
+                }
+                '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                    line.text("\\u");
+                    for shift in [12, 8, 4, 0] {
+                        line.hex_digits(u64::from(c as u32 >> shift & 15));
+                    }
+                }
+                _ => {
+                    line.raw(c.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+            }
+        }
+        if !chunk.invalid().is_empty() {
+            line.text("\u{fffd}");
+        }
+    }
+    line.text("\"");
+}
