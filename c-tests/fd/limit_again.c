@@ -1,0 +1,40 @@
+/*
+ * Up to 85 % three times: up and down by a few is one rise, down to nothing and up again is another.
+ */
+#include "../leak.h"
+#include <sys/resource.h>
+
+/* Opens until there are `count` in `fds`. */
+static int rise(int *fds, int open, int count)
+{
+    for (; open < count; open++)
+        CHECK((fds[open] = tcp()) >= 0); /* opened */
+    return open;
+}
+
+static void fall(int *fds, int open)
+{
+    while (open > 0)
+        CHECK(close(fds[--open]) == 0);
+}
+
+int main(void)
+{
+    static int fds[200];
+    struct rlimit limit = {200, 200};
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+#ifdef CLEAN
+    for (int i = 0; i < 3; i++)
+        fall(fds, rise(fds, 0, 150));
+#else
+    int open = rise(fds, 0, 170);
+    for (; open > 165; open--)
+        CHECK(close(fds[open - 1]) == 0);
+    open = rise(fds, open, 170);
+    fall(fds, open);
+    fall(fds, rise(fds, 0, 100));
+    fall(fds, rise(fds, 0, 170));
+#endif
+    printf("ok\n");
+    return 0;
+}
