@@ -1,5 +1,6 @@
 /*
- * Up to 85 % three times: up and down by a few is one rise, down to nothing and up again is another.
+ * Up to 85 % three times: up and down by a few is one rise, down to nothing and up again is another. That a rise is over is
+ * seen by a sample, which is taken once in a while.
  */
 #include "../leak.h"
 #include <sys/resource.h>
@@ -32,7 +33,9 @@ int main(void)
         CHECK(close(fds[open - 1]) == 0);
     open = rise(fds, open, 170);
     fall(fds, open);
-    fall(fds, rise(fds, 0, 100));
+    /* Longer than the time between two samples. */
+    usleep(300000);
+    fall(fds, rise(fds, 0, 10));
     fall(fds, rise(fds, 0, 170));
 #endif
     printf("ok\n");

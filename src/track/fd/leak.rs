@@ -94,8 +94,9 @@ pub struct Group {
     pub oldest: u64,
     pub newest: u64,
     pub last_used: u64,
-    /// Bits of the threads that opened them.
+    /// Bits of the threads that opened them, and the highest of their indices.
     pub openers: u64,
+    pub last_opener: u16,
     pub unread: u64,
     pub tcp: [u32; tcp::STATES],
 }
@@ -138,6 +139,7 @@ impl Group {
             self.idle += 1;
         }
         self.openers |= opener_bit(facts.meta.opener);
+        self.last_opener = self.last_opener.max(facts.meta.opener.0);
         self.unread += candidate.unread;
         self.tcp[candidate.tcp as usize % tcp::STATES] += 1;
     }
@@ -145,6 +147,19 @@ impl Group {
     /// The peer has closed, and the program has not.
     pub fn peer_closed(&self) -> u32 {
         self.tcp[tcp::CLOSE_WAIT as usize]
+    }
+
+    /// How many threads opened them; when the bits do not tell any more, how many there can be.
+    fn threads(&self) -> u64 {
+        match u64::from(self.openers.count_ones()) {
+            64 => u64::from(self.last_opener) + 1,
+            n => n,
+        }
+    }
+
+    /// One call makes both ends of a pipe, or both sockets of a pair.
+    fn per_call(&self) -> u64 {
+        if matches!(self.kind, FdKind::Pipe | FdKind::Unix) { 2 } else { 1 }
     }
 
     /// How sure is it that these were forgotten?
@@ -155,6 +170,7 @@ impl Group {
     /// | the end of a stream was read | 2 or more; 1 | error; suspect |
     /// | a blocking call timed out | 2 or more; 1 | error; suspect |
     /// | the peer closed, the program did not look | 16 or more over 10 s; 4 or more | error; suspect |
+    /// | anything else, one for each thread (of pipes: both ends) | | info |
     /// | anything else, hardly ever closed | 32 or more over 10 s, not a live connection; 16 or more; 16 or more of one target | error; suspect; suspect |
     pub fn judge(&self, site: SiteHistory) -> Severity {
         let graded = |errors: u64, suspects: u64, of: u64| match of {
@@ -170,7 +186,7 @@ impl Group {
             return graded(2, 1, self.idle);
         }
         // One for each thread is a design: an epoll or a wake-up pipe of its own.
-        if self.count > 1 && u64::from(self.openers.count_ones()) >= self.count.min(64) {
+        if self.count > 1 && self.threads() * self.per_call() >= self.count {
             return Severity::Info;
         }
         let spread = self.newest.saturating_sub(self.oldest);
