@@ -7,7 +7,9 @@
 //! Text of the program is escaped: control characters and what turns the direction of text as `\u…`; bytes that are no
 //! UTF-8 become U+FFFD.
 
-use crate::findings::{Report, Resource};
+use crate::call::Call;
+use crate::errno;
+use crate::findings::{Leak, Limit, Report, Resource};
 use crate::sentence::{self, KindName};
 use crate::stacks::MAX_FRAMES;
 use crate::text::{Line, until_nul};
@@ -82,7 +84,8 @@ fn resource(report: &Report, names: KindName, line: &mut Line) {
     let (fd, kind, owner_kind, owner) = match report.resource {
         Resource::Descriptor { fd, kind, owner_kind, owner, .. } => (fd, kind, owner_kind, owner),
         Resource::Leak(leak) => (leak.fd, leak.kind, 0, 0),
-        Resource::None | Resource::Limit(_) => return,
+        Resource::Limit(limit) => return write_limit(&limit, line),
+        Resource::None => return,
     };
     let label = &report.label;
     line.text("\"fd\":").signed(i64::from(fd)).text(",\"type\":");
@@ -101,6 +104,46 @@ fn resource(report: &Report, names: KindName, line: &mut Line) {
             text.text(sentence::owner_name(owner_kind)).text(" ").hex(owner);
         });
     }
+    if let Resource::Leak(leak) = report.resource {
+        line.text(",");
+        write_leak(&leak, line);
+    }
+}
+
+/// `"leak":{…}`: how the descriptors went, in numbers. Times are milliseconds before the look.
+pub fn write_leak(leak: &Leak, line: &mut Line) {
+    line.text("\"leak\":{");
+    if let Some(call) = Call::from_code(u16::from(leak.call)) {
+        line.text("\"last\":\"").text(call.name()).text("\",\"ending\":\"");
+        line.text(sentence::ending_name(leak)).text("\",");
+        if let Some(name) = errno::name(leak.errno) {
+            line.text("\"errno\":\"").text(name).text("\",");
+        }
+    }
+    line.text("\"oldest_ms\":").number(leak.as_of.saturating_sub(leak.oldest) / 1_000_000);
+    line.text(",\"newest_ms\":").number(u64::from(leak.newest_ago));
+    line.text(",\"unread\":").number(leak.unread).text(",\"tcp\":{");
+    let mut separator = "\"";
+    for (state, count) in leak.tcp.iter().enumerate().skip(1).filter(|(_, count)| **count > 0) {
+        line.text(separator).text(sentence::TCP_NAMES[state]).text("\":").number(u64::from(*count));
+        separator = ",\"";
+    }
+    line.text("}}");
+}
+
+/// `"limit":{…}`: the places in the order of the stacks.
+pub fn write_limit(limit: &Limit, line: &mut Line) {
+    line.text("\"limit\":{\"open\":").number(limit.open).text(",\"limit\":").number(limit.limit);
+    line.text(",\"percent\":").number(u64::from(limit.stage));
+    if let Some(name) = errno::name(limit.errno) {
+        line.text(",\"errno\":\"").text(name).text("\"");
+    }
+    line.text(",\"over_ms\":").number(limit.over / 1_000_000).text(",\"places\":[");
+    for (i, (open, more)) in limit.places.iter().take_while(|(open, _)| *open > 0).enumerate() {
+        line.text(if i > 0 { ",{\"open\":" } else { "{\"open\":" }).number(u64::from(*open));
+        line.text(",\"growth\":").number(u64::from(*more)).text("}");
+    }
+    line.text("]}");
 }
 
 /// A key with what `write` writes, when it writes anything.

@@ -6,7 +6,7 @@ use crate::findings::{Involved, Report, Resource};
 use crate::kind::{Kind, Role};
 use crate::text::{Line, until_nul};
 
-pub use leak::TCP_NAMES;
+pub use leak::{TCP_NAMES, ending_name};
 
 /// What `shim` knows that this crate does not: the names of descriptor kinds.
 pub type KindName = fn(u8) -> &'static str;

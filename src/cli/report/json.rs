@@ -13,6 +13,7 @@ use record::label::Label;
 use record::text::{Line, until_nul};
 use serde::Serialize;
 use serde_json::ser::Formatter;
+use serde_json::value::RawValue;
 use std::io::{self, Write};
 
 pub struct Json;
@@ -44,6 +45,11 @@ struct JsonResource {
     path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
+    /// As the library writes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leak: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<Box<RawValue>>,
 }
 
 #[derive(Serialize)]
@@ -98,7 +104,11 @@ fn resource(resource: &Resource, label: &Label) -> JsonResource {
     let (fd, kind, owner_kind, owner) = match *resource {
         Resource::Descriptor { fd, kind, owner_kind, owner, .. } => (fd, kind, owner_kind, owner),
         Resource::Leak(leak) => (leak.fd, leak.kind, 0, 0),
-        Resource::None | Resource::Limit(_) => return JsonResource::default(),
+        Resource::Limit(limit) => {
+            let limit = raw(|line| record::json::write_limit(&limit, line));
+            return JsonResource { limit, ..JsonResource::default() };
+        }
+        Resource::None => return JsonResource::default(),
     };
     let path = if label.is_path() { written(|line| label.write_name(line)) } else { None };
     let owner = (owner_kind != 0).then(|| {
@@ -117,7 +127,18 @@ fn resource(resource: &Resource, label: &Label) -> JsonResource {
         }),
         path,
         owner: owner.flatten(),
+        leak: if let Resource::Leak(leak) = resource { raw(|line| record::json::write_leak(leak, line)) } else { None },
+        limit: None,
     }
+}
+
+/// The value of the member that the library writes.
+fn raw(write: impl FnOnce(&mut Line)) -> Option<Box<RawValue>> {
+    let mut buffer = [0; 1024];
+    let mut line = Line::new(&mut buffer);
+    write(&mut line);
+    let (_, value) = std::str::from_utf8(line.as_bytes()).ok()?.split_once(':')?;
+    RawValue::from_string(value.to_owned()).ok()
 }
 
 /// What was written to a line, when anything was.

@@ -54,6 +54,17 @@ pub(super) fn write(report: &Report, kind_name: KindName, line: &mut Line) {
     }
 }
 
+/// How the last operation ended, in a word.
+pub fn ending_name(leak: &Leak) -> &'static str {
+    match leak.ending {
+        1 => "end",
+        2 if leak.blocking => "timeout",
+        2 => "again",
+        3 => "failed",
+        _ => "done",
+    }
+}
+
 fn last_operation(report: &Report, leak: &Leak, line: &mut Line) {
     let Some(call) = Call::from_code(u16::from(leak.call)) else {
         // libc uses what a FILE or a DIR owns by calls that nobody sees.
