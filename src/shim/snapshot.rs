@@ -76,7 +76,7 @@ extern "C" fn handle(_: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
     let errno = sys::errno();
     if !thread::blind() {
         match thread::enter() {
-            Entry::Full(mut scope) if !scope.state.tight() => {
+            Entry::Full(mut scope) if scope.state.knows_stack() && !scope.state.tight() => {
                 start::notice_fork();
                 slice(&mut scope);
             }

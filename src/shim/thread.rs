@@ -255,6 +255,9 @@ impl Scope {
     /// Who acts, with its stack.
     pub fn actor(&mut self) -> Actor {
         let state = self.state;
+        if state.stack_high.load(Relaxed) == 0 {
+            state.find_stack_now();
+        }
         let stack = unwind::capture(state, &mut self.inner().unwinding);
         actor(state, stack)
     }
@@ -328,7 +331,6 @@ fn register(block: &'static Block) -> *mut State {
             // SAFETY: a key that `make_key` created; the value is only a flag.
             unsafe { libc::pthread_setspecific(key, core::ptr::from_ref(block).cast()) };
         }
-        state.find_stack();
     });
     at
 }
@@ -449,6 +451,7 @@ impl State {
         self.entry.started.store(sys::now(), Relaxed);
         self.entry.ended.store(0, Relaxed);
         self.entry.state.store(thread_state::LIVE, Release);
+        self.stack_low.store(0, Relaxed);
         self.stack_high.store(0, Relaxed);
         self.name();
         self.log(Op::ThreadStart, 0, 0, 0, 0);
@@ -471,6 +474,20 @@ impl State {
 
     pub fn is_live(&self) -> bool {
         self.live.load(Acquire)
+    }
+
+    /// Is it known yet? Whoever may have interrupted pthread_getattr_np asks this first.
+    pub fn knows_stack(&self) -> bool {
+        self.stack_high.load(Relaxed) != 0
+    }
+
+    /// The bounds of the stack, found now. Not at registration: the first hook of a thread may be the realloc that
+    /// pthread_getattr_np makes with the thread's own lock held (glibc nptl/pthread_getattr_np.c; a JVM thread begins so),
+    /// and asking again from inside would wait for ever. No descriptor hook is called from there.
+    #[cold]
+    #[inline(never)]
+    fn find_stack_now(&self) {
+        inside_libc(|| self.find_stack());
     }
 
     /// The bounds of the stack, for the unwinder. The main thread's come from `__libc_stack_end`, because
@@ -504,14 +521,18 @@ impl State {
         let at = crate::arch::registers().sp;
         let (low, high) = self.stack();
         let inside = at >= low + STACK_NEEDED && at < high;
-        !inside && Self::tight_elsewhere(at, low, high)
+        !inside && self.tight_elsewhere(at)
     }
 
     #[cold]
     #[inline(never)]
-    fn tight_elsewhere(at: u64, low: u64, high: u64) -> bool {
+    fn tight_elsewhere(&self, at: u64) -> bool {
+        if self.stack_high.load(Relaxed) == 0 {
+            self.find_stack_now();
+        }
+        let (low, high) = self.stack();
         if at >= low && at < high {
-            return true;
+            return at < low + STACK_NEEDED;
         }
         // Neither a signal stack nor its own: a coroutine, whose bounds nobody knows.
         sys::signal_stack().is_some_and(|(low, len)| at >= low && at < low + len && at - low < STACK_NEEDED)
