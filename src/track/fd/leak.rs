@@ -59,6 +59,8 @@ pub struct Candidate {
     pub tcp: u8,
     /// Bytes that the program has not read, where the kernel tells.
     pub unread: u64,
+    /// Where others reach this end of a connection; 0 when unknown. Those that a server has accepted share theirs.
+    pub port: u16,
     /// O_NONBLOCK is not set: EAGAIN was a timeout.
     pub blocking: bool,
     /// A thread is inside a call on it at this moment.
@@ -88,6 +90,8 @@ pub struct Group {
     pub blocking: bool,
     pub label: [u64; LABEL_WORDS],
     pub same_label: bool,
+    pub port: u16,
+    pub same_port: bool,
     pub count: u64,
     /// Unused since the site last opened another, and nobody inside a call on them.
     pub idle: u64,
@@ -126,12 +130,15 @@ impl Group {
                 blocking: candidate.blocking,
                 label: facts.label,
                 same_label: true,
+                port: candidate.port,
+                same_port: true,
                 oldest: facts.opened_at,
                 ..Group::default()
             };
         }
         self.count += 1;
         self.same_label &= self.label == facts.label;
+        self.same_port &= self.port == candidate.port;
         self.oldest = self.oldest.min(facts.opened_at);
         self.newest = self.newest.max(facts.opened_at);
         self.last_used = self.last_used.max(used);
@@ -171,7 +178,10 @@ impl Group {
     /// | a blocking call timed out | 2 or more; 1 | error; suspect |
     /// | the peer closed, the program did not look | 16 or more over 10 s; 4 or more | error; suspect |
     /// | anything else, one for each thread (of pipes: both ends) | | info |
-    /// | anything else, hardly ever closed | 32 or more over 10 s, not a live connection; 16 or more; 16 or more of one target | error; suspect; suspect |
+    /// | anything else, live connections that were accepted (they share their port) | | info |
+    /// | anything else, hardly ever closed, over 10 s | 32 or more; 16 or more | error; suspect |
+    /// | the same, live connections | 16 or more | suspect |
+    /// | the same in less than 10 s, all of one target | 16 or more; 64 live connections | suspect |
     pub fn judge(&self, site: SiteHistory) -> Severity {
         let graded = |errors: u64, suspects: u64, of: u64| match of {
             n if n >= errors => Severity::Error,
@@ -197,10 +207,16 @@ impl Group {
         if site.closed * 10 > site.opened || self.idle * 10 < self.count * 9 {
             return Severity::Info;
         }
-        let alive = u64::from(self.tcp[tcp::ESTABLISHED as usize] + self.tcp[tcp::LISTEN as usize]) * 2 > self.count;
+        let live = u64::from(self.tcp[tcp::ESTABLISHED as usize] + self.tcp[tcp::LISTEN as usize]) * 2 > self.count
+            || self.kind == FdKind::Unix;
+        // Guests of a server: they may stay for as long as they like.
+        if live && self.port != 0 && self.same_port {
+            return Severity::Info;
+        }
         match spread >= LONG_NS {
-            true if alive => graded(u64::MAX, 16, self.idle),
+            true if live => graded(u64::MAX, 16, self.idle),
             true => graded(32, 16, self.idle),
+            false if self.same_label && live => graded(u64::MAX, 64, self.idle),
             false if self.same_label => graded(u64::MAX, 16, self.idle),
             false => Severity::Info,
         }

@@ -25,6 +25,8 @@ struct Scene {
     over: u64,
     threads: u16,
     same_label: bool,
+    /// The same for all; 0: each its own.
+    port: u16,
     /// So many of them were used after the site had gone on.
     in_use: u64,
     busy: bool,
@@ -42,6 +44,7 @@ impl Scene {
             over: SECOND,
             threads: 1,
             same_label: false,
+            port: 0,
             in_use: 0,
             busy: false,
             closed: 0,
@@ -66,6 +69,7 @@ impl Scene {
             facts,
             tcp: self.tcp,
             unread: 0,
+            port: if self.port == 0 { i as u16 + 1000 } else { self.port },
             blocking: self.blocking,
             busy: self.busy,
         }
@@ -160,6 +164,27 @@ fn what_only_rises() {
 }
 
 #[test]
+fn guests_of_a_server_may_stay() {
+    let way = |kind, port, over, same_label| Scene {
+        port,
+        over,
+        same_label,
+        ..Scene::of(kind, 200, last(READ, Ending::Done, 0))
+    };
+    for kind in [FdKind::Tcp, FdKind::Unix] {
+        assert_eq!(way(kind, 80, 20 * SECOND, false).judged(), Severity::Info);
+        assert_eq!(way(kind, 80, SECOND, true).judged(), Severity::Info);
+        assert_eq!(way(kind, 0, 20 * SECOND, false).judged(), Severity::Suspect, "clients have ports of their own");
+        assert_eq!(way(kind, 0, SECOND, true).judged(), Severity::Suspect);
+        let pool = Scene { count: 32, ..way(kind, 0, SECOND, true) };
+        assert_eq!(pool.judged(), Severity::Info, "a pool of one target");
+    }
+    // Those that have closed are guests no more.
+    let gone = Scene { tcp: tcp::CLOSE_WAIT, ..way(FdKind::Tcp, 80, 20 * SECOND, false) };
+    assert_eq!(gone.judged(), Severity::Error);
+}
+
+#[test]
 fn a_site_that_closes_and_a_pool_in_use_are_no_leak() {
     let way = |closed, in_use| Scene {
         over: 20 * SECOND,
@@ -219,7 +244,16 @@ fn candidates() -> impl Strategy<Value = Vec<(Candidate, u64)>> {
                 ..Facts::default()
             };
             (
-                Candidate { fd: 5, generation: 1, facts, tcp, unread: used, blocking, busy: used == 13 },
+                Candidate {
+                    fd: 5,
+                    generation: 1,
+                    facts,
+                    tcp,
+                    unread: used,
+                    port: thread % 2,
+                    blocking,
+                    busy: used == 13,
+                },
                 opened_at.max(20),
             )
         });
@@ -254,6 +288,7 @@ proptest! {
             prop_assert_eq!(group.idle, mine.iter().filter(|(c, at)| used(c) < *at && !c.busy).count() as u64);
             prop_assert_eq!(group.unread, mine.iter().map(|(c, _)| c.unread).sum::<u64>());
             prop_assert_eq!(group.same_label, mine.iter().all(|(c, _)| c.facts.label == mine[0].0.facts.label));
+            prop_assert_eq!(group.same_port, mine.iter().all(|(c, _)| c.port == mine[0].0.port));
             prop_assert_eq!(group.last_opener, mine.iter().map(|(c, _)| c.facts.meta.opener.0).max().unwrap());
             for (state, count) in group.tcp.iter().enumerate() {
                 prop_assert_eq!(*count as usize, mine.iter().filter(|(c, _)| c.tcp as usize == state).count());
