@@ -1,12 +1,14 @@
 //! Findings of many recordings as one list: equal ones are one, with the sum of their counts.
 //!
 //! Equal means: the same kind, and the same roles with the same stacks, where a frame is a build id (or a path, for a
-//! module that has none) and an offset in it. So one bug in a thousand ranks is one finding.
+//! module that has none) and an offset in it; of forgotten descriptors, also the same fate. So one bug in a thousand ranks is
+//! one finding.
 //!
 //! Why stacks are resolved to modules here: ids and module numbers mean something inside one recording only. Each
 //! recording is let go as soon as its findings are taken.
 
 use crate::recordings::Loaded;
+use record::findings::Resource;
 use record::kind::{Role, Severity};
 use record::layout::Counter;
 use record::reader::{Finding, Head};
@@ -77,6 +79,8 @@ struct Key {
     kind: u16,
     severity: u16,
     stacks: Vec<(Role, Vec<Site>)>,
+    /// What became of forgotten descriptors: one line may be refused, reset and kept waiting, and each is a way of its own.
+    fate: Option<(u8, u16, bool)>,
     /// Without stacks, the call tells findings apart, as it does in the recording.
     detail: Option<[u8; 112]>,
     /// What some process was told not to speak of is not what others speak of.
@@ -140,6 +144,10 @@ impl Merge {
             kind: finding.kind as u16,
             severity: finding.severity as u16,
             stacks: stacks.iter().map(|s| (s.role, s.frames.clone())).collect(),
+            fate: match finding.resource {
+                Resource::Leak(leak) => Some((leak.ending, leak.errno, leak.blocking)),
+                _ => None,
+            },
             detail: bare.then_some(finding.detail),
             suppressed: !finding.suppressed.is_none(),
         };
