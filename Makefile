@@ -53,6 +53,7 @@ install: ## what `make build` made, into PREFIX=/usr/local under DESTDIR
 	install -m 755 $(release)/shim $(DESTDIR)$(PREFIX)/bin/shim
 	install -m 644 $(release)/libshim.so $(DESTDIR)$(PREFIX)/lib/libshim.so
 	install -m 644 README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT docs/*.md $(DESTDIR)$(PREFIX)/share/doc/shim
+	cp -R docs/examples $(DESTDIR)$(PREFIX)/share/doc/shim/
 
 clean: ## everything that was built
 	$(CARGO) clean

@@ -3,8 +3,9 @@
  *
  *     many N     half of them sockets, half /dev/null; from 16 places
  *
- * Prints `ready N` when they are open; fewer than asked for when the hard limit does not allow more. Then each line on stdin prints the longest time between two readings of the clock
- * since the line before, in microseconds.
+ * Prints `ready N` when they are open; fewer than asked for when the hard limit does not allow more. Then each line on stdin
+ * prints the longest time between two readings of the clock since the line before, in microseconds; and the longest in
+ * which the scheduler had not given the processor to another.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static atomic_long longest;
+static atomic_long longest, not_preempted;
 
 static long now(void)
 {
@@ -26,12 +27,27 @@ static long now(void)
     return t.tv_sec * 1000000000L + t.tv_nsec;
 }
 
+static void most(atomic_long *of, long gap)
+{
+    long seen = *of;
+    while (gap > seen && !atomic_compare_exchange_weak(of, &seen, gap))
+        ;
+}
+
 static void *watch(void *unused)
 {
+    long switches = 0;
     for (long before = now();;) {
-        long after = now(), gap = after - before, seen = longest;
-        while (gap > seen && !atomic_compare_exchange_weak(&longest, &seen, gap))
-            ;
+        long after = now(), gap = after - before;
+        if (gap > 100000) {
+            struct rusage usage;
+            getrusage(RUSAGE_THREAD, &usage);
+            most(&longest, gap);
+            if (usage.ru_nivcsw == switches)
+                most(&not_preempted, gap);
+            switches = usage.ru_nivcsw;
+            after = now();
+        }
         before = after;
     }
     return unused;
@@ -79,7 +95,7 @@ int main(int argc, char **argv)
     fflush(stdout);
     char line[64];
     while (fgets(line, sizeof line, stdin)) {
-        printf("%ld\n", atomic_exchange(&longest, 0) / 1000);
+        printf("%ld %ld\n", atomic_exchange(&longest, 0) / 1000, atomic_exchange(&not_preempted, 0) / 1000);
         fflush(stdout);
     }
     _exit(0);

@@ -161,6 +161,8 @@ impl<'k> Taking<'k> {
             facts,
             tcp: said.tcp,
             unread: said.unread,
+            // What was accepted has both ends from the start.
+            port: Label::from_words(facts.label).local_port(),
             blocking: said.blocking,
             busy: self.busy.contains(&(fd as u32)),
         };

@@ -1,7 +1,8 @@
 //! Findings of many recordings as one list: equal ones are one, with the sum of their counts.
 //!
 //! Equal means: the same kind, and the same roles with the same stacks, where a frame is a build id (or a path, for a
-//! module that has none) and an offset in it. So one bug in a thousand ranks is one finding.
+//! module that has none) and an offset in it; of forgotten descriptors, also the same fate. So one bug in a thousand ranks is
+//! one finding.
 //!
 //! Why stacks are resolved to modules here: ids and module numbers mean something inside one recording only. Each
 //! recording is let go as soon as its findings are taken ([`Extract`]), and what is kept grows with the number of

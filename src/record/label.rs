@@ -117,6 +117,15 @@ impl Label {
         self.put(2, tail);
     }
 
+    /// Where others reach this end: its port, or 1 for a unix name of its own; 0 when there is none.
+    pub fn local_port(&self) -> u16 {
+        match self.0[0] {
+            1 | 2 if self.0[1] & LOCAL != 0 => u16::from_be_bytes([self.0[2], self.0[3]]),
+            3 if self.0[1] & LOCAL != 0 => 1,
+            _ => 0,
+        }
+    }
+
     pub fn is_none(&self) -> bool {
         self.0[0] == 0
     }

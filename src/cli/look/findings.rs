@@ -224,9 +224,10 @@ pub fn judged(kept: &snapshot::Group) -> Judged {
         oldest: kept.oldest,
         newest: kept.newest,
         last_used: kept.last_used,
-        openers: 0,
         unread: kept.unread,
         tcp: kept.tcp,
+        // What it was judged by and is not kept.
+        ..track::fd::leak::Group::default()
     };
     let site = SiteHistory { opened: kept.opened, closed: kept.closed, last_opened: kept.last_opened };
     Judged { group, site, severity: kept.severity, label: kept.label }

@@ -12,7 +12,7 @@ use record::layout::PARTIES;
 use record::reader::Finding;
 use record::suppressions::Mark;
 use record::text::until_nul;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash};
 
 /// Processes of a finding that are kept by name: the earliest ones. The others are counted.
 pub const KEPT: usize = 64;
@@ -50,6 +50,17 @@ impl About {
                 Resource::Descriptor { fd, kind, owner_kind, owner, generation }
             }
             Self::Other(ref other) => **other,
+        }
+    }
+
+    /// What became of forgotten descriptors: one line may be refused, reset and kept waiting, and each is a way of its own.
+    fn fate(&self) -> Option<(u8, u16, bool)> {
+        match self {
+            Self::Other(other) => match **other {
+                Resource::Leak(leak) => Some((leak.ending, leak.errno, leak.blocking)),
+                _ => None,
+            },
+            _ => None,
         }
     }
 
@@ -117,15 +128,17 @@ impl Entry {
         }
     }
 
-    /// Kind, severity, and the roles with their stacks. Without stacks, the call tells findings apart, as it does in
-    /// the recording.
-    fn identity(&self, tables: &Tables) -> (u16, u16, bool, [(u16, u32); PARTIES], u32) {
+    /// Kind, severity, the roles with their stacks, the fate of what was forgotten. Without stacks, the call tells
+    /// findings apart, as it does in the recording.
+    fn identity(&self, tables: &Tables) -> impl PartialEq + Hash + use<> {
         let stack = |id| if tables.is_empty_stack(id) { NONE } else { id };
-        let parties = self
-            .parties
-            .map(|p| (p.role.map_or(0, |r| r as u16), if p.role.is_some() { stack(p.stack) } else { NONE }));
+        let parties = self.parties.map(|p| match p.role {
+            Some(role) => (role as u16, stack(p.stack)),
+            None => (0, NONE),
+        });
         let bare = parties.iter().all(|(_, stack)| *stack == NONE);
-        (self.kind as u16, self.severity as u16, self.is_suppressed(), parties, if bare { self.detail } else { NONE })
+        let detail = if bare { self.detail } else { NONE };
+        (self.kind as u16, self.severity as u16, self.is_suppressed(), parties, self.about.fate(), detail)
     }
 
     pub fn is(&self, other: &Self, tables: &Tables) -> bool {

@@ -70,7 +70,11 @@ pub fn ending_name(leak: &Leak) -> &'static str {
 
 fn last_operation(report: &Report, leak: &Leak, line: &mut Line) {
     let Some(call) = Call::from_code(u16::from(leak.call)) else {
-        line.text("never used and never closed");
+        // libc uses what a FILE or a DIR owns by calls that nobody sees.
+        line.text(match leak.owner_kind {
+            0 => "never used and never closed",
+            _ => "never closed",
+        });
         return;
     };
     let here = if report.party(Role::Here).is_some() { " here" } else { "" };

@@ -39,11 +39,21 @@ pub(super) fn start(now: u64) {
     NEXT_SAMPLE.store(now + samples::FIRST_INTERVAL, Relaxed);
 }
 
-/// How many descriptors the program has open, roughly: the sum over all threads.
+/// How many descriptors the program has open, roughly: the sum over all threads, who go on meanwhile.
+///
+/// One pass, so that of each thread both counters are of the same moment: between two passes a busy program opens and closes
+/// thousands. What one thread opened and another closed can still be seen half; more than the highest number it is not.
 pub fn open_now() -> u64 {
-    let sum = |c: ThreadCounter| thread::registry().map(|t| t.entry.counters[c as usize].load(Relaxed)).sum::<u64>();
-    let ended = sum(ThreadCounter::Ended);
-    (OPEN_BEFORE.load(Relaxed) + sum(ThreadCounter::Opens)).saturating_sub(ended)
+    let get = |thread: &thread::State, c: ThreadCounter| thread.entry.counters[c as usize].load(Relaxed);
+    let (ended, opened) = thread::registry().fold((0, OPEN_BEFORE.load(Relaxed)), |(ended, opened), t| {
+        (ended + get(t, ThreadCounter::Ended), opened + get(t, ThreadCounter::Opens))
+    });
+    opened.saturating_sub(ended).min(u64::from(HIGHEST.load(Relaxed)))
+}
+
+/// The same by a walk over the table: for what is said, and for what is decided by it.
+fn counted() -> u64 {
+    open_slots(0).count() as u64
 }
 
 /// One that was open before we could count.
@@ -95,12 +105,16 @@ pub(super) fn ended(by: &By, life: &Generation) {
 #[inline(never)]
 fn look(scope: &mut Scope, fd: c_int, now: u64) {
     let Some(_looking) = Looking::begin() else { return };
-    let (open, limit) = (open_now(), sys::descriptor_limits().soft);
+    let (mut open, limit) = (open_now(), sys::descriptor_limits().soft);
     if now >= NEXT_SAMPLE.load(Relaxed) {
         let next = samples::take(&RECORDING, now, open, limit);
         NEXT_SAMPLE.store(next.unwrap_or(now + samples::FIRST_INTERVAL), Relaxed);
     }
     let (near, very_near) = (limit / 5 * 4 + limit % 5 * 4 / 5, limit / 20 * 19 + limit % 20 * 19 / 20);
+    // Neither a rise nor the end of one is told by a rough number.
+    if open >= near || REPORTED.load(Relaxed) > 0 {
+        open = counted();
+    }
     // The rise is over: the next one is news again.
     if open < limit / 5 * 3 {
         REPORTED.store(0, Relaxed);
@@ -137,7 +151,7 @@ pub(super) fn exhausted(errno: c_int) {
     }
     finding::guarded(|scope| {
         let Some(_looking) = Looking::begin() else { return };
-        let (open, limit) = (open_now(), sys::descriptor_limits().soft);
+        let (open, limit) = (counted(), sys::descriptor_limits().soft);
         // A limit below what is open was set for the error's sake; ENFILE is the whole system's.
         if REPORTED.swap(100, Relaxed) < 100 && (limit >= FEW || errno == libc::ENFILE) {
             report(scope, open, limit, 100, errno as u16, sys::now());

@@ -21,7 +21,7 @@ use record::label::Label;
 use record::layout::{Counter, PARTIES};
 use record::{sites, stacks};
 use track::fd::leak::{Candidate, Group, Groups, SiteHistory};
-use track::fd::{Ending, FdKind, Place, Slot, State};
+use track::fd::{Ending, FdKind, LABEL_WORDS, Place, Slot, State};
 
 /// How far to look.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -164,10 +164,19 @@ fn candidate(fd: c_int, slot: &Slot, busy: &[c_int]) -> Option<Candidate> {
         facts,
         tcp: tcp.state,
         unread: if is_stream(facts.meta.kind) { probe::unread(fd) } else { 0 },
+        port: label(fd, facts.meta.kind, facts.label).local_port(),
         blocking: facts.last.ending == Ending::Again
             && sys::fcntl(fd, libc::F_GETFL, 0) & libc::O_NONBLOCK as isize == 0,
         busy: busy.binary_search(&fd).is_ok(),
     })
+}
+
+/// The endpoints that the program gave to connect or bind, or, where it was told none, those that the kernel knows.
+fn label(fd: c_int, kind: FdKind, words: [u64; LABEL_WORDS]) -> Label {
+    match Label::from_words(words) {
+        label if label.is_none() && is_stream(kind) => probe::socket_label(fd),
+        label => label,
+    }
 }
 
 fn is_stream(kind: FdKind) -> bool {
@@ -187,11 +196,7 @@ fn publish(scope: &mut Scope, group: &Group, severity: Severity, now: u64) {
     let opener = group.opener.tid.0;
     let thread = finding::name_of(opener);
     parties[1] = Involved { role: Some(Role::Opened), tid: opener, stack: group.opener.stack.0, thread };
-    // The endpoints that the program gave to connect or bind, or, where it was told none, those that the kernel knows.
-    let mut label = Label::from_words(group.label);
-    if label.is_none() && is_stream(group.kind) {
-        label = probe::socket_label(group.fd);
-    }
+    let label = label(group.fd, group.kind, group.label);
     let leak = Leak {
         fd: group.fd,
         kind: group.kind as u8,

@@ -59,6 +59,8 @@ pub struct Candidate {
     pub tcp: u8,
     /// Bytes that the program has not read, where the kernel tells.
     pub unread: u64,
+    /// Where others reach this end of a connection; 0 when unknown. Those that a server has accepted share theirs.
+    pub port: u16,
     /// O_NONBLOCK is not set: EAGAIN was a timeout.
     pub blocking: bool,
     /// A thread is inside a call on it at this moment.
@@ -88,14 +90,17 @@ pub struct Group {
     pub blocking: bool,
     pub label: [u64; LABEL_WORDS],
     pub same_label: bool,
+    pub port: u16,
+    pub same_port: bool,
     pub count: u64,
     /// Unused since the site last opened another, and nobody inside a call on them.
     pub idle: u64,
     pub oldest: u64,
     pub newest: u64,
     pub last_used: u64,
-    /// Bits of the threads that opened them.
+    /// Bits of the threads that opened them, and the highest of their indices.
     pub openers: u64,
+    pub last_opener: u16,
     pub unread: u64,
     pub tcp: [u32; tcp::STATES],
 }
@@ -125,12 +130,15 @@ impl Group {
                 blocking: candidate.blocking,
                 label: facts.label,
                 same_label: true,
+                port: candidate.port,
+                same_port: true,
                 oldest: facts.opened_at,
                 ..Group::default()
             };
         }
         self.count += 1;
         self.same_label &= self.label == facts.label;
+        self.same_port &= self.port == candidate.port;
         self.oldest = self.oldest.min(facts.opened_at);
         self.newest = self.newest.max(facts.opened_at);
         self.last_used = self.last_used.max(used);
@@ -138,6 +146,7 @@ impl Group {
             self.idle += 1;
         }
         self.openers |= opener_bit(facts.meta.opener);
+        self.last_opener = self.last_opener.max(facts.meta.opener.0);
         self.unread += candidate.unread;
         self.tcp[candidate.tcp as usize % tcp::STATES] += 1;
     }
@@ -156,6 +165,19 @@ impl Group {
         stream && (failed || told || timed_out)
     }
 
+    /// How many threads opened them; when the bits do not tell any more, how many there can be.
+    fn threads(&self) -> u64 {
+        match u64::from(self.openers.count_ones()) {
+            64 => u64::from(self.last_opener) + 1,
+            n => n,
+        }
+    }
+
+    /// One call makes both ends of a pipe, or both sockets of a pair.
+    fn per_call(&self) -> u64 {
+        if matches!(self.kind, FdKind::Pipe | FdKind::Unix) { 2 } else { 1 }
+    }
+
     /// How sure is it that these were forgotten?
     ///
     /// | what happened last | forgotten (unused since the site went on) | severity |
@@ -164,7 +186,11 @@ impl Group {
     /// | the end of a stream was read | 2 or more; 1 | error; suspect |
     /// | a blocking call timed out | 2 or more; 1 | error; suspect |
     /// | the peer closed, the program did not look | 16 or more over 10 s; 4 or more | error; suspect |
-    /// | anything else, hardly ever closed | 32 or more over 10 s, not a live connection; 16 or more; 16 or more of one target | error; suspect; suspect |
+    /// | anything else, one for each thread (of pipes: both ends) | | info |
+    /// | anything else, live connections that were accepted (they share their port) | | info |
+    /// | anything else, hardly ever closed, over 10 s | 32 or more; 16 or more | error; suspect |
+    /// | the same, live connections | 16 or more | suspect |
+    /// | the same in less than 10 s, all of one target | 16 or more; 64 live connections | suspect |
     pub fn judge(&self, site: SiteHistory) -> Severity {
         let graded = |errors: u64, suspects: u64, of: u64| match of {
             n if n >= errors => Severity::Error,
@@ -175,7 +201,7 @@ impl Group {
             return graded(2, 1, self.idle);
         }
         // One for each thread is a design: an epoll or a wake-up pipe of its own.
-        if self.count > 1 && u64::from(self.openers.count_ones()) >= self.count.min(64) {
+        if self.count > 1 && self.threads() * self.per_call() >= self.count {
             return Severity::Info;
         }
         let spread = self.newest.saturating_sub(self.oldest);
@@ -186,10 +212,16 @@ impl Group {
         if site.closed.saturating_mul(10) > site.opened || self.idle * 10 < self.count * 9 {
             return Severity::Info;
         }
-        let alive = u64::from(self.tcp[tcp::ESTABLISHED as usize] + self.tcp[tcp::LISTEN as usize]) * 2 > self.count;
+        let live = u64::from(self.tcp[tcp::ESTABLISHED as usize] + self.tcp[tcp::LISTEN as usize]) * 2 > self.count
+            || self.kind == FdKind::Unix;
+        // Guests of a server: they may stay for as long as they like.
+        if live && self.port != 0 && self.same_port {
+            return Severity::Info;
+        }
         match spread >= LONG_NS {
-            true if alive => graded(u64::MAX, 16, self.idle),
+            true if live => graded(u64::MAX, 16, self.idle),
             true => graded(32, 16, self.idle),
+            false if self.same_label && live => graded(u64::MAX, 64, self.idle),
             false if self.same_label => graded(u64::MAX, 16, self.idle),
             false => Severity::Info,
         }

@@ -59,6 +59,11 @@ impl Finding {
         })
     }
 
+    /// Found in the recording of a process that could not say it any more.
+    pub fn is_posthumous(&self) -> bool {
+        self.message.contains("the process did not exit")
+    }
+
     /// Is this line of stderr the announcement of this finding?
     pub fn is_announced_by(&self, line: &str) -> bool {
         let Some(sentence) = line.strip_prefix("shim: ") else { return false };
@@ -73,6 +78,11 @@ impl Finding {
             "fd.closed-libc" => says("close of a descriptor of the C library: "),
             "fd.owner" => says(" of ") && sentence.contains("belongs to"),
             "fd.use-after-close" => says("use of ") && sentence.contains("after its close"),
+            // How many and how old they are changes while the program runs; how they went and which is shown does not.
+            "fd.leak" => {
+                let way = self.message.split(": ").next().unwrap_or_default();
+                sentence.starts_with(way) && (says("such as ") || says("descriptor, "))
+            }
             _ => !self.message.is_empty() && sentence.starts_with(&self.message),
         }
     }

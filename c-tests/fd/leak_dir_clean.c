@@ -1,0 +1,3 @@
+/* Each DIR is closed. */
+#define CLEAN
+#include "leak_dir.c"

@@ -1,0 +1,3 @@
+/* The end of the stream closes. */
+#define CLEAN
+#include "leak_end.c"

@@ -1,0 +1,3 @@
+/* The child closes. */
+#define CLEAN
+#include "leak_in_child.c"

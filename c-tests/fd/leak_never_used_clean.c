@@ -1,0 +1,3 @@
+/* Each is closed. */
+#define CLEAN
+#include "leak_never_used.c"

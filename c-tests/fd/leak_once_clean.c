@@ -1,0 +1,3 @@
+/* Both are closed. */
+#define CLEAN
+#include "leak_once.c"

@@ -1,0 +1,3 @@
+/* Both ends are closed. */
+#define CLEAN
+#include "leak_pipe.c"

@@ -1,0 +1,3 @@
+/* The way out closes. */
+#define CLEAN
+#include "leak_setsockopt.c"

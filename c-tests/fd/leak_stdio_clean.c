@@ -1,0 +1,3 @@
+/* Each FILE is closed. */
+#define CLEAN
+#include "leak_stdio.c"

@@ -1,0 +1,3 @@
+/* This one closes as well. */
+#define CLEAN
+#include "leak_thread.c"

@@ -1,0 +1,3 @@
+/* Each is closed. */
+#define CLEAN
+#include "leak_threads_files.c"

@@ -1,0 +1,3 @@
+/* Three times 150. */
+#define CLEAN
+#include "limit_again.c"

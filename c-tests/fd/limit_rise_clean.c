@@ -1,0 +1,3 @@
+/* 150 are no news. */
+#define CLEAN
+#include "limit_rise.c"
