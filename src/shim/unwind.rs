@@ -597,7 +597,7 @@ fn examine(bias: u64, name: &CStr, headers: &[Phdr], first: bool) -> Option<Obje
         let n = sys::readlink(b"/proc/self/exe\0", &mut exe).max(0) as usize;
         &exe[..n]
     } else {
-        name.to_bytes()
+        absolute(name, &mut exe)
     };
     if path.is_empty() {
         // A second nameless object: the vDSO of old loaders.
@@ -622,6 +622,24 @@ fn examine(bias: u64, name: &CStr, headers: &[Phdr], first: bool) -> Option<Obje
     let loaded = Loaded { path, build_id, bias, start, end, flags };
     let recorded = record::modules::register(&recording::RECORDING, &loaded, sys::now());
     Some(Object { start, end, bias, recorded, flags, eh_frame_hdr: eh, eh_segment_end, dynamic })
+}
+
+/// The name that the loader knows, from the root when it can be: dlopen may have been given one relative to the directory of
+/// that moment, which is still this one as a rule.
+fn absolute<'a>(name: &'a CStr, room: &'a mut [u8; 1024]) -> &'a [u8] {
+    let given = name.to_bytes();
+    if given.is_empty() || given.starts_with(b"/") || !given.contains(&b'/') {
+        return given;
+    }
+    let n = sys::readlink(b"/proc/self/cwd\0", room).max(0) as usize;
+    let len = n + 1 + given.len();
+    if n == 0 || len >= room.len() {
+        return given;
+    }
+    room[n] = b'/';
+    room[n + 1..len].copy_from_slice(given);
+    room[len] = 0;
+    if sys::identity_of_path(&room[..=len]).is_some() { &room[..len] } else { given }
 }
 
 fn find_build_id(notes: &'static [u8]) -> &'static [u8] {
