@@ -4,7 +4,7 @@
  *     watched leaks N    N refused connections and N connections at the end of their stream, none of them closed
  *     watched clean N    the same, all closed
  *     watched busy N     N connections, each with a thread that waits in recv: in use, not forgotten
- *     watched idle N     N connections that nobody looks at
+ *     watched idle N     N connections to one server that nobody looks at
  *     watched limit N    as leaks, with a limit that this nearly reaches
  *
  * Prints `ready` when it is so. Then each line on stdin does N more of the first kind and prints `ready`; `quit` exits.
@@ -107,17 +107,15 @@ static void connections(int n, int busy)
     CHECK(child >= 0);
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        for (int i = 0; i < n; i++) {
-            int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-            CHECK(connect(fd, (void *)&a, sizeof a) == 0);
-        }
+        for (int i = 0; i < n; i++)
+            CHECK(accept(listener, NULL, NULL) >= 0);
         for (;;)
             pause();
     }
     struct waiting *all = calloc(n, sizeof *all);
     for (int i = 0; i < n; i++) {
-        all[i].fd = accept(listener, NULL, NULL);
-        CHECK(all[i].fd >= 0);
+        all[i].fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        CHECK(connect(all[i].fd, (void *)&a, sizeof a) == 0);
     }
     for (int i = 0; busy && i < n; i++) {
         pthread_t thread;

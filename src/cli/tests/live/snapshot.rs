@@ -78,11 +78,11 @@ fn a_program_that_closes_has_nothing_grave() {
 
 #[test]
 fn what_a_thread_waits_in_is_not_forgotten() {
-    let busy = Watched::start("busy", 24);
+    let busy = Watched::start("busy", 70);
     assert_eq!(grave(&good(&[&"snapshot", &"--json", &busy.pid().to_string()])), []);
-    let idle = Watched::start("idle", 24);
+    let idle = Watched::start("idle", 70);
     let found = grave(&good(&[&"snapshot", &"--json", &idle.pid().to_string()]));
-    assert_eq!(found.iter().map(|f| (f.0.as_str(), f.1)).collect::<Vec<_>>(), [("suspect", 24)]);
+    assert_eq!(found.iter().map(|f| (f.0.as_str(), f.1)).collect::<Vec<_>>(), [("suspect", 70)]);
 }
 
 #[test]
