@@ -12,7 +12,7 @@
 
 use crate::{arch, sys};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicU32, AtomicU64, fence};
+use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, fence};
 
 const LEARN_NS: u64 = 20_000_000;
 const AGAIN_NS: u64 = 1_000_000_000;
@@ -70,18 +70,26 @@ fn read_again() -> u64 {
     now
 }
 
-/// The time of the last event of note, ns.
-static COARSE: AtomicU64 = AtomicU64::new(0);
+/// What every use of a descriptor reads besides its slot, in one cache line.
+#[repr(C, align(64))]
+pub struct Hot {
+    /// The time of the last event of note, ns.
+    coarse: AtomicU64,
+    /// i32::MAX - the lowest number of our own descriptors: see `private`.
+    pub below_max: AtomicI32,
+}
+
+pub static HOT: Hot = Hot { coarse: AtomicU64::new(0), below_max: AtomicI32::new(0) };
 
 /// The time of the last event that had one: of an open at the latest. Costs a load. What was used at a coarse time before an
 /// open was used before that open, which is what the search for leaks asks. Async-signal-safe.
 #[inline(always)]
 pub fn coarse() -> u64 {
-    COARSE.load(Relaxed)
+    HOT.coarse.load(Relaxed)
 }
 
 /// Moves the coarse clock. Two threads at once may move it back by the moment that lies between them.
 #[inline(always)]
 pub fn advance(now: u64) {
-    COARSE.store(now, Relaxed);
+    HOT.coarse.store(now, Relaxed);
 }

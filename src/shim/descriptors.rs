@@ -34,7 +34,7 @@ pub use growth::open_now;
 pub use leaks::{Look, history};
 pub use probe::{import, probe, socket_kind, socket_label};
 pub use quarantine::{is_tombstone, look_for_select, quarantined, selecting};
-pub use usage::{begin, used};
+pub use usage::{begin, begin_in, used};
 
 const _: () = assert!(size_of::<Slot>() == DESCRIPTOR_LEN);
 const PER_CHUNK: usize = Section::Descriptors.per_chunk();

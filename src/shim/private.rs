@@ -7,6 +7,7 @@
 //! Every hook that takes a descriptor asks [`is`] first and answers EBADF, which is what the number would have been
 //! without us. Raw system calls can still reach them, so whoever writes through one checks its identity first.
 
+use crate::clock::HOT;
 use crate::sys::{self, Identity};
 use crate::thread;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -27,7 +28,7 @@ const USES: usize = 4;
 static NUMBERS: [AtomicI32; USES] = [const { AtomicI32::new(0) }; USES];
 static INODES: [AtomicU64; USES] = [const { AtomicU64::new(0) }; USES];
 /// i32::MAX - the lowest of them, so that zero means "none". Only ever grows.
-static BELOW_MAX: AtomicI32 = AtomicI32::new(0);
+static BELOW_MAX: &AtomicI32 = &HOT.below_max;
 
 /// Is this number one of ours?
 #[inline(always)]

@@ -60,6 +60,10 @@ pub struct Block {
     /// Rounds of key destructors seen.
     rounds: AtomicU32,
     state: AtomicPtr<State>,
+    /// The thread's entry in the recording, from its registration to its end, and its index: all that a use needs, in one line
+    /// of the cache.
+    watched: AtomicPtr<record::layout::Thread>,
+    index: AtomicU32,
     /// Inside `recording`'s commit.
     pub committing: AtomicU32,
     destructors: AtomicU32,
@@ -223,6 +227,15 @@ pub fn current() -> Option<&'static State> {
     (!state.is_null()).then(|| unsafe { &*state })
 }
 
+/// The entry and the index of a registered, live thread. Not guarded.
+#[inline(always)]
+pub fn watched() -> Option<(&'static record::layout::Thread, ThreadIndex)> {
+    let block = block();
+    let entry = block.watched.load(Relaxed);
+    // SAFETY: set by `register` to an entry of the recording, which stays mapped.
+    (!entry.is_null()).then(|| (unsafe { &*entry }, ThreadIndex(block.index.load(Relaxed) as u16)))
+}
+
 /// The counters of a registered, live thread. Not guarded.
 #[inline(always)]
 pub fn counters() -> Option<&'static record::layout::Thread> {
@@ -320,6 +333,8 @@ fn register(block: &'static Block) -> *mut State {
     unsafe { &mut *state.inner.get() }.take_over();
     let at = core::ptr::from_ref(state).cast_mut();
     block.state.store(at, Release);
+    block.index.store(u32::from(state.index), Relaxed);
+    block.watched.store(core::ptr::from_ref(state.entry).cast_mut(), Release);
     if !resolve::any_mapped() {
         block.entry.store(core::ptr::from_ref(state.entry).cast_mut(), Release);
     }
@@ -376,6 +391,7 @@ fn end() {
         LIVE_NOW.fetch_sub(1, Relaxed);
         block.phase.store(ENDED, Relaxed);
         block.entry.store(null_mut(), Relaxed);
+        block.watched.store(null_mut(), Relaxed);
         block.state.store(null_mut(), Relaxed);
         let _held = REGISTRY_LOCK.hold();
         run_destructors(block);

@@ -12,6 +12,7 @@ use crate::{arch, clock, private, sys};
 use core::sync::atomic::Ordering::Relaxed;
 use libc::c_int;
 use record::call::Call;
+use record::layout::Thread;
 use track::fd::{Ending, FdKind, Generation, Last, Place, ThreadIndex};
 
 /// What an outcome of a call says of the descriptor.
@@ -51,28 +52,40 @@ impl Class {
 /// A use under way.
 #[derive(Clone, Copy)]
 pub struct Use {
-    state: Option<&'static State>,
+    entry: Option<&'static Thread>,
     life: Option<&'static Generation>,
 }
 
 /// The thread is about to use the number. Nothing: it is one of ours, and the call must answer EBADF.
 #[inline(always)]
 pub fn begin(fd: c_int) -> Option<Use> {
+    // A thread may do nothing but wait in calls like this one: it is registered by the first.
+    begin_in(thread::watched().or_else(register), fd)
+}
+
+/// [`begin`] in this thread.
+#[inline(always)]
+pub fn begin_in(thread: Option<(&'static Thread, ThreadIndex)>, fd: c_int) -> Option<Use> {
     if private::is(fd) {
         return None;
     }
-    let mut found = Use { state: None, life: None };
-    // A thread may do nothing but wait in calls like this one: it is registered by the first.
-    if let Some(state) = thread::current().or_else(thread::current_or_register) {
+    let mut found = Use { entry: None, life: None };
+    if let Some((entry, index)) = thread {
         if let Some(slot) = slot(fd) {
-            found.life = slot.used(ThreadIndex(state.index));
+            found.life = slot.used(index);
             if found.life.is_some() {
-                found.state = Some(state);
-                state.entry.using.store((fd as u32).wrapping_add(1), Relaxed);
+                found.entry = Some(entry);
+                entry.using.store((fd as u32).wrapping_add(1), Relaxed);
             }
         }
     }
     Some(found)
+}
+
+#[cold]
+#[inline(never)]
+fn register() -> Option<(&'static Thread, ThreadIndex)> {
+    thread::current_or_register().and_then(|_| thread::watched())
 }
 
 impl Use {
@@ -81,19 +94,14 @@ impl Use {
     #[inline(always)]
     pub fn end(self, call: Call, result: isize) -> bool {
         let class = Class::of(call);
-        if let Some(state) = self.state {
-            state.entry.using.store(0, Relaxed);
+        if let Some(entry) = self.entry {
+            entry.using.store(0, Relaxed);
         }
-        if result > 0 || result == 0 && class == Class::Often {
-            if class != Class::Query && class != Class::Seldom {
-                self.done(call);
-                return false;
-            }
-        } else if result == -1 && sys::errno() == libc::EBADF {
-            return true;
-        }
-        if class != Class::Query || result == -1 {
-            self.unusual(call, class, result);
+        match class {
+            Class::Read | Class::Often if result > 0 => self.done(call),
+            Class::Often if result == 0 => self.done(call),
+            Class::Query if result != -1 => {}
+            _ => return self.otherwise(call, class, result),
         }
         false
     }
@@ -108,12 +116,21 @@ impl Use {
         }
     }
 
-    /// A failure, the end of a stream, or a call that is worth its stack.
+    /// A failure, the end of a stream, or a call that is worth its stack. True: EBADF.
     #[cold]
     #[inline(never)]
-    fn unusual(self, call: Call, class: Class, result: isize) {
-        let Some(life) = self.life else { return };
+    fn otherwise(self, call: Call, class: Class, result: isize) -> bool {
         let errno = sys::errno();
+        if result == -1 && errno == libc::EBADF {
+            return true;
+        }
+        self.note(call, class, result, errno);
+        sys::set_errno(errno);
+        false
+    }
+
+    fn note(self, call: Call, class: Class, result: isize, errno: c_int) {
+        let Some(life) = self.life else { return };
         let (ending, code) = match (result, errno) {
             (0, _) if class == Class::Read && is_stream(life.kind()) => (Ending::End, 0),
             (-1, libc::EINTR | libc::EFAULT) => return,
@@ -130,7 +147,6 @@ impl Use {
         } else {
             self.record(call, ending, code as u16);
         }
-        sys::set_errno(errno);
     }
 
     /// What is known of the descriptor's fate by another way than the result of a call: SO_ERROR. Keeps errno.
@@ -145,7 +161,7 @@ impl Use {
         let (Some(life), true) = (self.life, on()) else { return };
         let Some(by) = By::now() else { return };
         let actor = by.actor();
-        if let Some(state) = self.state.filter(|_| ending == Ending::Again) {
+        if let Some(state) = thread::current().filter(|_| ending == Ending::Again) {
             state.again_at.store(actor.now, Relaxed);
         }
         let (thread, place) = (actor.thread.0.wrapping_add(1), Place::Stack(actor.stack));
@@ -155,7 +171,7 @@ impl Use {
 
     fn first_in_a_while(self) -> bool {
         const WHILE_NS: u64 = 1_000_000;
-        self.state.is_some_and(|s| clock::now().saturating_sub(s.again_at.load(Relaxed)) >= WHILE_NS)
+        thread::current().is_some_and(|s| clock::now().saturating_sub(s.again_at.load(Relaxed)) >= WHILE_NS)
     }
 }
 

@@ -6,9 +6,9 @@
 #![allow(clippy::missing_safety_doc)]
 
 use super::c_types::*;
-use crate::descriptors::{bad_use, begin, hidden, is_tombstone, quarantined, selecting, used};
-use crate::roster::real;
-use crate::{private, sys};
+use crate::descriptors::{bad_use, begin, begin_in, hidden, is_tombstone, quarantined, selecting, used};
+use crate::roster::{known, real};
+use crate::{private, sys, thread};
 use libc::EBADF;
 use record::call::Call;
 
@@ -53,6 +53,32 @@ fn using<R: Outcome>(fd: c_int, call: Call, real: impl FnOnce() -> R) -> R {
     result
 }
 
+/// [`using`] for the hottest calls: `known` is the real function without the check whether it has been found, for registered
+/// threads, and `real` is with it. One way through the hook, so that few registers are saved.
+#[inline(always)]
+fn using_hot<R: Outcome>(fd: c_int, call: Call, known: impl FnOnce() -> R, real: impl FnOnce() -> R) -> R {
+    let thread = thread::watched();
+    if thread.is_none() {
+        return first_use(fd, call, real);
+    }
+    let Some(under_way) = begin_in(thread, fd) else {
+        sys::set_errno(EBADF);
+        return R::FAILED;
+    };
+    let result = known();
+    if under_way.end(call, result.value()) {
+        bad_use(fd, call.name());
+    }
+    result
+}
+
+/// The first use of a thread, or one that is not watched.
+#[cold]
+#[inline(never)]
+fn first_use<R: Outcome>(fd: c_int, call: Call, real: impl FnOnce() -> R) -> R {
+    using(fd, call, real)
+}
+
 /// A call that would succeed on a tombstone. `probe`: programs use it to ask whether a number is open, so its EBADF is no
 /// finding.
 #[inline(always)]
@@ -86,8 +112,8 @@ fn using_two<R: Outcome>(first: c_int, second: c_int, call: Call, real: impl FnO
 }
 
 pub unsafe fn read(fd: c_int, to: *mut c_void, len: usize) -> ssize_t {
-    // SAFETY: the caller's.
-    using(fd, Call::Read, || unsafe { real::read(fd, to, len) })
+    // SAFETY: the caller's; the thread is registered where it must be.
+    using_hot(fd, Call::Read, move || unsafe { known::read(fd, to, len) }, move || unsafe { real::read(fd, to, len) })
 }
 
 pub unsafe fn __read_chk(fd: c_int, to: *mut c_void, len: usize, room: usize) -> ssize_t {
@@ -96,8 +122,13 @@ pub unsafe fn __read_chk(fd: c_int, to: *mut c_void, len: usize, room: usize) ->
 }
 
 pub unsafe fn write(fd: c_int, from: *const c_void, len: usize) -> ssize_t {
-    // SAFETY: the caller's.
-    using(fd, Call::Write, || unsafe { real::write(fd, from, len) })
+    // SAFETY: the caller's; the thread is registered where it must be.
+    using_hot(
+        fd,
+        Call::Write,
+        move || unsafe { known::write(fd, from, len) },
+        move || unsafe { real::write(fd, from, len) },
+    )
 }
 
 pub unsafe fn pread(fd: c_int, to: *mut c_void, len: usize, at: off_t) -> ssize_t {
@@ -181,8 +212,13 @@ pub unsafe fn pwritev64v2(fd: c_int, parts: *const iovec, count: c_int, at: off6
 }
 
 pub unsafe fn send(fd: c_int, from: *const c_void, len: usize, flags: c_int) -> ssize_t {
-    // SAFETY: the caller's.
-    using(fd, Call::Send, || unsafe { real::send(fd, from, len, flags) })
+    // SAFETY: the caller's; the thread is registered where it must be.
+    using_hot(
+        fd,
+        Call::Send,
+        || unsafe { known::send(fd, from, len, flags) },
+        || unsafe { real::send(fd, from, len, flags) },
+    )
 }
 
 pub unsafe fn sendto(
@@ -198,8 +234,13 @@ pub unsafe fn sendto(
 }
 
 pub unsafe fn recv(fd: c_int, to: *mut c_void, len: usize, flags: c_int) -> ssize_t {
-    // SAFETY: the caller's.
-    using(fd, Call::Recv, || unsafe { real::recv(fd, to, len, flags) })
+    // SAFETY: the caller's; the thread is registered where it must be.
+    using_hot(
+        fd,
+        Call::Recv,
+        || unsafe { known::recv(fd, to, len, flags) },
+        || unsafe { real::recv(fd, to, len, flags) },
+    )
 }
 
 pub unsafe fn __recv_chk(fd: c_int, to: *mut c_void, len: usize, room: usize, flags: c_int) -> ssize_t {

@@ -101,15 +101,16 @@ impl Meta {
 /// One life of a number, as it lies in shared memory. Opaque outside this crate: read it as [`Facts`].
 #[repr(C)]
 pub struct Generation {
+    // What every use reads: see the assertion below.
+    pub(super) holders: AtomicU64,
+    pub(super) last: AtomicU64,
+    pub(super) used_at: AtomicU64,
     pub(super) opened_at: AtomicU64,
     pub(super) closed_at: AtomicU64,
     pub(super) opener: AtomicU64,
     pub(super) closer: AtomicU64,
-    pub(super) holders: AtomicU64,
     pub(super) owner: AtomicU64,
     pub(super) racer: AtomicU64,
-    pub(super) last: AtomicU64,
-    pub(super) used_at: AtomicU64,
     pub(super) meta: AtomicU64,
     pub(super) label: [AtomicU64; LABEL_WORDS],
 }
@@ -176,34 +177,40 @@ impl Generation {
 
     /// A copy, by the words of the original in the order of memory.
     pub(super) fn from_words(word: impl Fn(usize) -> u64) -> Self {
+        // By their place in memory, whatever the order of the fields.
+        macro_rules! at {
+            ($field:ident) => {
+                core::mem::offset_of!(Generation, $field) / size_of::<u64>()
+            };
+        }
         let word = |field| AtomicU64::new(word(field));
         Generation {
-            opened_at: word(0),
-            closed_at: word(1),
-            opener: word(2),
-            closer: word(3),
-            holders: word(4),
-            owner: word(5),
-            racer: word(6),
-            last: word(7),
-            used_at: word(8),
-            meta: word(9),
-            label: core::array::from_fn(|i| word(10 + i)),
+            holders: word(at!(holders)),
+            last: word(at!(last)),
+            used_at: word(at!(used_at)),
+            opened_at: word(at!(opened_at)),
+            closed_at: word(at!(closed_at)),
+            opener: word(at!(opener)),
+            closer: word(at!(closer)),
+            owner: word(at!(owner)),
+            racer: word(at!(racer)),
+            meta: word(at!(meta)),
+            label: core::array::from_fn(|i| word(at!(label) + i)),
         }
     }
 
     /// All fields in the order of memory.
     pub(super) fn fields(&self) -> impl Iterator<Item = &AtomicU64> {
         let fields = [
+            &self.holders,
+            &self.last,
+            &self.used_at,
             &self.opened_at,
             &self.closed_at,
             &self.opener,
             &self.closer,
-            &self.holders,
             &self.owner,
             &self.racer,
-            &self.last,
-            &self.used_at,
             &self.meta,
         ];
         fields.into_iter().chain(&self.label)

@@ -43,6 +43,16 @@ const HEAD_WORDS: usize = 4;
 const _: () = assert!(size_of::<Slot>() == 8 * SLOT_WORDS);
 #[cfg(not(loom))]
 const _: () = assert!(size_of::<Slot>() == 512 && size_of::<Slot>() == 64 * size_of::<AtomicU64>());
+/// In a slot that begins a cache line of 64 bytes, what every use of a life reads lies in one line of them, whichever life it is.
+#[cfg(not(loom))]
+const _: () = {
+    let mut life = 0;
+    while life < RING {
+        let at = core::mem::offset_of!(Slot, ring) + life * size_of::<Generation>();
+        assert!(at / 64 == (at + 3 * size_of::<AtomicU64>() - 1) / 64);
+        life += 1;
+    }
+};
 
 /// What was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
