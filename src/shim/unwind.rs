@@ -171,6 +171,8 @@ pub struct Scratch {
     known: Box<[Known; CACHED]>,
     remembered: Box<[[Remembered; WAYS]; SETS]>,
     next_way: usize,
+    /// The way of each set that was the right one last.
+    latest: [u8; SETS],
     #[cfg(not(target_arch = "x86"))]
     cache: Option<Box<engine::Cache>>,
 }
@@ -181,6 +183,7 @@ impl Default for Scratch {
             known: boxed(Known::default()),
             remembered: zeroed(),
             next_way: 0,
+            latest: [0; SETS],
             #[cfg(not(target_arch = "x86"))]
             cache: None,
         }
@@ -273,19 +276,35 @@ struct Walk {
 pub fn capture(state: &'static State, scratch: &mut Scratch) -> u32 {
     let registers = arch::registers();
     let generation = GENERATION.load(Acquire);
-    let set = (registers.sp >> 4) as usize % SETS;
-    let hit = scratch.remembered[set].iter().find(|r| r.matches(registers.sp, generation)).map(|r| r.id);
+    // Hooks that are called from one function are at one depth: which of them it is tells them apart.
+    let from = arch::return_address();
+    let set = ((registers.sp >> 4) ^ (from >> 4) ^ (from >> 9)) as usize % SETS;
+    // A loop comes by the same way again.
+    let (ways, latest) = (&scratch.remembered[set], &mut scratch.latest[set]);
+    let hit = if ways[usize::from(*latest) % WAYS].matches(registers.sp, generation) {
+        Some(ways[usize::from(*latest) % WAYS].id)
+    } else {
+        let way = ways.iter().position(|r| r.matches(registers.sp, generation));
+        *latest = way.unwrap_or(0) as u8;
+        way.map(|way| ways[way].id)
+    };
     let unwinds = state.entry.counters[ThreadCounter::Unwinds as usize].load(Relaxed);
     state.add(ThreadCounter::Unwinds, 1);
     match hit {
         Some(id) if unwinds % CHECK_EVERY != 0 => id,
-        _ => capture_slowly(state, scratch, registers, hit),
+        _ => capture_slowly(state, scratch, registers, set, hit),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn capture_slowly(state: &'static State, scratch: &mut Scratch, registers: Registers, hit: Option<u32>) -> u32 {
+fn capture_slowly(
+    state: &'static State,
+    scratch: &mut Scratch,
+    registers: Registers,
+    set: usize,
+    hit: Option<u32>,
+) -> u32 {
     let mut frames = [0u64; MAX_FRAMES];
     let depth = options::stack_depth().min(MAX_FRAMES);
     let Some(mut list) = modules(state) else { return 0 };
@@ -319,14 +338,14 @@ fn capture_slowly(state: &'static State, scratch: &mut Scratch, registers: Regis
                 recording::count(Counter::StacksMismatched);
             }
         }
-        None if walked.exact && id != 0 => remember(scratch, registers.sp, list.generation, id, &walked),
+        None if walked.exact && id != 0 => remember(scratch, set, registers.sp, list.generation, id, &walked),
         None => {}
     }
     id
 }
 
-fn remember(scratch: &mut Scratch, sp: u64, generation: u32, id: u32, walked: &Walk) {
-    let set = &mut scratch.remembered[(sp >> 4) as usize % SETS];
+fn remember(scratch: &mut Scratch, set: usize, sp: u64, generation: u32, id: u32, walked: &Walk) {
+    let set = &mut scratch.remembered[set];
     // An outdated entry first, else in turn.
     let way = set.iter().position(|r| r.generation != generation).unwrap_or(scratch.next_way % WAYS);
     scratch.next_way = scratch.next_way.wrapping_add(1);
