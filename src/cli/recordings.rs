@@ -19,6 +19,8 @@ pub type Loaded = Recording<Vec<u8>>;
 pub struct Found {
     pub files: Vec<PathBuf>,
     pub problems: Vec<String>,
+    /// Found in directories and left out: their processes ended before they had begun to write, which is no fault of the rest.
+    pub unbegun: usize,
 }
 
 pub fn find(paths: &[PathBuf]) -> Found {
@@ -26,9 +28,9 @@ pub fn find(paths: &[PathBuf]) -> Found {
     for path in paths {
         match std::fs::metadata(path) {
             Ok(meta) if meta.is_dir() => {
-                let before = (found.files.len(), found.problems.len());
+                let before = (found.files.len() + found.unbegun, found.problems.len());
                 search(path, &mut found);
-                if (found.files.len(), found.problems.len()) == before {
+                if (found.files.len() + found.unbegun, found.problems.len()) == before {
                     found.problems.push(format!("{}: no recordings (*.shim) in this directory", shown(path)));
                 }
             }
@@ -56,12 +58,26 @@ fn search(root: &Path, found: &mut Found) {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 pending.push(path);
             } else if path.extension() == Some(OsStr::new("shim")) {
-                files.push(path);
+                if is_unbegun(&path) {
+                    found.unbegun += 1;
+                } else {
+                    files.push(path);
+                }
             }
         }
     }
     files.sort();
     found.files.append(&mut files);
+}
+
+/// A file whose process was killed between its making and the first word of its header.
+fn is_unbegun(path: &Path) -> bool {
+    let Ok((mut file, _)) = files::open(path) else { return false };
+    let mut first = [0; MAGIC.len()];
+    match file.read_exact(&mut first) {
+        Ok(()) => first == [0; MAGIC.len()],
+        Err(error) => error.kind() == ErrorKind::UnexpectedEof && file.metadata().is_ok_and(|m| m.len() == 0),
+    }
 }
 
 /// Reads and checks one recording; the error is the `why` of `shim: PATH: why`.

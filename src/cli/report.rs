@@ -64,6 +64,12 @@ pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
     let found = recordings::find(&args.paths);
     let mut problems = !found.problems.is_empty() | unwanted.complain();
     found.problems.iter().for_each(say);
+    if found.unbegun > 0 {
+        say(&format!(
+            "{} of the recordings were left out: their processes ended before they had begun to write",
+            found.unbegun
+        ));
+    }
     let mut merge = Merge::default();
     let unread = gather(&found.files, &filter, &mut merge);
     unread.iter().for_each(say);
