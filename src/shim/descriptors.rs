@@ -324,6 +324,11 @@ pub fn before_close(fd: c_int, acting: Owner, way: Way, call: &str) -> Before {
                     claimed(&mut by, slot, fd, claim, way)
                 }
             }
+            Closing::NotOpen(standing) if standing.racing && !protect && probe::open_for_program(fd, &standing) => {
+                // Which of the two the kernel hears first is not known yet. The one that it tells EBADF reports, and only that
+                // one: said now, this close could still win, and the other would report the same race again.
+                Before::Call(Ticket { generation: None, not_open: Some(standing), actor: *by.actor(), policy })
+            }
             Closing::NotOpen(standing) => {
                 let view = probe::kernel_view(&by, slot, fd, &standing);
                 if protect && view == KernelView::OpenElsewhere && probe::somebody_opens(by.state()) {
