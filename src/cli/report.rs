@@ -65,7 +65,7 @@ pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
     let mut problems = !found.problems.is_empty() | unwanted.complain();
     found.problems.iter().for_each(say);
     if found.unbegun > 0 {
-        say(&format!(
+        say(format!(
             "{} of the recordings were left out: their processes ended before they had begun to write",
             found.unbegun
         ));
