@@ -254,6 +254,9 @@ pub struct Keys {
     /// Exit status when a process of the run had errors
     #[arg(long = "error_exitcode", visible_alias = "error-exitcode", value_name = "N")]
     pub error_exitcode: Option<u8>,
+    /// The signal that asks a program for a snapshot, such as USR2 or RTMIN+3
+    #[arg(long = "snapshot_signal", visible_alias = "snapshot-signal", value_name = "SIGNAL")]
+    pub snapshot_signal: Option<String>,
     /// Whether programs that it executes are watched too
     #[arg(long, value_name = "0|1", value_parser = ["0", "1"])]
     pub follow: Option<String>,
@@ -285,6 +288,7 @@ impl Keys {
             ("json", self.json.clone()),
             ("suppressions", path(&self.suppressions)),
             ("error_exitcode", self.error_exitcode.map(|n| n.to_string().into())),
+            ("snapshot_signal", word(&self.snapshot_signal)),
             ("follow", word(&self.follow)),
         ]
         .into_iter()
