@@ -125,9 +125,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let wanted = root.path().join("a%b:c");
         std::fs::create_dir(&wanted).unwrap();
-        std::fs::write(wanted.join("old.1.0.shim"), "").unwrap();
+        std::fs::write(wanted.join("old.1.0.shim"), "begun").unwrap();
         let place = Place::choose(Some(&wanted), Some(OsStr::new("record=/elsewhere"))).unwrap();
-        std::fs::write(wanted.join("new.2.0.shim"), "").unwrap();
+        std::fs::write(wanted.join("new.2.0.shim"), "begun").unwrap();
         let found = place.recordings();
         assert_eq!(found, [wanted.canonicalize().unwrap().join("new.2.0.shim")]);
         let (key, value) = place.option().unwrap();
