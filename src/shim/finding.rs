@@ -95,23 +95,13 @@ pub fn publish(scope: &mut Scope, report: &Report) {
     if !mark.is_none() {
         return;
     }
-    if report.severity != Severity::Info {
-        ANY.store(true, Relaxed);
-    }
-    match filed {
-        Filed::New(index) => {
-            tell(scope, report);
-            json_lines::found(scope, report, index);
-            told(&recording::RECORDING, index);
-        }
-        Filed::Dropped => tell(scope, report),
+    pass_on(scope, report, filed);
+    if let Filed::Repeated(index) = filed {
         // What happens next may end the process: the first finder's text shall be out by then.
-        Filed::Repeated(index) => {
-            let mut patience = 2000;
-            while patience > 0 && !is_told(&recording::RECORDING, index) {
-                sys::sched_yield();
-                patience -= 1;
-            }
+        let mut patience = 2000;
+        while patience > 0 && !is_told(&recording::RECORDING, index) {
+            sys::sched_yield();
+            patience -= 1;
         }
     }
     if options::fd_mode() == options::Mode::Abort && report.severity == Severity::Error {
@@ -125,9 +115,13 @@ pub fn publish(scope: &mut Scope, report: &Report) {
 pub fn publish_leak(scope: &mut Scope, report: &Report) {
     start::materialise();
     let (filed, mark) = file_leak_unless(&recording::RECORDING, report, || suppressions::decide(scope, report));
-    if !mark.is_none() {
-        return;
+    if mark.is_none() {
+        pass_on(scope, report, filed);
     }
+}
+
+/// Tells what was filed and not suppressed, when it is new.
+fn pass_on(scope: &mut Scope, report: &Report, filed: Filed) {
     if report.severity != Severity::Info {
         ANY.store(true, Relaxed);
     }
