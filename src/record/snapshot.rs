@@ -157,6 +157,7 @@ impl Block {
         bytes
     }
 
+    #[cfg(feature = "read")]
     fn u16(&self, at: usize) -> u16 {
         u16::from_ne_bytes(self.get(at))
     }
@@ -250,6 +251,7 @@ impl Group {
         block
     }
 
+    #[cfg(feature = "read")]
     fn decode(block: &Block) -> Option<Self> {
         if block.get(0) != GROUP_MAGIC {
             return None;
