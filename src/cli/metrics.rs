@@ -285,7 +285,7 @@ impl Page {
 
     fn findings(&mut self, base: &Base, recording: &Loaded) {
         for finding in recording.findings() {
-            let distinct = matches!(finding.resource, Resource::Leak(_) | Resource::Limit(_));
+            let distinct = matches!(finding.resource, Resource::Leak(_) | Resource::Limit(_) | Resource::Lost(_));
             let count = if distinct { 1 } else { finding.count };
             let (kind, severity) = (finding.kind.name().to_owned(), finding.severity.name().to_owned());
             self.findings.add(base.and(vec![("kind", kind), ("severity", severity)]), count as f64);

@@ -38,6 +38,58 @@ pub enum Resource {
     Leak(Leak),
     /// The descriptor table is filling up.
     Limit(Limit),
+    /// A block of the heap that was misused.
+    Block(Block),
+    /// Blocks that were allocated at one place and never freed.
+    Lost(Lost),
+}
+
+/// Bytes of memory that a finding can show.
+pub const SHOWN_BYTES: usize = 32;
+
+/// See [`Resource::Block`]. Codes are those of [`crate::heap`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Block {
+    /// Of the block; of the pointer itself when no block is known.
+    pub address: u64,
+    /// As the program asked for it.
+    pub size: u64,
+    /// Of the access, or of the pointer that was freed, from the block's start.
+    pub offset: i64,
+    /// By what it was allocated, and by what it was or is being freed: [`crate::heap::family`].
+    pub allocated: u8,
+    pub freed: u8,
+    /// Where a pointer that is no block's start lies: [`crate::heap::place`].
+    pub place: u8,
+    /// [`crate::heap::access`].
+    pub access: u8,
+    /// What saw it: [`crate::heap::sight`].
+    pub sight: u8,
+    /// The memory around what was overwritten: from where, how many, what.
+    pub shown_at: i64,
+    pub shown_len: u8,
+    pub shown: [u8; SHOWN_BYTES],
+}
+
+/// See [`Resource::Lost`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// [`crate::heap::class`].
+    pub class: u8,
+    pub blocks: u64,
+    pub bytes: u64,
+    /// What only these blocks point to.
+    pub indirect_blocks: u64,
+    pub indirect_bytes: u64,
+    /// The address of one of them.
+    pub example: u64,
+    /// When it was looked, CLOCK_MONOTONIC, ns.
+    pub as_of: u64,
+    /// Of the oldest and the newest of them, ms before `as_of`.
+    pub oldest_ago: u32,
+    pub newest_ago: u32,
+    /// The registers of other threads were not to be had, so that what only they point to is among these.
+    pub without_registers: bool,
 }
 
 /// States of TCP that are counted: `track::fd::leak::tcp` numbers them.
@@ -91,6 +143,8 @@ impl Resource {
     pub const DESCRIPTOR: u8 = 1;
     pub const LEAK: u8 = 2;
     pub const LIMIT: u8 = 3;
+    pub const BLOCK: u8 = 4;
+    pub const LOST: u8 = 5;
 
     /// The tag, `Finding::numbers` and `Finding::more`.
     fn encode(self) -> (u8, [u64; 6], [u64; 6]) {
@@ -119,6 +173,27 @@ impl Resource {
                 Self::LIMIT,
                 [l.open, l.limit, u64::from(l.errno), l.over, u64::from(l.stage), 0],
                 l.places.map(|(open, more)| u64::from(open) | u64::from(more) << 32),
+            ),
+            Self::Block(b) => {
+                let mut more = [0; 6];
+                for (word, bytes) in more.iter_mut().zip(b.shown.chunks_exact(8)) {
+                    *word = bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+                }
+                let codes = [b.allocated, b.freed, b.place, b.access, b.sight, b.shown_len, 0, 0];
+                let numbers = [b.address, b.size, b.offset as u64, u64::from_le_bytes(codes), b.shown_at as u64, 0];
+                (Self::BLOCK, numbers, more)
+            }
+            Self::Lost(l) => (
+                Self::LOST,
+                [
+                    u64::from(l.class) | u64::from(l.without_registers) << 8,
+                    l.blocks,
+                    l.bytes,
+                    l.indirect_blocks,
+                    l.as_of,
+                    l.indirect_bytes,
+                ],
+                [l.example, u64::from(l.oldest_ago) | u64::from(l.newest_ago) << 32, 0, 0, 0, 0],
             ),
             Self::Descriptor { fd, kind, owner_kind, owner, generation } => (
                 Self::DESCRIPTOR,
@@ -154,6 +229,38 @@ impl Resource {
                 over: numbers[3],
                 stage: numbers[4] as u8,
                 places: more.map(|word| (word as u32, (word >> 32) as u32)),
+            }),
+            Self::BLOCK => {
+                let [allocated, freed, place, access, sight, shown_len, ..] = numbers[3].to_le_bytes();
+                let mut shown = [0; SHOWN_BYTES];
+                for (bytes, word) in shown.chunks_exact_mut(8).zip(more) {
+                    bytes.copy_from_slice(&word.to_le_bytes());
+                }
+                Self::Block(Block {
+                    address: numbers[0],
+                    size: numbers[1],
+                    offset: numbers[2] as i64,
+                    allocated,
+                    freed,
+                    place,
+                    access,
+                    sight,
+                    shown_at: numbers[4] as i64,
+                    shown_len: shown_len.min(SHOWN_BYTES as u8),
+                    shown,
+                })
+            }
+            Self::LOST => Self::Lost(Lost {
+                class: numbers[0] as u8,
+                without_registers: numbers[0] >> 8 & 1 != 0,
+                blocks: numbers[1],
+                bytes: numbers[2],
+                indirect_blocks: numbers[3],
+                as_of: numbers[4],
+                indirect_bytes: numbers[5],
+                example: more[0],
+                oldest_ago: more[1] as u32,
+                newest_ago: (more[1] >> 32) as u32,
             }),
             Self::DESCRIPTOR => Self::Descriptor {
                 fd: numbers[0] as i32,
@@ -194,6 +301,10 @@ impl Report<'_> {
             // What is a suspicion now may be proved later; how the last operation ended tells two ways apart.
             let way = u64::from(leak.kind) | u64::from(leak.call) << 8 | u64::from(leak.ending) << 16;
             words[0] = (self.kind as u64) << 32 | u64::from(leak.errno) << 48 | way | u64::from(leak.blocking) << 24;
+        }
+        if let Resource::Lost(lost) = self.resource {
+            // The class may change from look to look; what was told of a site is then replaced.
+            words[0] = (self.kind as u64) << 32 | u64::from(lost.class);
         }
         if let Resource::Limit(limit) = self.resource {
             // One of each stage; whose stacks they were at that moment is the story, not the identity.
@@ -303,8 +414,12 @@ pub fn file_leak_unless(store: &impl Store, report: &Report, mut decide: impl Fn
             }
             let told = slot.state.load(Relaxed) == finding_state::TOLD && filed == Filed::Repeated(index);
             fill(slot, report, mark);
-            let descriptors = if let Resource::Leak(leak) = report.resource { leak.count } else { 1 };
-            slot.count.store(u64::from(descriptors), Relaxed);
+            let resources = match report.resource {
+                Resource::Leak(leak) => u64::from(leak.count),
+                Resource::Lost(lost) => lost.blocks,
+                _ => 1,
+            };
+            slot.count.store(resources, Relaxed);
             if told {
                 slot.state.store(finding_state::TOLD, Release);
             }
@@ -315,12 +430,12 @@ pub fn file_leak_unless(store: &impl Store, report: &Report, mut decide: impl Fn
     (Filed::Dropped, decide())
 }
 
-/// Takes back leaks that were filed before `as_of`: their descriptors have been closed since.
-pub fn retract_leaks(store: &impl Store, as_of: u64) {
+/// Takes back leaks of a kind that were filed before `as_of`: their descriptors have been closed since, or blocks freed.
+pub fn retract_leaks(store: &impl Store, kind: Kind, as_of: u64) {
     for index in 0..(store.header().findings.load(Acquire) as usize).min(SLOTS) {
         let Some(slot) = crate::store::entry::<Finding>(store, index) else { continue };
         let what = slot.what.load(Acquire);
-        if what as u16 == Kind::FdLeak as u16 && slot.numbers[4].load(Relaxed) < as_of {
+        if what as u16 == kind as u16 && slot.numbers[4].load(Relaxed) < as_of {
             slot.count.store(0, Relaxed);
         }
     }

@@ -9,7 +9,8 @@
 
 use crate::call::Call;
 use crate::errno;
-use crate::findings::{Leak, Limit, Report, Resource};
+use crate::findings::{Block, Leak, Limit, Lost, Report, Resource};
+use crate::heap;
 use crate::sentence::{self, KindName};
 use crate::stacks::MAX_FRAMES;
 use crate::text::{Line, until_nul};
@@ -85,6 +86,8 @@ fn resource(report: &Report, names: KindName, line: &mut Line) {
         Resource::Descriptor { fd, kind, owner_kind, owner, .. } => (fd, kind, owner_kind, owner),
         Resource::Leak(leak) => (leak.fd, leak.kind, 0, 0),
         Resource::Limit(limit) => return write_limit(&limit, line),
+        Resource::Block(block) => return write_block(&block, line),
+        Resource::Lost(lost) => return write_lost(&lost, line),
         Resource::None => return,
     };
     let label = &report.label;
@@ -144,6 +147,39 @@ pub fn write_limit(limit: &Limit, line: &mut Line) {
         line.text(",\"growth\":").number(u64::from(*more)).text("}");
     }
     line.text("]}");
+}
+
+/// `"block":{…}`: offsets are from the block's start, `bytes` is memory in hexadecimal.
+pub fn write_block(block: &Block, line: &mut Line) {
+    line.text("\"block\":{\"address\":\"").hex(block.address).text("\",\"size\":").number(block.size);
+    line.text(",\"offset\":").signed(block.offset);
+    if block.allocated != 0 {
+        line.text(",\"allocated_by\":\"").text(heap::family::allocator(block.allocated)).text("\"");
+    }
+    match block.access {
+        heap::access::READ => line.text(",\"access\":\"read\""),
+        heap::access::WRITE => line.text(",\"access\":\"write\""),
+        _ => line,
+    };
+    let bytes = &block.shown[..usize::from(block.shown_len).min(block.shown.len())];
+    if !bytes.is_empty() {
+        line.text(",\"bytes_at\":").signed(block.shown_at).text(",\"bytes\":\"");
+        for byte in bytes {
+            line.hex_digits(u64::from(byte >> 4)).hex_digits(u64::from(byte & 15));
+        }
+        line.text("\"");
+    }
+    line.text("}");
+}
+
+/// `"lost":{…}`: blocks that were never freed. Times are milliseconds before the look.
+pub fn write_lost(lost: &Lost, line: &mut Line) {
+    line.text("\"lost\":{\"class\":\"").text(heap::class::name(lost.class));
+    line.text("\",\"blocks\":").number(lost.blocks).text(",\"bytes\":").number(lost.bytes);
+    line.text(",\"indirect_blocks\":").number(lost.indirect_blocks);
+    line.text(",\"indirect_bytes\":").number(lost.indirect_bytes);
+    line.text(",\"oldest_ms\":").number(u64::from(lost.oldest_ago));
+    line.text(",\"newest_ms\":").number(u64::from(lost.newest_ago)).text("}");
 }
 
 /// A key with what `write` writes, when it writes anything.

@@ -53,10 +53,14 @@ pub enum Section {
     Sites = 8,
     /// Open descriptors over time, by site: see [`crate::samples`].
     Samples = 9,
+    /// One [`Heap`].
+    Heap = 10,
+    /// Live bytes of the heap over time, by site: see [`crate::heap`].
+    HeapSamples = 11,
 }
 
 impl Section {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Threads,
         Self::Descriptors,
         Self::StackIndex,
@@ -66,6 +70,8 @@ impl Section {
         Self::Strings,
         Self::Sites,
         Self::Samples,
+        Self::Heap,
+        Self::HeapSamples,
     ];
 
     pub const fn from_code(code: u8) -> Option<Self> {
@@ -91,6 +97,8 @@ impl Section {
             Self::Strings => 1,
             Self::Sites => size_of::<Site>(),
             Self::Samples => size_of::<Sample>(),
+            Self::Heap => size_of::<Heap>(),
+            Self::HeapSamples => size_of::<HeapSample>(),
         }
     }
 
@@ -103,13 +111,15 @@ impl Section {
         match self {
             Self::Threads => 512,
             Self::Descriptors => 1024,
-            Self::StackIndex => 2,
+            Self::StackIndex => 8,
             Self::StackWords => 256,
             Self::Findings => 8,
             Self::Modules => 4,
             Self::Strings => 16,
-            Self::Sites => 32,
+            Self::Sites => 64,
             Self::Samples => 2,
+            Self::Heap => 1,
+            Self::HeapSamples => 2,
         }
     }
 
@@ -176,10 +186,20 @@ pub enum Counter {
     LeaksDropped,
     /// Events of findings that a suppression covers; in no other count.
     Suppressed,
+    /// Heap blocks beyond the tables: their frees pass through.
+    BlocksUntracked,
+    /// Frees of pointers that no allocation hook has returned: passed through.
+    ForeignFrees,
+    /// Frees that `protect` refused.
+    FreesRefused,
+    /// Freed blocks that went through the quarantine of the heap.
+    BlocksQuarantined,
+    /// Allocations that were put on guard pages.
+    BlocksGuarded,
 }
 
 impl Counter {
-    pub const ALL: [(Self, &'static str); 22] = [
+    pub const ALL: [(Self, &'static str); 27] = [
         (Self::Errors, "errors"),
         (Self::Suspects, "suspects"),
         (Self::Infos, "infos"),
@@ -202,6 +222,11 @@ impl Counter {
         (Self::SitesDropped, "opening call stacks beyond the table"),
         (Self::LeaksDropped, "descriptors left out of the look for leaks"),
         (Self::Suppressed, "suppressed"),
+        (Self::BlocksUntracked, "heap blocks untracked"),
+        (Self::ForeignFrees, "frees of foreign pointers"),
+        (Self::FreesRefused, "frees refused"),
+        (Self::BlocksQuarantined, "heap blocks quarantined"),
+        (Self::BlocksGuarded, "heap blocks on guard pages"),
     ];
 }
 
@@ -220,6 +245,9 @@ pub enum ThreadCounter {
     Unwinds,
     /// Lives of descriptors that ended here, by whatever: closes of numbers that were open, and replacements.
     Ended,
+    /// Usable bytes of blocks that this thread allocated, and of those that it freed; with `heap=count` and `full` only.
+    BytesAllocated,
+    BytesFreed,
 }
 
 #[repr(C)]
@@ -407,7 +435,10 @@ pub struct Finding {
     pub more: [AtomicU64; 6],
 }
 
-/// A call stack that opened descriptors, and how many.
+/// A call stack that opened descriptors or allocated, and how many.
+///
+/// The heap's numbers are exact when every block is followed, and unbiased estimates when allocations are sampled: each
+/// sampled block then stands for many.
 #[repr(C)]
 pub struct Site {
     /// 0 = empty.
@@ -417,7 +448,21 @@ pub struct Site {
     pub closed: AtomicU64,
     pub first_opened: AtomicU64,
     pub last_opened: AtomicU64,
-    pub _reserved: [AtomicU64; 11],
+    /// Blocks and bytes that were allocated here, and those of them that were freed.
+    pub allocations: AtomicU64,
+    pub allocated_bytes: AtomicU64,
+    pub frees: AtomicU64,
+    pub freed_bytes: AtomicU64,
+    /// Live at the process's peak `peak_epoch`: see [`crate::heap`] before you read them.
+    pub peak_blocks: AtomicU64,
+    pub peak_bytes: AtomicU64,
+    pub peak_epoch: AtomicU64,
+    /// Allocations that were looked at: fewer than `allocations` when they are sampled. What the error of an estimate rests on.
+    pub observed: AtomicU64,
+    /// Definitely lost at the last look for leaks.
+    pub lost_blocks: AtomicU64,
+    pub lost_bytes: AtomicU64,
+    pub _reserved: AtomicU64,
 }
 
 /// Places in a [`Sample`].
@@ -434,6 +479,53 @@ pub struct Sample {
     pub _reserved: AtomicU64,
     /// site + 1:32 | open:32 from the low end, the most first; 0 = no more.
     pub sites: [AtomicU64; SAMPLE_SITES],
+}
+
+/// Live bytes at a time, and the sites that hold most of them.
+#[repr(C)]
+pub struct HeapSample {
+    /// CLOCK_MONOTONIC, ns; 0 = empty.
+    pub time: AtomicU64,
+    pub live_bytes: AtomicU64,
+    pub live_blocks: AtomicU64,
+    pub _reserved: AtomicU64,
+    /// site + 1:20 | live bytes:44 from the low end, the most first; 0 = no more.
+    pub sites: [AtomicU64; SAMPLE_SITES],
+}
+
+/// Classes of sizes in [`Heap::sizes`]: class `n` is up to `2^n` bytes, and more than the class before.
+pub const SIZE_CLASSES: usize = 48;
+
+/// Blocks of a class of sizes, and their bytes.
+#[repr(C)]
+pub struct SizeClass {
+    pub blocks: AtomicU64,
+    pub bytes: AtomicU64,
+}
+
+/// The heap as a whole. Written when `heap` is not `off`.
+#[repr(C)]
+pub struct Heap {
+    /// See [`crate::heap::level`]; 0 = nothing is known of the heap.
+    pub level: AtomicU32,
+    /// Odd while the samples are being thinned out.
+    pub samples_version: AtomicU32,
+    /// One byte in so many is sampled; 0 = every allocation is seen.
+    pub sampling: AtomicU64,
+    pub live_bytes: AtomicU64,
+    pub live_blocks: AtomicU64,
+    pub peak_bytes: AtomicU64,
+    pub peak_time: AtomicU64,
+    /// How many times the peak was exceeded, in steps.
+    pub peak_epoch: AtomicU64,
+    /// [`HeapSample`]s that are valid, and the least time between two, ns.
+    pub samples: AtomicU64,
+    pub sample_interval: AtomicU64,
+    /// At the last look for leaks: when, and blocks and bytes of each class: definitely, indirectly, possibly lost, reachable.
+    pub looked: AtomicU64,
+    pub leak_classes: [[AtomicU64; 2]; 4],
+    pub _reserved: [AtomicU64; 14],
+    pub sizes: [SizeClass; SIZE_CLASSES],
 }
 
 /// One loaded object.
@@ -562,7 +654,45 @@ assert_offsets!(
     _reserved = 96
 );
 
-assert_offsets!(Site, 128, stack = 0, opened = 8, closed = 16, first_opened = 24, last_opened = 32, _reserved = 40);
+assert_offsets!(
+    Site,
+    128,
+    stack = 0,
+    opened = 8,
+    closed = 16,
+    first_opened = 24,
+    last_opened = 32,
+    allocations = 40,
+    allocated_bytes = 48,
+    frees = 56,
+    freed_bytes = 64,
+    peak_blocks = 72,
+    peak_bytes = 80,
+    peak_epoch = 88,
+    observed = 96,
+    lost_blocks = 104,
+    lost_bytes = 112,
+    _reserved = 120
+);
+assert_offsets!(HeapSample, 256, time = 0, live_bytes = 8, live_blocks = 16, _reserved = 24, sites = 32);
+assert_offsets!(
+    Heap,
+    1024,
+    level = 0,
+    samples_version = 4,
+    sampling = 8,
+    live_bytes = 16,
+    live_blocks = 24,
+    peak_bytes = 32,
+    peak_time = 40,
+    peak_epoch = 48,
+    samples = 56,
+    sample_interval = 64,
+    looked = 72,
+    leak_classes = 80,
+    _reserved = 144,
+    sizes = 256
+);
 assert_offsets!(Sample, 256, time = 0, open = 8, limit = 16, _reserved = 24, sites = 32);
 
 const _: () = {

@@ -1,5 +1,6 @@
 //! A finding in one sentence, by the same code in the process (as it is found) and in the command (from the recording).
 
+mod heap;
 mod leak;
 
 use crate::findings::{Involved, Report, Resource};
@@ -79,6 +80,14 @@ pub fn write(report: &Report, kind_name: KindName, line: &mut Line) {
         }
         Kind::FdLeak => leak::write(report, kind_name, line),
         Kind::FdLimit => leak::write_limit(report, line),
+        Kind::HeapDoubleFree
+        | Kind::HeapInvalidFree
+        | Kind::HeapUseAfterFree
+        | Kind::HeapWriteAfterFree
+        | Kind::HeapOverflow
+        | Kind::HeapUnderflow
+        | Kind::HeapMismatch
+        | Kind::HeapLeak => heap::write(report, line),
         kind => {
             line.text(kind.name()).text(" of ");
             resource(report, kind_name, line);
@@ -128,7 +137,7 @@ fn resource(report: &Report, kind_name: KindName, line: &mut Line) {
     let (fd, kind) = match report.resource {
         Resource::Descriptor { fd, kind, .. } => (fd, kind),
         Resource::Leak(leak) => (leak.fd, leak.kind),
-        Resource::None | Resource::Limit(_) => {
+        Resource::None | Resource::Limit(_) | Resource::Block(_) | Resource::Lost(_) => {
             line.text("a resource");
             return;
         }

@@ -21,6 +21,8 @@ use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Frames that a stack may have; `stack_depth` is cut to it.
 pub const MAX_FRAMES: usize = 64;
+/// The index grows: stacks that find no place among the first slots are looked for among all.
+const FIRST_SLOTS: usize = 2 * Section::StackIndex.per_chunk();
 const SLOTS: usize = Section::StackIndex.capacity();
 /// A probe sequence longer than this means that the table is as good as full.
 const PROBES: usize = 64;
@@ -68,8 +70,9 @@ pub fn intern(store: &impl Store, frames: &[u64]) -> u32 {
     let hash = hash(frames);
     let head = (frames.len() as u64) << 56 | hash & 0x00ff_ffff_ffff_ffff;
     let mut ours = 0;
-    for probe in 0..PROBES {
-        let Some(slot) = index_slot(store, (hash as usize).wrapping_add(probe) % SLOTS) else { break };
+    let places = |slots: usize| (0..PROBES).map(move |probe| (hash as usize).wrapping_add(probe) % slots);
+    for place in places(FIRST_SLOTS).chain(places(SLOTS)) {
+        let Some(slot) = index_slot(store, place) else { break };
         let mut id = slot.load(Acquire);
         if id == 0 {
             if ours == 0 {

@@ -52,6 +52,15 @@ unsafe impl Entry for crate::layout::Sample {
     const SECTION: Section = Section::Samples;
 }
 
+// SAFETY: as above.
+unsafe impl Entry for crate::layout::Heap {
+    const SECTION: Section = Section::Heap;
+}
+// SAFETY: as above.
+unsafe impl Entry for crate::layout::HeapSample {
+    const SECTION: Section = Section::HeapSamples;
+}
+
 /// The entry, when its chunk is committed.
 #[inline]
 pub fn entry<E: Entry>(store: &impl Store, index: usize) -> Option<&E> {

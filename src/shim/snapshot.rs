@@ -19,6 +19,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr};
 use libc::{c_int, c_void};
 use record::findings::retract_leaks;
+use record::kind::Kind;
 use record::label::Label;
 use record::snapshot::{self, Group, Head, Writer, source, taker};
 use record::text::Line;
@@ -123,7 +124,7 @@ fn go_on(scope: &mut Scope, mut job: Box<Job>) -> Option<Box<Job>> {
     }
     if !job.told {
         job.look.publish(scope);
-        retract_leaks(&recording::RECORDING, job.look.now);
+        retract_leaks(&recording::RECORDING, Kind::FdLeak, job.look.now);
         job.told = true;
         return Some(job);
     }

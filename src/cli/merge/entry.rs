@@ -53,11 +53,12 @@ impl About {
         }
     }
 
-    /// What became of forgotten descriptors: one line may be refused, reset and kept waiting, and each is a way of its own.
+    /// What became of forgotten resources: one line may be refused, reset and kept waiting, and each is a way of its own.
     fn fate(&self) -> Option<(u8, u16, bool)> {
         match self {
             Self::Other(other) => match **other {
                 Resource::Leak(leak) => Some((leak.ending, leak.errno, leak.blocking)),
+                Resource::Lost(lost) => Some((lost.class, 0, false)),
                 _ => None,
             },
             _ => None,
@@ -67,11 +68,21 @@ impl About {
     /// Leaks of several processes that went the same way: as many as they are together, with the times of the earliest.
     fn add(&mut self, other: &Self) {
         let (Self::Other(this), Self::Other(other)) = (self, other) else { return };
-        let (Resource::Leak(this), Resource::Leak(other)) = (&mut **this, &**other) else { return };
-        this.count = this.count.saturating_add(other.count);
-        this.unread = this.unread.saturating_add(other.unread);
-        for (sum, more) in this.tcp.iter_mut().zip(other.tcp) {
-            *sum = sum.saturating_add(more);
+        match (&mut **this, &**other) {
+            (Resource::Leak(this), Resource::Leak(other)) => {
+                this.count = this.count.saturating_add(other.count);
+                this.unread = this.unread.saturating_add(other.unread);
+                for (sum, more) in this.tcp.iter_mut().zip(other.tcp) {
+                    *sum = sum.saturating_add(more);
+                }
+            }
+            (Resource::Lost(this), Resource::Lost(other)) => {
+                this.blocks = this.blocks.saturating_add(other.blocks);
+                this.bytes = this.bytes.saturating_add(other.bytes);
+                this.indirect_blocks = this.indirect_blocks.saturating_add(other.indirect_blocks);
+                this.indirect_bytes = this.indirect_bytes.saturating_add(other.indirect_bytes);
+            }
+            _ => {}
         }
     }
 }

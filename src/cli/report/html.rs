@@ -222,6 +222,12 @@ fn about(found: &Merged) -> (Option<i32>, Vec<(&'static str, String)>) {
         Resource::Limit(limit) => {
             return (None, vec![("open", limit.open.to_string()), ("limit", limit.limit.to_string())]);
         }
+        Resource::Block(block) => {
+            return (None, vec![("block", format!("{:#x}", block.address)), ("bytes", block.size.to_string())]);
+        }
+        Resource::Lost(lost) => {
+            return (None, vec![("blocks", lost.blocks.to_string()), ("bytes", lost.bytes.to_string())]);
+        }
         Resource::None => return (None, Vec::new()),
     };
     let label = &found.finding.label;

@@ -50,6 +50,10 @@ struct JsonResource {
     leak: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    block: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost: Option<Box<RawValue>>,
 }
 
 #[derive(Serialize)]
@@ -112,6 +116,14 @@ fn resource(resource: &Resource, label: &Label) -> JsonResource {
             let limit = raw(|line| record::json::write_limit(&limit, line));
             return JsonResource { limit, ..JsonResource::default() };
         }
+        Resource::Block(block) => {
+            let block = raw(|line| record::json::write_block(&block, line));
+            return JsonResource { block, ..JsonResource::default() };
+        }
+        Resource::Lost(lost) => {
+            let lost = raw(|line| record::json::write_lost(&lost, line));
+            return JsonResource { lost, ..JsonResource::default() };
+        }
         Resource::None => return JsonResource::default(),
     };
     let path = if label.is_path() { written(|line| label.write_name(line)) } else { None };
@@ -127,7 +139,7 @@ fn resource(resource: &Resource, label: &Label) -> JsonResource {
         path,
         owner: owner(owner_kind, object),
         leak: if let Resource::Leak(leak) = resource { raw(|line| record::json::write_leak(leak, line)) } else { None },
-        limit: None,
+        ..JsonResource::default()
     }
 }
 

@@ -48,7 +48,7 @@ pub fn look(scope: &mut Scope, extent: Extent) -> Option<Severity> {
     while !look.step(u64::MAX) {}
     let worst = look.publish(scope);
     if extent == Extent::Whole {
-        retract_leaks(&RECORDING, look.now);
+        retract_leaks(&RECORDING, Kind::FdLeak, look.now);
     }
     worst
 }

@@ -44,7 +44,7 @@ impl Incident {
         let (fd, generation) = match finding.resource {
             Resource::Descriptor { fd, generation, .. } => (fd, generation),
             Resource::Leak(leak) => (leak.fd, leak.generation),
-            Resource::None | Resource::Limit(_) => return None,
+            _ => return None,
         };
         let party = |role| finding.parties.iter().find(|p| p.role == Some(role)).map(|p| (p.tid, p.thread));
         (fd >= 0).then_some(Self {

@@ -161,7 +161,7 @@ fn a_leak_of_another_way_is_another_and_a_closed_one_is_taken_back() {
         leak.errno = 110;
     }
     assert_eq!(file_leak(&memory, &timed_out), Filed::New(1));
-    retract_leaks(&memory, 9_000_000_000);
+    retract_leaks(&memory, Kind::FdLeak, 9_000_000_000);
     let recording = Recording::parse(memory.to_bytes()).expect("whole");
     let left: Vec<_> = recording.findings().map(|f| f.count).collect();
     assert_eq!(left, [2], "the other was closed since");
