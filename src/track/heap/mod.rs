@@ -6,6 +6,7 @@
 //! - **family** ([`Family`]): malloc, operator new, operator new[]. A block is freed by its own.
 //! - **live**, **freed**, **quarantined**: the program has it; it was given back; it was given back and we hold it.
 //! - **untracked**: handed out where we could not follow. Whatever happens to it is right.
+//! - **root**: memory that the program can reach without a pointer: its data, stacks, registers ([`reach`]).
 //!
 //! The table itself (which entry belongs to which address) is `shim`'s; here are the transitions of one entry, the sampling of
 //! allocations ([`sampling`]), and the words of a fault.
@@ -14,7 +15,9 @@
 //! block starts at the same place again; every allocation does that, also one that we do not follow ([`Entry::untrack`]), or a
 //! legitimate free would look like a second one.
 
+pub mod blocks;
 mod entry;
+pub mod reach;
 pub mod sampling;
 
 pub use entry::{Entry, Facts, Freeing, State};
