@@ -188,11 +188,13 @@ pub fn bootstrap(size: usize, align: usize) -> *mut c_void {
     }
     // SAFETY: inside the fresh range, HEADER bytes before the block.
     unsafe { *((block - size_of::<usize>()) as *mut usize) = size };
+    // The hooks' fast path asks this only.
+    crate::heap::sampled::mark(block);
     block as *mut c_void
 }
 
 /// Is this one of [`bootstrap`]'s blocks?
-#[inline]
+#[inline(always)]
 pub fn is_bootstrap(block: *const c_void) -> bool {
     in_arena(block) || (any_mapped() && MAPPED.iter().any(|m| m.load(Relaxed) == block as usize))
 }
