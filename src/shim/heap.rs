@@ -4,6 +4,7 @@
 //! heap=count    counters in the hook itself                                             hooks/heap.rs
 //! heap=sites    as count, and one allocation in many is followed with its call stack    sampled.rs
 //! heap=full     every block has an entry in the side table                              full.rs, shadow.rs
+//!               and is looked for at the end: which are lost                            leaks.rs
 //! ```
 //!
 //! How the hooks find their way: a registered thread of `count` and `sites` has its entry in the block
@@ -14,6 +15,7 @@
 
 pub mod accounts;
 pub mod full;
+pub mod leaks;
 pub mod sampled;
 mod shadow;
 
@@ -58,6 +60,9 @@ pub fn start() {
         crate::message::say(b"shim: heap=full: no address space for its table; heap=sites instead\n");
         level = Level::Sites;
     }
+    if level == Level::Full {
+        leaks::start();
+    }
     match level {
         Level::Count => record::heap::begin(&RECORDING, recorded::COUNT, options::heap_sampling()),
         Level::Sites => record::heap::begin(&RECORDING, recorded::SITES, options::heap_sampling()),
@@ -91,20 +96,27 @@ pub fn thread_ends(scope: &Scope) {
     }
 }
 
-/// The process ends: what threads have not told yet.
-pub fn at_exit(scope: &mut Scope) {
+/// The process ends: what threads have not told yet, and what was lost.
+pub fn at_exit(scope: &mut Scope, here: &leaks::Here) {
     if samples() {
         sampled::settle(scope.state);
     } else if level() == Level::Full {
-        for state in thread::registry().filter(|state| state.is_live()) {
-            accounts::of(state).inspect(|accounts| accounts.tell(state.entry));
-        }
+        settle();
+        leaks::look(scope, here, leaks::Occasion::Exit);
+    }
+}
+
+/// With `full`: what threads have not told yet.
+pub fn settle() {
+    for state in thread::registry().filter(|state| state.is_live()) {
+        accounts::of(state).inspect(|accounts| accounts.tell(state.entry));
     }
 }
 
 /// In a forked child.
 pub fn after_fork() {
     accounts::after_fork();
+    leaks::after_fork();
     for state in thread::registry() {
         accounts::of(state).inspect(|accounts| accounts.forget());
     }
