@@ -4,7 +4,7 @@
  */
 #include "../lost.h"
 
-static __thread void *of_thread;
+static __thread void *volatile of_thread;
 static pthread_key_t key;
 
 NOINLINE static void lose(void)

@@ -6,7 +6,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 
-static __thread void *of_thread;
+static __thread void *volatile of_thread;
 static pthread_key_t key, many[40];
 static pthread_barrier_t ready;
 static int ends[2];

@@ -4,7 +4,7 @@
 #include "../lost.h"
 #include <sys/mman.h>
 
-static char *block, *file, *guarded;
+char *block, *file, *guarded;
 
 int main(void)
 {

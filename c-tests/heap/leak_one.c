@@ -10,7 +10,7 @@ NOINLINE static void lose(void)
 
 int main(void)
 {
-    for (int i = 0; i < 3; i++)
+    for (volatile int i = 0; i < 3; i++)
         lose();
     free(HIDDEN(malloc(24)));
     scrub();

@@ -4,7 +4,7 @@
  */
 #include "../lost.h"
 
-static struct node **array;
+struct node **array;
 
 NOINLINE static void fill(void)
 {

@@ -4,7 +4,7 @@
  */
 #include "../lost.h"
 
-static void *reachable, *inside;
+void *reachable, *inside;
 
 NOINLINE static void keep(void)
 {

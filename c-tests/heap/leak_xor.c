@@ -4,7 +4,7 @@
  */
 #include "../lost.h"
 
-static unsigned long first;
+unsigned long first;
 
 NOINLINE static void keep(void)
 {

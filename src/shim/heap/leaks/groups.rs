@@ -47,35 +47,48 @@ pub struct Group {
 struct Groups {
     table: Vec<Group>,
     used: usize,
+    /// The one that was asked for last: blocks of a place are often neighbours.
+    last: usize,
     dropped: u64,
 }
 
 impl Groups {
     fn of(&mut self, class: u8, allocator: Party) -> Option<&mut Group> {
+        let last = self.last;
+        if self.table[last].class == class && self.table[last].allocator.stack == allocator.stack {
+            return Some(&mut self.table[last]);
+        }
+        let at = self.place(class, allocator)?;
+        self.last = at;
+        Some(&mut self.table[at])
+    }
+
+    fn place(&mut self, class: u8, allocator: Party) -> Option<usize> {
         let mask = self.table.len() - 1;
         let mut at = (allocator.stack.0 as usize).wrapping_mul(0x9e37_79b9) >> 7 & mask;
         while self.table[at].class != 0 {
             if self.table[at].class == class && self.table[at].allocator.stack == allocator.stack {
-                return Some(&mut self.table[at]);
+                return Some(at);
             }
             at = (at + 1) & mask;
         }
-        if self.used >= self.table.len() / 2 {
+        if self.used + 1 >= self.table.len() {
             self.dropped += 1;
             return None;
         }
         self.used += 1;
         self.table[at] = Group { class, allocator, oldest: u32::MAX, ..Group::default() };
-        Some(&mut self.table[at])
+        Some(at)
     }
 }
 
 /// Groups and files. What it returns is in the order of importance.
 pub(super) fn file(scope: &mut Scope, found: Found) -> Option<Vec<Group>> {
     let now = sys::now();
-    let mut groups = Groups { table: Vec::new(), used: 0, dropped: 0 };
-    groups.table.try_reserve_exact(ROOM).ok()?;
-    groups.table.resize(ROOM, Group::default());
+    let mut groups = Groups { table: Vec::new(), used: 0, last: 0, dropped: 0 };
+    let room = (found.blocks.len() * 2).next_power_of_two().clamp(16, ROOM);
+    groups.table.try_reserve_exact(room).ok()?;
+    groups.table.resize(room, Group::default());
     let classes = gather(&found, &mut groups);
     let mut list = groups.table;
     list.retain(|group| group.class != 0);

@@ -188,7 +188,13 @@ impl Scene<'_> {
         self.gap(marking, at, end, mapping, root);
     }
 
+    /// Up to the start of a block, mostly.
+    #[inline]
     fn gap(&self, marking: &mut Marking, start: u64, end: u64, mapping: &Mapping, root: Root) {
+        // The one word in front of a block is its size.
+        if start.saturating_add(WORD) >= end && self.glibc && end < mapping.end {
+            return;
+        }
         if start < end && !marking.cut {
             let root = if self.glibc && root == Root::Program && self.is_heap(mapping, start) { Root::Allocator } else { root };
             marking.root(self.view, start, end, root);
