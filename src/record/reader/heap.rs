@@ -80,7 +80,7 @@ fn number(raw: Raw, at: usize) -> u64 {
 
 /// A number that additions and subtractions of several threads keep, in any order: for a moment it may be below zero.
 fn balance(raw: Raw, at: usize) -> u64 {
-    u64::try_from(raw.u64(at).cast_signed()).unwrap_or(0)
+    u64::try_from(raw.u64(at) as i64).unwrap_or(0)
 }
 
 /// Blocks and bytes that stand one after the other.
