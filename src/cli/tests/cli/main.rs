@@ -13,6 +13,8 @@ mod hooks;
 mod installed;
 mod json_lines;
 mod page;
+mod page_heap;
+mod profiled;
 mod report;
 mod run;
 mod sample;
