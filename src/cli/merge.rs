@@ -11,10 +11,10 @@
 mod entry;
 mod extract;
 mod gather;
-mod tables;
+pub mod tables;
 
-pub use extract::{Extract, Sites};
-pub use gather::gather;
+pub use extract::{Extract, KEYS, Sites};
+pub use gather::{gather, read_each};
 
 use crate::recordings::Loaded;
 use entry::Entry;

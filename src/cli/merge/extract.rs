@@ -16,7 +16,7 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, LazyLock};
 
 /// One for all readers: their hashes meet in one table.
-static KEYS: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
+pub static KEYS: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
 
 pub struct Extract {
     pub head: Head,

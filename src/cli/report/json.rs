@@ -64,7 +64,7 @@ struct JsonStack {
 }
 
 #[derive(Serialize)]
-struct JsonFrame {
+pub struct JsonFrame {
     #[serde(skip_serializing_if = "Option::is_none")]
     function: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,7 +101,7 @@ impl Render for Json {
 }
 
 /// As it is when it is UTF-8: [`Escaping`] does the rest.
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(valid) => valid.to_owned(),
         Err(_) => escape::bytes(bytes),
@@ -160,7 +160,7 @@ fn stack(stack: &Stack, symbols: &mut Symboliser) -> JsonStack {
     JsonStack { role: stack.role.name(), tid: stack.tid, frames }
 }
 
-fn frame(location: &Location, site: &Site) -> JsonFrame {
+pub fn frame(location: &Location, site: &Site) -> JsonFrame {
     JsonFrame {
         function: location.function.clone(),
         file: location.file.clone(),
@@ -171,7 +171,7 @@ fn frame(location: &Location, site: &Site) -> JsonFrame {
 }
 
 /// Compact JSON in which nothing can confuse a terminal.
-struct Escaping;
+pub struct Escaping;
 
 impl Formatter for Escaping {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
