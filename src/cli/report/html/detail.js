@@ -33,7 +33,7 @@ function memoryOf(memory) {
   for (let from = 0; from < bytes.length; from += 16) {
     const cells = bytes.slice(from, from + 16).map((byte, i) => [byte, memory.at + from + i]);
     const text = byte => { const code = parseInt(byte, 16); return code > 32 && code < 127 ? String.fromCharCode(code) : '·'; };
-    rows.push(el('div', {}, el('span', { class: 'at' }, signed(memory.at + from)), ...cells.flatMap(([byte, offset]) => [' ', el('span', { class: kind(offset), title: signed(offset) }, byte)]), '   ', ...cells.map(([byte, offset]) => el('span', { class: kind(offset) }, text(byte)))));
+    rows.push(el('div', {}, el('span', { class: 'at' }, signed(memory.at + from)), ...cells.flatMap(([byte, offset]) => [' ', el('span', { class: kind(offset), title: signed(offset) }, byte)]), '   '.repeat(17 - cells.length), ...cells.map(([byte, offset]) => el('span', { class: kind(offset) }, text(byte)))));
   }
   const inside = memory.wrong >= memory.at && memory.wrong < memory.at + bytes.length;
   const key = (class_, text) => el('span', {}, el('i', { class: `key ${class_}` }), text);

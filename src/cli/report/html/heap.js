@@ -3,7 +3,8 @@
 const MEASURES = [['live', 'Live', 'at the end'], ['peak', 'At the peak', 'when most was live'], ['total', 'In all', 'ever allocated'], ['lost', 'Lost', 'definitely lost at the look for leaks']];
 /** Where each measure stands in a site. */
 const PLACE = { total: 1, live: 2, peak: 3, lost: 4 };
-const OBSERVED = 5;
+/** What a byte of a site adds to the variance of a sum, and which call names the site. */
+const [UNCERTAIN, NAMED] = [5, 6];
 const heaps = data.seen.filter(s => s.heap);
 const heap = { seen: null, by: 'live', unit: 1, words: '' };
 
@@ -18,13 +19,12 @@ function size(bytes) {
 const amount = (value, unit) => unit ? size(value) : plural(Math.round(value), 'block', 'blocks');
 const percent = share => share >= .9995 ? '100 %' : share >= .1 ? `${(share * 100).toFixed(1)} %` : share > 0 ? `${(share * 100).toPrecision(2)} %` : '0 %';
 
-/** The standard error of an estimate that rests on so many samples. */
-function errorOf(samples) {
-  if (!heap.seen.heap.sampling) return '';
-  return samples < 4 ? '~' : `±${Math.max(1, Math.round(100 / Math.sqrt(samples)))} %`;
+/** The standard error of so many bytes; ~ where it is a guess, nothing where the number is exact. */
+function errorOf(bytes, variance) {
+  const share = bytes ? Math.sqrt(variance) / bytes : 0;
+  return share > .5 ? '~' : share ? `±${Math.max(1, Math.round(share * 100))} %` : '';
 }
-/** How many of a site's samples a measure of it rests on: samples are drawn by the byte. */
-const samplesOf = (site, by) => site[PLACE.total][1] ? site[OBSERVED] * Math.min(1, site[PLACE[by]][1] / site[PLACE.total][1]) : 0;
+const varianceOf = (site, by) => site[PLACE[by]][1] * site[UNCERTAIN];
 
 /** The calls of a node, innermost first. */
 function chain(node) {
@@ -32,20 +32,16 @@ function chain(node) {
   for (let at = node; at !== null && at !== undefined; at = data.tree.up[at] ? at - data.tree.up[at] : null) calls.push(data.tree.frames[at]);
   return calls;
 }
-/** The innermost call, where it is, and who made it. */
-function callOf(node) {
-  if (node === null) return ['no stack', '', ''];
-  const [index, caller] = [data.tree.frames[node], callerOf(node)];
-  const at = frame(index).at;
-  return [brief(index), at ? at.split('/').pop() : '', caller === null ? '' : `← ${brief(caller)}`];
+/** The call that a person would name, where it is, and who made it. */
+function callOf(site) {
+  if (site[0] === null) return ['no stack', '', ''];
+  const calls = chain(site[0]).slice(site[NAMED]);
+  const at = frame(calls[0]).at;
+  // The first of another function: many call their own kind.
+  const caller = calls.find(index => brief(index) !== brief(calls[0]));
+  return [brief(calls[0]), at ? at.split('/').pop() : '', caller === undefined ? '' : `← ${brief(caller)}`];
 }
-/** The first call outward that is of another function: allocators of the program are often called by their own kind. */
-function callerOf(node) {
-  const calls = chain(node);
-  const found = calls.find(index => brief(index) !== brief(calls[0]));
-  return found === undefined ? null : found;
-}
-const oneLine = node => callOf(node).filter(Boolean).join('  ');
+const oneLine = site => callOf(site).filter(Boolean).join('  ');
 
 function heapView() {
   const view = el('div', { class: 'view page' });
@@ -82,7 +78,7 @@ function heapTiles(seen) {
   const CLASSES = [['definitely lost', 'error'], ['indirectly lost', 'error'], ['possibly lost', 'suspect'], ['still reachable', 'info']];
   const told = {
     count: 'Totals only: heap=count. With heap=sites the call stacks are there too, of a sample; with heap=full, of every block.',
-    sites: `One byte in ${size(h.sampling)} was sampled, on average: what call stacks have are estimates, with their standard error; ~ marks those of fewer than four samples.`,
+    sites: `One byte in ${size(h.sampling)} was sampled, on average: what call stacks have are estimates, with their standard error; ~ marks what is as good as a guess.`,
     full: 'Every block was followed: the numbers are exact.',
   };
   return el('div', { class: 'card' }, el('h2', {}, `The heap of ${seen.program} (${seen.pid})`), el('div', { class: 'tiles' }, ...tiles),
@@ -102,8 +98,8 @@ function heapCurve(seen) {
   const most = Math.max(h.peak, points.reduce((a, p) => Math.max(a, p[1]), 0));
   const picture = { points, parts: h.curve.length, most, text: size, mark: h.peak ? { at: h.peak_at, value: h.peak, text: `peak ${size(h.peak)}` } : null, left: 66, label: `Live bytes over time, ${size(h.peak)} at most` };
   watchChart(chart, picture, index => [el('b', {}, `${size(h.points[index][2])} in ${plural(h.points[index][1], 'block', 'blocks')} at ${span(h.points[index][0])}`),
-    ...h.curve.map((site, i) => [h.points[index][3][i], site]).filter(([n]) => n).map(([n, site]) => el('div', { class: 'mono' }, `${size(n)}  ${oneLine(h.sites[site][0])}`))]);
-  const legend = h.curve.map((site, i) => el('span', { class: 'mono' }, el('i', { class: `key c${i % COLOURS}` }), oneLine(h.sites[site][0])));
+    ...h.curve.map((site, i) => [h.points[index][3][i], site]).filter(([n]) => n).map(([n, site]) => el('div', { class: 'mono' }, `${size(n)}  ${oneLine(h.sites[site])}`))]);
+  const legend = h.curve.map((site, i) => el('span', { class: 'mono' }, el('i', { class: `key c${i % COLOURS}` }), oneLine(h.sites[site])));
   return el('div', { class: 'card' }, el('h2', {}, 'Live bytes over time'), chart, el('div', { class: 'legend' }, ...legend, legend.length ? el('span', {}, el('i', { class: 'key cx' }), 'all other calls') : ''));
 }
 
@@ -159,16 +155,16 @@ function flameCard(seen) {
   graph.onzoom = box => { reset.disabled = !box.id; twin(); };
   heap.drawFlame = () => {
     const count = data.tree.frames.length;
-    const [values, bytes, blocks, samples] = [0, 0, 0, 0].map(() => new Float64Array(count));
+    const [values, bytes, blocks, variance] = [0, 0, 0, 0].map(() => new Float64Array(count));
     for (const site of h.sites) {
       const [node, own] = [site[0], site[PLACE[heap.by]]];
       if (node === null) continue;
       values[node] += own[heap.unit];
       bytes[node] += own[1];
       blocks[node] += own[0];
-      samples[node] += samplesOf(site, heap.by);
+      variance[node] += varianceOf(site, heap.by);
     }
-    graph.show({ values, more: [bytes, blocks, samples] });
+    graph.show({ values, more: [bytes, blocks, variance] });
     if (heap.words) heap.search.dispatchEvent(new Event('input'));
   };
   const lines = el('input', { type: 'checkbox', id: 'by-line', onchange: event => graph.key(event.target.checked ? index => index : byFunction) });
@@ -185,8 +181,9 @@ function flameCard(seen) {
 }
 
 function flameTip(box) {
-  const [bytes, blocks, samples] = box.more;
-  const numbers = `${size(bytes)} in ${plural(Math.round(blocks), 'block', 'blocks')}, ${percent(box.share)}${errorOf(samples) ? `, ${errorOf(samples)}` : ''}`;
+  const [bytes, blocks, variance] = box.more;
+  const error = errorOf(bytes, variance);
+  const numbers = `${size(bytes)} in ${plural(Math.round(blocks), 'block', 'blocks')}, ${percent(box.share)}${error ? `, ${error}` : ''}`;
   if (box.rest) return [el('b', {}, `${plural(box.rest, 'call', 'calls')}, each too small to be drawn`)];
   if (!box.id) return [el('b', {}, 'All calls'), el('div', {}, numbers)];
   const all = box.frames.map(frame);
@@ -200,13 +197,13 @@ function flameTable(graph) {
   const rows = graph.rows(100).map(box => {
     const f = frame(box.frame);
     return el('tr', {}, el('td', {}, el('button', { type: 'button', class: 'bare mono', onclick: () => graph.zoom(box.id) }, brief(box.frame)), ' ', el('span', { class: 'quiet mono' }, f.at ? f.at.split('/').pop() : '')),
-      el('td', { class: 'mono' }, moduleOf(box.frame)), el('td', { class: 'num' }, size(box.more[0])), el('td', { class: 'num' }, number(Math.round(box.more[1]))), el('td', { class: 'num' }, percent(box.share)), el('td', { class: 'num' }, box.own ? amount(box.own, heap.unit) : ''), el('td', { class: 'num' }, errorOf(box.more[2])));
+      el('td', { class: 'mono' }, moduleOf(box.frame)), el('td', { class: 'num' }, size(box.more[0])), el('td', { class: 'num' }, number(Math.round(box.more[1]))), el('td', { class: 'num' }, percent(box.share)), el('td', { class: 'num' }, box.own ? amount(box.own, heap.unit) : ''), el('td', { class: 'num' }, errorOf(box.more[0], box.more[2])));
   });
   const name = el('p', { class: 'quiet' }, rows.length ? `The ${rows.length === 100 ? '100 largest' : rows.length} below what is zoomed to, the largest first; a click zooms.` : 'Nothing is below what is zoomed to.');
   return el('div', { class: 'wide' }, name, el('table', {}, el('thead', {}, el('tr', {}, ...['call', 'module', 'bytes', 'blocks', 'share', 'itself', 'error'].map((t, i) => el('th', { class: i > 1 ? 'num' : '' }, t)))), el('tbody', {}, ...rows)));
 }
 
-const COLUMNS = [['Live', s => s[2][1], size], ['Peak', s => s[3][1], size], ['In all', s => s[1][1], size], ['Lost', s => s[4][1], size], ['Live blocks', s => s[2][0], number], ['Blocks', s => s[1][0], number], ['Error', s => -samplesOf(s, heap.by), null]];
+const COLUMNS = [['Live', s => s[2][1], size], ['Peak', s => s[3][1], size], ['In all', s => s[1][1], size], ['Lost', s => s[4][1], size], ['Live blocks', s => s[2][0], number], ['Blocks', s => s[1][0], number], ['Error', s => s[PLACE[heap.by]][1] ? -Math.sqrt(varianceOf(s, heap.by)) / s[PLACE[heap.by]][1] : -9, null]];
 
 const columns = () => COLUMNS.filter(([, , text]) => text || heap.seen.heap.sampling);
 
@@ -238,9 +235,9 @@ function searched(index) {
 }
 
 function siteRow(site) {
-  const [call, at, caller] = callOf(site[0]);
+  const [call, at, caller] = callOf(site);
   const box = el('details', { ontoggle: () => { if (box.open && box.children.length === 1) box.append(el('div', {}, ...chain(site[0]).map(callRow))); } }, el('summary', { class: 'mono' }, call, el('span', { class: 'quiet' }, ` ${at} ${caller}`.replace(/ +$/, ''))));
-  return el('tr', {}, el('td', {}, box), ...columns().map(([, value, text]) => el('td', { class: 'num' }, text ? value(site) ? text(value(site)) : '–' : errorOf(-value(site)))));
+  return el('tr', {}, el('td', {}, box), ...columns().map(([, value, text]) => el('td', { class: 'num' }, text ? value(site) ? text(value(site)) : '–' : errorOf(site[PLACE[heap.by]][1], varianceOf(site, heap.by)))));
 }
 
 function callRow(index, i) {

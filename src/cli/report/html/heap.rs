@@ -11,7 +11,9 @@
 //! Rules: what is left out is summed and said; a page stays of a size that a browser opens at once, whatever the recordings hold.
 
 use super::frames::Frames;
-use crate::merge::Sites;
+use crate::heap::names::is_passed;
+use crate::heap::profile::uncertainty;
+use crate::merge::{Site as Call, Sites};
 use crate::recordings::Loaded;
 use crate::symbolise::Symboliser;
 use record::heap::{Amount, level};
@@ -79,9 +81,10 @@ impl Pair {
     }
 }
 
-/// The node, then total, live, at the peak, lost; and how many allocations were looked at.
+/// The node, then total, live, at the peak, lost; what a byte of them adds to the variance of a sum, 0 when they are exact;
+/// and which call of the stack a person would name, counted from the innermost.
 #[derive(Serialize)]
-struct Site(Option<u32>, Pair, Pair, Pair, Pair, u64);
+struct Site(Option<u32>, Pair, Pair, Pair, Pair, u64, usize);
 
 /// Time, live blocks and bytes, live bytes of each site of the curve.
 #[derive(Serialize)]
@@ -156,9 +159,10 @@ pub fn look(
     }
     let mut resolved = Sites::new(recording);
     let sites = kept.iter().map(|(_, site)| {
-        let node = tree.node(&frames.calls(&resolved.stack(site.stack), symbols));
+        let stack = resolved.stack(site.stack);
+        let node = tree.node(&frames.calls(&stack, symbols));
         let [total, live, peak, lost] = measures(site).map(Pair::from);
-        Site(node, total, live, peak, lost, site.observed)
+        Site(node, total, live, peak, lost, uncertainty(site, heap.sampling as f64) as u64, place(&stack, symbols))
     });
     let sites = sites.collect();
     Some(Profile {
@@ -181,6 +185,19 @@ pub fn look(
         curve,
         points: if points.len() > 1 { points } else { Vec::new() },
     })
+}
+
+/// As `shim heap` names it.
+fn place(stack: &[Call], symbols: &mut Symboliser) -> usize {
+    let mut at = 0;
+    for site in stack {
+        let locations = symbols.locate(site);
+        if let Some(inner) = locations.iter().position(|location| !is_passed(site, location)) {
+            return at + inner;
+        }
+        at += locations.len();
+    }
+    0
 }
 
 fn looked(heap: &Heap) -> Option<[Pair; 4]> {
