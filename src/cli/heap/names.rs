@@ -101,13 +101,15 @@ pub fn calls(profile: &Profile, entry: &Entry, symbols: &mut Symboliser) -> Vec<
 
 /// The index of the call that a person would name: the first that is neither a runtime's nor a wrapper.
 pub fn place(calls: &[Call]) -> usize {
-    let passed = |(site, location): &Call| {
-        let module = site.module.as_ref().map_or(&b""[..], |m| base(&m.path));
-        let function = location.function.as_deref().unwrap_or_default();
-        RUNTIMES.iter().any(|runtime| module.starts_with(runtime))
-            || WRAPPERS.iter().any(|wrapper| function.starts_with(wrapper))
-    };
-    calls.iter().position(|call| !passed(call)).unwrap_or(0)
+    calls.iter().position(|(site, location)| !is_passed(site, location)).unwrap_or(0)
+}
+
+/// Does the call allocate for whoever made it?
+pub fn is_passed(site: &Site, location: &Location) -> bool {
+    let module = site.module.as_ref().map_or(&b""[..], |m| base(&m.path));
+    let function = location.function.as_deref().unwrap_or_default();
+    RUNTIMES.iter().any(|runtime| module.starts_with(runtime))
+        || WRAPPERS.iter().any(|wrapper| function.starts_with(wrapper))
 }
 
 /// Where the calls end that say something: those that start a program or a thread do not.

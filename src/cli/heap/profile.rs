@@ -329,7 +329,7 @@ fn add(sum: &mut Amount, more: Amount) {
 }
 
 /// What a byte of a site adds to the variance of a sum.
-fn uncertainty(site: &HeapSite, sampling: f64) -> f64 {
+pub fn uncertainty(site: &HeapSite, sampling: f64) -> f64 {
     if sampling <= 1.0 {
         return 0.0;
     }

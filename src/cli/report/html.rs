@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! findings ─→ frames.rs (calls, stacks, source: each once) ─┐
-//! files ────→ process.rs (a second look at those that matter: lifelines, curves) ─→ data ─→ page.rs ─→ the file
+//! files ────→ process.rs (a second look at those that matter: lifelines, curves, heap.rs) ─→ data ─→ page.rs ─→ the file
 //! ```
 //!
 //! Why the data is JSON and the page a program that reads it: ten thousand findings as markup would be a hundred
@@ -12,6 +12,7 @@
 //! escaped for where it stands ([`page`]), and a content security policy lets nothing run but our own script.
 
 mod frames;
+mod heap;
 mod lifelines;
 mod page;
 mod process;
@@ -22,8 +23,10 @@ use crate::explain;
 use crate::fd_kind;
 use crate::merge::{Merged, Process};
 use crate::symbolise::Symboliser;
+use crate::when::duration;
 use frames::Frames;
-use record::findings::Resource;
+use record::findings::{Block, Lost, Resource};
+use record::heap::{class, family, place, sight};
 use record::sentence::TCP_NAMES;
 use record::text::until_nul;
 use serde::Serialize;
@@ -70,7 +73,21 @@ struct Finding {
     generation: Option<u32>,
     /// What else is known of the resource: name and value.
     about: Vec<(&'static str, String)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<Memory>,
     stacks: Vec<Stack>,
+}
+
+/// Bytes of a block, or around it, that a finding shows. Offsets are from the block's start.
+#[derive(Serialize)]
+struct Memory {
+    at: i64,
+    /// In hexadecimal.
+    bytes: String,
+    /// Of the block.
+    size: u64,
+    /// Where the first wrong byte is.
+    wrong: i64,
 }
 
 #[derive(Serialize)]
@@ -103,6 +120,8 @@ struct Data<'a> {
     processes: &'a [Named],
     findings: &'a [Finding],
     frames: &'a Frames,
+    #[serde(skip_serializing_if = "heap::Tree::is_empty")]
+    tree: heap::Tree,
     seen: Vec<process::Seen>,
     more_seen: usize,
     leaks: &'a [Leak],
@@ -173,6 +192,7 @@ impl Render for Html {
                 _ => None,
             },
             about,
+            memory: memory(&finding.resource),
             stacks,
         });
         Ok(())
@@ -182,11 +202,12 @@ impl Render for Html {
         let merge = shown.merge;
         let files = merge.files();
         let none = Vec::new();
+        let mut tree = heap::Tree::default();
         let seen: Vec<process::Seen> = files
             .iter()
             .filter_map(|file| {
                 let incidents = self.numbers.get(file).unwrap_or(&none);
-                process::look(self.files.get(*file as usize)?, incidents, &mut self.frames, symbols)
+                process::look(self.files.get(*file as usize)?, incidents, &mut self.frames, &mut tree, symbols)
             })
             .take(LOOKED_AT)
             .collect();
@@ -206,6 +227,7 @@ impl Render for Html {
             processes: &self.processes,
             findings: &self.findings,
             frames: &self.frames,
+            tree,
             more_seen: files.len().saturating_sub(seen.len()),
             seen,
             leaks: &self.leaks,
@@ -222,12 +244,8 @@ fn about(found: &Merged) -> (Option<i32>, Vec<(&'static str, String)>) {
         Resource::Limit(limit) => {
             return (None, vec![("open", limit.open.to_string()), ("limit", limit.limit.to_string())]);
         }
-        Resource::Block(block) => {
-            return (None, vec![("block", format!("{:#x}", block.address)), ("bytes", block.size.to_string())]);
-        }
-        Resource::Lost(lost) => {
-            return (None, vec![("blocks", lost.blocks.to_string()), ("bytes", lost.bytes.to_string())]);
-        }
+        Resource::Block(block) => return (None, about_block(&block)),
+        Resource::Lost(lost) => return (None, about_lost(&lost)),
         Resource::None => return (None, Vec::new()),
     };
     let label = &found.finding.label;
@@ -246,4 +264,61 @@ fn about(found: &Merged) -> (Option<i32>, Vec<(&'static str, String)>) {
         ("owner", owner(owner_kind, object)),
     ];
     (Some(fd), known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+}
+
+fn about_block(block: &Block) -> Vec<(&'static str, String)> {
+    let name = if block.place == place::START || block.size > 0 { "block" } else { "pointer" };
+    let mut about = vec![(name, format!("{:#x}", block.address))];
+    if block.size > 0 {
+        about.push(("size", counted(block.size, "byte", "bytes")));
+    }
+    if block.offset != 0 {
+        about.push(("offset", format!("{:+}", block.offset)));
+    }
+    for (name, family) in [("allocated by", block.allocated), ("freed by", block.freed)] {
+        if family != 0 {
+            let call = if name == "freed by" { family::releaser(family) } else { family::allocator(family) };
+            about.push((name, call.to_owned()));
+        }
+    }
+    let seen = match block.sight {
+        sight::CANARY => Some("in its redzone"),
+        sight::QUARANTINE => Some("in the quarantine"),
+        sight::GUARD => Some("by a guard page"),
+        _ => None,
+    };
+    about.extend(seen.map(|seen| ("seen", seen.to_owned())));
+    about
+}
+
+fn about_lost(lost: &Lost) -> Vec<(&'static str, String)> {
+    let ago = |ms: u32| format!("{} old", duration(u64::from(ms) * 1_000_000));
+    let mut about = vec![
+        ("class", class::name(lost.class).to_owned()),
+        ("blocks", lost.blocks.to_string()),
+        ("bytes", lost.bytes.to_string()),
+    ];
+    if lost.indirect_blocks > 0 {
+        let (blocks, bytes) =
+            (counted(lost.indirect_blocks, "block", "blocks"), counted(lost.indirect_bytes, "byte", "bytes"));
+        about.push(("only through them", format!("{blocks}, {bytes}")));
+    }
+    if lost.example != 0 {
+        about.push(("one is at", format!("{:#x}", lost.example)));
+    }
+    if lost.oldest_ago > 0 {
+        about.extend([("the oldest", ago(lost.oldest_ago)), ("the newest", ago(lost.newest_ago))]);
+    }
+    about
+}
+
+fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+fn memory(resource: &Resource) -> Option<Memory> {
+    let Resource::Block(block) = resource else { return None };
+    let shown = block.shown.get(..usize::from(block.shown_len)).unwrap_or(&block.shown);
+    let bytes: String = shown.iter().map(|byte| format!("{byte:02x}")).collect();
+    (!bytes.is_empty()).then_some(Memory { at: block.shown_at, bytes, size: block.size, wrong: block.offset })
 }

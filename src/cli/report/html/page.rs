@@ -10,13 +10,15 @@ use sha2::{Digest, Sha256};
 use std::io::{self, Write};
 
 const PAGE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = concat!(include_str!("page.css"), include_str!("flame.css"));
 const SCRIPT: &str = concat!(
     include_str!("elements.js"),
     include_str!("findings.js"),
     include_str!("detail.js"),
     include_str!("lifelines.js"),
     include_str!("charts.js"),
+    include_str!("flame.js"),
+    include_str!("heap.js"),
     include_str!("start.js")
 );
 

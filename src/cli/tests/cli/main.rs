@@ -16,6 +16,8 @@ mod hooks;
 mod installed;
 mod json_lines;
 mod page;
+mod page_heap;
+mod profiled;
 mod proto;
 mod report;
 mod run;
