@@ -11,10 +11,10 @@
 //! Rules: text of the watched program is escaped as for a terminal ([`crate::escape`]) before it becomes JSON, the JSON is
 //! escaped for where it stands ([`page`]), and a content security policy lets nothing run but our own script.
 
-mod frames;
-mod heap;
+pub mod frames;
+pub mod heap;
 mod lifelines;
-mod page;
+pub mod page;
 mod process;
 
 use super::{Render, Shown, owner, sentence, written};
