@@ -254,6 +254,20 @@ impl Profile {
         sum
     }
 
+    /// Bytes that are in the totals and in no call stack, where that is worth saying: a table was full. Of lost blocks and of
+    /// all that was ever allocated no such total is kept.
+    pub fn homeless(&self, measure: Measure) -> u64 {
+        let all = self.together();
+        let total = match measure {
+            Measure::Live => all.live.bytes,
+            Measure::Peak => all.peak,
+            Measure::Total | Measure::Lost => return 0,
+        };
+        let missing = total.saturating_sub(self.sum(measure).bytes);
+        // Threads allocate while their numbers are read.
+        if self.losses.iter().any(|lost| *lost > 0) && missing > total / 100 { missing } else { 0 }
+    }
+
     /// The processes together.
     pub fn together(&self) -> Together {
         let mut all = Together::default();

@@ -156,7 +156,9 @@ pub fn sites(
     let first = if shown < all { format!("the first {shown} of ") } else { String::new() };
     let s = if all == 1 { "" } else { "s" };
     writeln!(out, "\n{}, {first}{} call stack{s}:", by.words(), size::count(all as u64))?;
-    let sum = profile.sum(by).bytes as f64;
+    let sum = profile.sum(by).bytes;
+    let homeless = profile.homeless(by);
+    let sum = (sum as f64) + homeless as f64;
     for entry in &entries[..shown] {
         let value = entry.value(by);
         let calls = names.stack(entry);
@@ -170,6 +172,10 @@ pub fn sites(
             size::blocks(value.blocks),
         )?;
         stack(&calls, whole, out)?;
+    }
+    if homeless > 0 {
+        let share = percent(homeless as f64, sum);
+        writeln!(out, "{:>9}  {share:>4}  without a call stack: there was no room for more", size::bytes(homeless))?;
     }
     Ok(())
 }

@@ -148,6 +148,33 @@ fn processes_are_one_profile() {
     );
 }
 
+/// What found no room in the tables is in the totals all the same.
+#[test]
+fn bytes_without_a_call_stack_are_said() {
+    let crash = built::crash(&built::directory("heap_homeless"), &["-g"]);
+    let mut watched = Watched::new(7, level::FULL, 0);
+    let [_, plain, _] = stacks(&watched.memory, &crash);
+    watched.allocate(plain, 1, 3 << 20, 1);
+    watched.heap().changed(1, 1 << 20, 5_000_000_000);
+    let losing = "without a call stack";
+    let recording = sample::write(&watched.memory, "heap_homeless/app.7.0.shim");
+    assert!(!heap(&[], &recording).0.contains(losing), "another thread was at work, for all that is known");
+    record::store::count(&watched.memory, record::layout::Counter::SitesDropped);
+    let recording = sample::write(&watched.memory, "heap_homeless/app.7.0.shim");
+    let (stdout, ..) = heap(&[], &recording);
+    assert!(
+        stdout.contains(
+            "\n  not recorded, for want of room or of a way to see it: opening call stacks beyond the table: 1\n"
+        ),
+        "{stdout}"
+    );
+    assert!(
+        stdout.contains("\n  3.0 MiB  75 %  ")
+            && stdout.ends_with(&format!("\n  1.0 MiB  25 %  {losing}: there was no room for more\n")),
+        "{stdout}"
+    );
+}
+
 #[test]
 fn totals_only_and_nothing_at_all() {
     let watched = Watched::new(7, level::COUNT, 0);
