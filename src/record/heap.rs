@@ -120,6 +120,24 @@ pub fn begin(store: &impl Store, level: u32, sampling: u64) {
 }
 
 impl Heap {
+    /// All but how it is looked at: for a forked child, which counts its own.
+    pub fn forget(&self) {
+        let Heap {
+            live_bytes, live_blocks, peak_bytes, peak_time, peak_epoch, samples, sample_interval, looked, ..
+        } = self;
+        for field in [live_bytes, live_blocks, peak_bytes, peak_time, peak_epoch, samples, sample_interval, looked] {
+            field.store(0, Relaxed);
+        }
+        self.samples_version.store(0, Relaxed);
+        for field in self.leak_classes.as_flattened() {
+            field.store(0, Relaxed);
+        }
+        for class in &self.sizes {
+            class.blocks.store(0, Relaxed);
+            class.bytes.store(0, Relaxed);
+        }
+    }
+
     /// Live blocks and bytes have changed by so much. Thread- and signal-safe.
     pub fn changed(&self, blocks: i64, bytes: i64, now: u64) {
         self.live_blocks.fetch_add(blocks as u64, Relaxed);

@@ -46,6 +46,19 @@ fn make(store: &impl Store, stack: u32) -> Option<&Site> {
 }
 
 impl Site {
+    /// All but the stack: for a forked child, which counts its own.
+    pub fn forget(&self) {
+        let Site { stack: _, opened, closed, first_opened, last_opened, allocations, allocated_bytes, .. } = self;
+        let Site { frees, freed_bytes, peak_blocks, peak_bytes, peak_epoch, observed, lost_blocks, lost_bytes, .. } =
+            self;
+        for field in [opened, closed, first_opened, last_opened, allocations, allocated_bytes, frees, freed_bytes] {
+            field.store(0, Relaxed);
+        }
+        for field in [peak_blocks, peak_bytes, peak_epoch, observed, lost_blocks, lost_bytes] {
+            field.store(0, Relaxed);
+        }
+    }
+
     /// One was opened here. Thread- and signal-safe.
     #[inline]
     pub fn opened(&self, now: u64) {

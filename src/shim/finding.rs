@@ -104,9 +104,17 @@ pub fn publish(scope: &mut Scope, report: &Report) {
             patience -= 1;
         }
     }
-    if options::fd_mode() == options::Mode::Abort && report.severity == Severity::Error {
+    if mode_of(report.kind) == options::Mode::Abort && report.severity == Severity::Error {
         message::say(b"shim: the first error ends the program (abort)\n");
         sys::die_of_abort();
+    }
+}
+
+/// The mode of a kind's family.
+fn mode_of(kind: Kind) -> options::Mode {
+    match kind as u16 >> 8 {
+        2 => options::heap_mode(),
+        _ => options::fd_mode(),
     }
 }
 
@@ -230,6 +238,7 @@ pub fn summary() {
     counted(&mut line, get(Counter::Suspects), "suspect");
     for (counter, one) in [
         (Counter::Refused, "close refused"),
+        (Counter::FreesRefused, "free refused"),
         (Counter::Suppressed, "event suppressed"),
         (Counter::FindingsDropped, "finding dropped"),
         (Counter::StacksDropped, "stack dropped"),

@@ -4,6 +4,7 @@
 //! - `resolve` finds the real functions; `start` is the life of the process; `thread` the guard and the registry.
 //! - `descriptors` asks `track::fd` and acts on what it says; `finding` files and prints,
 //!   unless `suppressions` forbids it; `json_lines` tells log shippers.
+//! - `heap` follows blocks: counted, sampled or each with its entry; `track::heap` decides.
 //! - `recording` maps the memory that `record` writes to; `unwind` takes stacks; `symbols` names them.
 //! - `arch`, `sys`, `clock`, `spin`, `alloc`, `private`, `message`, `options` are the ground that the rest stands on.
 
@@ -13,6 +14,7 @@ mod arch;
 mod clock;
 mod descriptors;
 mod finding;
+mod heap;
 mod hooks;
 mod json_lines;
 mod message;

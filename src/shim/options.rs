@@ -3,6 +3,7 @@
 //! Syntax: `key=value:key=value`; `\:` is a colon inside a value. A preset sets the rest, later keys override.
 //! A key or value that makes no sense is one line on stderr, and the program runs on without it.
 
+use crate::heap::Level;
 use crate::{json_lines, message};
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32};
@@ -18,6 +19,10 @@ pub enum Mode {
     Off = 3,
 }
 
+static HEAP: AtomicU8 = AtomicU8::new(Level::Unknown as u8);
+static HEAP_MODE: AtomicU8 = AtomicU8::new(0);
+/// One byte in so many is sampled; 0 means the default.
+static HEAP_SAMPLING: AtomicU32 = AtomicU32::new(0);
 pub static FD: AtomicU8 = AtomicU8::new(0);
 /// Hold closed socket numbers in the quarantine: protect and hunt.
 pub static QUARANTINE_FDS: AtomicBool = AtomicBool::new(false);
@@ -56,6 +61,34 @@ pub fn fd_mode() -> Mode {
     }
 }
 
+/// How closely the heap is watched.
+pub fn heap_level() -> Level {
+    match HEAP.load(Relaxed) {
+        1 => Level::Off,
+        2 => Level::Count,
+        4 => Level::Full,
+        _ => Level::Sites,
+    }
+}
+
+/// What is done about an error of the heap.
+pub fn heap_mode() -> Mode {
+    match HEAP_MODE.load(Relaxed) {
+        1 => Mode::Protect,
+        2 => Mode::Abort,
+        _ => Mode::Observe,
+    }
+}
+
+/// The mean number of bytes between two sampled ones.
+#[inline(always)]
+pub fn heap_sampling() -> u64 {
+    match HEAP_SAMPLING.load(Relaxed) {
+        0 => 512 << 10,
+        n => u64::from(n),
+    }
+}
+
 pub fn stack_depth() -> usize {
     match STACK_DEPTH.load(Relaxed) {
         0 => 32,
@@ -66,7 +99,6 @@ pub fn stack_depth() -> usize {
 /// Keys of the interface whose family this build does not contain: accepted, and said where they ask for more than
 /// what is there.
 const ABSENT: &[(&str, &[&str])] = &[
-    ("heap", &["sites", "count", "off"]),
     ("quarantine", &["0"]),
     ("guard", &["0"]),
     ("canary", &["0"]),
@@ -75,7 +107,7 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("tiers", &[]),
 ];
 
-const KNOWN: &str = "preset, fd, heap, quarantine, guard, canary, keys, locks, tiers, stack_depth, report, record, \
+const KNOWN: &str = "preset, fd, heap, heap_sampling, quarantine, guard, canary, keys, locks, tiers, stack_depth, report, record, \
                      json, suppressions, error_exitcode, follow, snapshot_signal";
 
 /// Parses the variable. Called once, by the thread that starts us; allocates from the private allocator.
@@ -132,7 +164,10 @@ fn preset(value: &[u8]) {
             FD.store(Mode::Protect as u8, Relaxed);
             QUARANTINE_FDS.store(true, Relaxed);
         }
-        b"hunt" => QUARANTINE_FDS.store(true, Relaxed),
+        b"hunt" => {
+            QUARANTINE_FDS.store(true, Relaxed);
+            heap(Level::Full, Mode::Observe);
+        }
         _ => complain(b"preset", value, "expected observe, protect or hunt"),
     }
 }
@@ -152,6 +187,19 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
                 QUARANTINE_FDS.store(false, Relaxed);
             }
             _ => complain(key, value, "expected observe, protect, abort or off"),
+        },
+        b"heap" => match value {
+            b"sites" => heap(Level::Sites, Mode::Observe),
+            b"count" => heap(Level::Count, Mode::Observe),
+            b"full" => heap(Level::Full, Mode::Observe),
+            b"protect" => heap(Level::Full, Mode::Protect),
+            b"abort" => heap(Level::Full, Mode::Abort),
+            b"off" => heap(Level::Off, Mode::Observe),
+            _ => complain(key, value, "expected sites, count, full, protect, abort or off"),
+        },
+        b"heap_sampling" => match size(value) {
+            Some(n) if (1..=1 << 30).contains(&n) => HEAP_SAMPLING.store(n as u32, Relaxed),
+            _ => complain(key, value, "expected 1 to 1G bytes"),
         },
         b"stack_depth" => match number(value) {
             Some(n) if (1..=record::stacks::MAX_FRAMES as u64).contains(&n) => STACK_DEPTH.store(n as u32, Relaxed),
@@ -195,6 +243,22 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
             }
         },
     }
+}
+
+fn heap(level: Level, mode: Mode) {
+    HEAP.store(level as u8, Relaxed);
+    HEAP_MODE.store(mode as u8, Relaxed);
+}
+
+/// A number of bytes, with K, M or G.
+fn size(value: &[u8]) -> Option<u64> {
+    let (digits, shift) = match value.split_last()? {
+        (b'K' | b'k', digits) => (digits, 10),
+        (b'M' | b'm', digits) => (digits, 20),
+        (b'G' | b'g', digits) => (digits, 30),
+        _ => (value, 0),
+    };
+    number(digits)?.checked_mul(1 << shift)
 }
 
 fn number(value: &[u8]) -> Option<u64> {

@@ -429,10 +429,11 @@ pub fn after_fork() {
     header.sample_interval.store(0, Relaxed);
     for index in 0..header.sites.load(Relaxed) as usize {
         if let Some(site) = entry::<record::layout::Site>(&RECORDING, index) {
-            for field in [&site.opened, &site.closed, &site.first_opened, &site.last_opened] {
-                field.store(0, Relaxed);
-            }
+            site.forget();
         }
+    }
+    if let Some(heap) = record::heap::totals(&RECORDING) {
+        heap.forget();
     }
     for index in 0..header.threads.load(Relaxed) as usize {
         if let Some(thread) = entry::<Thread>(&RECORDING, index) {

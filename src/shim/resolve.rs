@@ -85,8 +85,12 @@ impl Slot {
 
 /// Resolves every slot. Once, at start.
 pub fn all() {
+    // Without operator new there is no C++ runtime: each failing lookup costs as much as ten that succeed.
+    let cxx = crate::roster::slots::_Znwm.get().is_some();
     for slot in crate::roster::SLOTS.iter().flatten() {
-        slot.get();
+        if cxx || !slot.name.to_bytes().starts_with(b"_Z") {
+            slot.get();
+        }
     }
 }
 

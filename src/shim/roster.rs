@@ -18,11 +18,13 @@
 //! which libc does not read either, because the command says that there is none. c-tests/fd/variadics.c tests both.
 #![allow(unsafe_code)] // Safety: signatures are those of the man pages; a slot holds the function of that name.
 #![allow(non_upper_case_globals)] // Slots carry the names of the functions that they hold.
+#![allow(non_snake_case)] // The operators of C++ have mangled names.
 #![allow(clippy::missing_safety_doc)] // Every hook has the contract of the libc function of its name.
 #![allow(clippy::too_many_arguments)]
 
 use crate::hooks::{
-    c_types::*, directory, heap, lifetime, listing, loading, making, passing, process, resolver, stdio, using,
+    c_types::*, directory, heap, lifetime, listing, loading, making, operators, passing, process, resolver, stdio,
+    using,
 };
 
 macro_rules! roster {
@@ -145,6 +147,41 @@ roster! {
         own fn cfree(block: *mut c_void) -> () = heap::cfree;
         own fn free_sized(block: *mut c_void, size: usize) -> () = heap::free_sized;
         own fn free_aligned_sized(block: *mut c_void, align: usize, size: usize) -> () = heap::free_aligned_sized;
+    }
+
+    "operators" {
+        optional fn _Znwm(size: usize) -> *mut c_void = operators::_Znwm;
+        optional fn _ZnwmRKSt9nothrow_t(size: usize, tag: *const c_void) -> *mut c_void = operators::_ZnwmRKSt9nothrow_t;
+        optional fn _ZnwmSt11align_val_t(size: usize, align: usize) -> *mut c_void = operators::_ZnwmSt11align_val_t;
+        optional fn _ZnwmSt11align_val_tRKSt9nothrow_t(size: usize, align: usize, tag: *const c_void) -> *mut c_void = operators::_ZnwmSt11align_val_tRKSt9nothrow_t;
+        optional fn _Znam(size: usize) -> *mut c_void = operators::_Znam;
+        optional fn _ZnamRKSt9nothrow_t(size: usize, tag: *const c_void) -> *mut c_void = operators::_ZnamRKSt9nothrow_t;
+        optional fn _ZnamSt11align_val_t(size: usize, align: usize) -> *mut c_void = operators::_ZnamSt11align_val_t;
+        optional fn _ZnamSt11align_val_tRKSt9nothrow_t(size: usize, align: usize, tag: *const c_void) -> *mut c_void = operators::_ZnamSt11align_val_tRKSt9nothrow_t;
+        optional fn _ZdlPv(block: *mut c_void) -> () = operators::_ZdlPv;
+        optional fn _ZdlPvm(block: *mut c_void, size: usize) -> () = operators::_ZdlPvm;
+        optional fn _ZdlPvRKSt9nothrow_t(block: *mut c_void, tag: usize) -> () = operators::_ZdlPvRKSt9nothrow_t;
+        optional fn _ZdlPvSt11align_val_t(block: *mut c_void, align: usize) -> () = operators::_ZdlPvSt11align_val_t;
+        optional fn _ZdlPvmSt11align_val_t(block: *mut c_void, size: usize, align: usize) -> () = operators::_ZdlPvmSt11align_val_t;
+        optional fn _ZdlPvSt11align_val_tRKSt9nothrow_t(block: *mut c_void, align: usize, tag: usize) -> () = operators::_ZdlPvSt11align_val_tRKSt9nothrow_t;
+        optional fn _ZdaPv(block: *mut c_void) -> () = operators::_ZdaPv;
+        optional fn _ZdaPvm(block: *mut c_void, size: usize) -> () = operators::_ZdaPvm;
+        optional fn _ZdaPvRKSt9nothrow_t(block: *mut c_void, tag: usize) -> () = operators::_ZdaPvRKSt9nothrow_t;
+        optional fn _ZdaPvSt11align_val_t(block: *mut c_void, align: usize) -> () = operators::_ZdaPvSt11align_val_t;
+        optional fn _ZdaPvmSt11align_val_t(block: *mut c_void, size: usize, align: usize) -> () = operators::_ZdaPvmSt11align_val_t;
+        optional fn _ZdaPvSt11align_val_tRKSt9nothrow_t(block: *mut c_void, align: usize, tag: usize) -> () = operators::_ZdaPvSt11align_val_tRKSt9nothrow_t;
+        alias fn _Znwj(size: usize) -> *mut c_void = operators::_Znwm;
+        alias fn _ZnwjRKSt9nothrow_t(size: usize, tag: *const c_void) -> *mut c_void = operators::_ZnwmRKSt9nothrow_t;
+        alias fn _ZnwjSt11align_val_t(size: usize, align: usize) -> *mut c_void = operators::_ZnwmSt11align_val_t;
+        alias fn _ZnwjSt11align_val_tRKSt9nothrow_t(size: usize, align: usize, tag: *const c_void) -> *mut c_void = operators::_ZnwmSt11align_val_tRKSt9nothrow_t;
+        alias fn _Znaj(size: usize) -> *mut c_void = operators::_Znam;
+        alias fn _ZnajRKSt9nothrow_t(size: usize, tag: *const c_void) -> *mut c_void = operators::_ZnamRKSt9nothrow_t;
+        alias fn _ZnajSt11align_val_t(size: usize, align: usize) -> *mut c_void = operators::_ZnamSt11align_val_t;
+        alias fn _ZnajSt11align_val_tRKSt9nothrow_t(size: usize, align: usize, tag: *const c_void) -> *mut c_void = operators::_ZnamSt11align_val_tRKSt9nothrow_t;
+        alias fn _ZdlPvj(block: *mut c_void, size: usize) -> () = operators::_ZdlPvm;
+        alias fn _ZdlPvjSt11align_val_t(block: *mut c_void, size: usize, align: usize) -> () = operators::_ZdlPvmSt11align_val_t;
+        alias fn _ZdaPvj(block: *mut c_void, size: usize) -> () = operators::_ZdaPvm;
+        alias fn _ZdaPvjSt11align_val_t(block: *mut c_void, size: usize, align: usize) -> () = operators::_ZdaPvmSt11align_val_t;
     }
 
     "descriptor lifetime" {

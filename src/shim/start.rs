@@ -22,7 +22,8 @@
 
 use crate::thread::{self, Entry};
 use crate::{
-    alloc, descriptors, finding, json_lines, message, options, recording, resolve, snapshot, suppressions, sys, unwind,
+    alloc, descriptors, finding, heap, json_lines, message, options, recording, resolve, snapshot, suppressions, sys,
+    unwind,
 };
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -95,6 +96,7 @@ fn set_up() -> bool {
     }
     unwind::start();
     descriptors::start();
+    heap::start();
     witness();
     true
 }
@@ -250,6 +252,7 @@ fn become_child(frozen: &[u64]) {
     }
     descriptors::after_fork(frozen);
     snapshot::after_fork();
+    heap::after_fork();
     if options::paths().is_some_and(|p| p.report.windows(2).any(|w| w == b"%p")) {
         message::open();
     }
@@ -290,6 +293,7 @@ pub fn exiting(status: Option<c_int>) {
         finding::flush_held(scope);
         scope.state.log(Op::Exit, 0, status.unwrap_or(0) as u64, 0, 0);
         descriptors::at_exit(scope);
+        heap::at_exit(scope);
         let header = recording::RECORDING.header();
         header.exit_status.store(status.map_or(0, |s| s as u32), Relaxed);
         header.ended.store(sys::now(), Relaxed);

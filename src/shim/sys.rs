@@ -219,6 +219,19 @@ pub fn map_anonymous(len: usize) -> usize {
     if failed(at) { 0 } else { at as usize }
 }
 
+/// Zeroed address space of which only a part will be used: nothing is promised for the rest. 0: none.
+pub fn map_sparse(len: usize) -> usize {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    let at = mmap(0, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
+    if failed(at) {
+        return 0;
+    }
+    // Where huge pages are used unasked, a table of which every page is touched once would be a whole heap of them.
+    // SAFETY: advice on our own fresh mapping.
+    unsafe { call(libc::SYS_madvise, [at as usize, len, libc::MADV_NOHUGEPAGE as usize, 0, 0, 0]) };
+    at as usize
+}
+
 /// # Safety
 /// Nobody uses the range any more.
 pub unsafe fn munmap(address: usize, len: usize) {

@@ -25,12 +25,12 @@
 
 use crate::arch::{THREAD_BLOCK_LEN, VFORK_FLAG, thread_block};
 use crate::spin::Spin;
-use crate::{recording, resolve, start, sys, unwind};
+use crate::{heap, recording, resolve, start, sys, unwind};
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, compiler_fence};
+use core::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicU32, AtomicU64, compiler_fence};
 use libc::c_void;
 use record::layout::{Counter, Op, ThreadCounter, thread_state};
 use record::store::Logged;
@@ -64,6 +64,8 @@ pub struct Block {
     /// of the cache.
     watched: AtomicPtr<record::layout::Thread>,
     index: AtomicU32,
+    /// Bytes that the thread may allocate until one is sampled.
+    pub heap_left: AtomicIsize,
     /// Inside `recording`'s commit.
     pub committing: AtomicU32,
     destructors: AtomicU32,
@@ -99,6 +101,10 @@ pub struct State {
     pub again_at: AtomicU64,
     pub stack_low: AtomicU64,
     pub stack_high: AtomicU64,
+    /// Of the generator that chooses the allocations that are sampled; 0 = not seeded.
+    pub random: AtomicU64,
+    /// What it has allocated and not told yet, with `heap=full`.
+    pub heap: heap::accounts::Accounts,
     inner: UnsafeCell<Inner>,
 }
 
@@ -272,6 +278,27 @@ impl Scope {
         let stack = unwind::capture(state, &mut self.inner().unwinding);
         actor(state, stack)
     }
+
+    /// The stack of a heap hook. While the bounds of the thread's stack are not known, and libc itself is the caller, they are
+    /// not asked for (see [`State::find_stack_now`]): the unwinder then probes every page.
+    #[inline(always)]
+    pub fn stack(&mut self) -> u32 {
+        let state = self.state;
+        if state.stack_high.load(Relaxed) == 0 {
+            self.look_for_stack();
+        }
+        unwind::capture(state, &mut self.inner().unwinding)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_for_stack(&mut self) {
+        let state = self.state;
+        let main = state.tid.load(Relaxed) == sys::getpid();
+        if main || !unwind::called_by_libc(state, &mut self.inner().unwinding) {
+            state.find_stack_now();
+        }
+    }
 }
 
 /// For the fork handlers, which forget their scope.
@@ -335,7 +362,8 @@ fn register(block: &'static Block) -> *mut State {
     block.state.store(at, Release);
     block.index.store(u32::from(state.index), Relaxed);
     block.watched.store(core::ptr::from_ref(state.entry).cast_mut(), Release);
-    if !resolve::any_mapped() {
+    block.heap_left.store(heap::sampled::next_gap(state), Relaxed);
+    if !resolve::any_mapped() && heap::counts_in_hooks() {
         block.entry.store(core::ptr::from_ref(state.entry).cast_mut(), Release);
     }
     inside_libc(|| {
@@ -383,6 +411,7 @@ fn end() {
     let block = block();
     if let Entry::Full(mut scope) = enter() {
         crate::finding::flush_held(&mut scope);
+        heap::thread_ends(&scope);
         let state = scope.state;
         state.log(Op::ThreadEnd, 0, 0, 0, 0);
         state.entry.ended.store(sys::now(), Relaxed);
@@ -443,6 +472,8 @@ impl State {
             again_at: AtomicU64::new(0),
             stack_low: AtomicU64::new(0),
             stack_high: AtomicU64::new(0),
+            random: AtomicU64::new(0),
+            heap: heap::accounts::Accounts::new(),
             inner: UnsafeCell::new(Inner {
                 unwinding: unwind::Scratch::default(),
                 sweep: Sweep::new(),

@@ -260,6 +260,14 @@ pub fn modules(state: &State) -> Option<&'static Modules> {
     unsafe { current.as_ref() }
 }
 
+/// The list at start, when nobody else can change it.
+pub fn with_modules(f: impl FnOnce(&Modules)) {
+    // SAFETY: null, or the list that `start` has just made; retired ones need a later `publish`.
+    if let Some(list) = unsafe { CURRENT.load(Acquire).as_ref() } {
+        f(list);
+    }
+}
+
 /// The addresses of a walk, and where they were found.
 struct Walk {
     len: usize,
@@ -269,6 +277,8 @@ struct Walk {
     value: [u64; SLOTS],
     /// Every return address was found in its slot, on the thread's own stack.
     exact: bool,
+    /// There were frames of libc between ours and the first that was kept.
+    through_libc: bool,
 }
 
 /// Takes the caller's stack; its id, 0 when there is none. Under the guard, by the owning thread.
@@ -294,6 +304,15 @@ pub fn capture(state: &'static State, scratch: &mut Scratch) -> u32 {
         Some(id) if unwinds % CHECK_EVERY != 0 => id,
         _ => capture_slowly(state, scratch, registers, set, hit),
     }
+}
+
+/// Is it libc that called the hook that we are in, or somebody whom nobody knows? Under the guard, by the owning thread.
+#[cold]
+#[inline(never)]
+pub fn called_by_libc(state: &'static State, scratch: &mut Scratch) -> bool {
+    let Some(list) = modules(state) else { return true };
+    let walked = walk(state, scratch, list, arch::registers(), &mut [0]);
+    walked.len == 0 || walked.through_libc
 }
 
 #[cold]
@@ -422,7 +441,8 @@ fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Reg
     use engine::{FrameAddress, Unwinder};
     let cache = scratch.cache.get_or_insert_with(spare_cache);
     let mut reader = Reader::new(state, start.sp);
-    let mut walked = Walk { len: 0, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: reader.on_stack };
+    let mut walked =
+        Walk { len: 0, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: reader.on_stack, through_libc: false };
     let mut registers = engine::registers(&start);
     let mut at = FrameAddress::from_instruction_pointer(start.pc);
     let first_only = UNLOADING.load(Acquire) != 0;
@@ -452,8 +472,12 @@ fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Reg
             walked.slots += 1;
         }
         // frames[0] is the program's call, never ours and never one of libc on its own behalf.
-        if walked.len == 0 && (ours(pc) || list.object(pc).is_some_and(|o| o.flags & module_flag::LIBC != 0)) {
-            continue;
+        if walked.len == 0 {
+            let libc = list.object(pc).is_some_and(|o| o.flags & module_flag::LIBC != 0);
+            walked.through_libc |= libc;
+            if libc || ours(pc) {
+                continue;
+            }
         }
         out[walked.len] = pc;
         walked.len += 1;
@@ -468,7 +492,7 @@ fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Reg
 #[cfg(target_arch = "x86")]
 fn walk(state: &'static State, _: &mut Scratch, list: &Modules, start: Registers, out: &mut [u64]) -> Walk {
     let mut reader = Reader::new(state, start.sp);
-    let (mut fp, mut len) = (start.fp, 0);
+    let (mut fp, mut len, mut through_libc) = (start.fp, 0, false);
     for _ in 0..out.len() + 16 {
         let (Ok(next), Ok(pc)) = (reader.read(fp), reader.read(fp + 4)) else { break };
         let known = list.object(pc);
@@ -476,8 +500,12 @@ fn walk(state: &'static State, _: &mut Scratch, list: &Modules, start: Registers
             break;
         }
         fp = next;
-        if len == 0 && (ours(pc) || known.is_some_and(|o| o.flags & module_flag::LIBC != 0)) {
-            continue;
+        if len == 0 {
+            let libc = known.is_some_and(|o| o.flags & module_flag::LIBC != 0);
+            through_libc |= libc;
+            if libc || ours(pc) {
+                continue;
+            }
         }
         out[len] = pc;
         len += 1;
@@ -485,7 +513,7 @@ fn walk(state: &'static State, _: &mut Scratch, list: &Modules, start: Registers
             break;
         }
     }
-    Walk { len, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: false }
+    Walk { len, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: false, through_libc }
 }
 
 /// Builds the first list. At start, by the thread that starts us, with no lock of the program's held.

@@ -10,3 +10,4 @@
 
 mod atomic;
 pub mod fd;
+pub mod heap;

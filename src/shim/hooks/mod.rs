@@ -13,6 +13,7 @@ pub mod lifetime;
 pub mod listing;
 pub mod loading;
 pub mod making;
+pub mod operators;
 pub mod passing;
 pub mod process;
 pub mod resolver;

@@ -1,0 +1,102 @@
+//! The heap: what is asked of an allocation and a free, by the level that the user chose.
+//!
+//! ```text
+//! heap=count    counters in the hook itself                                             hooks/heap.rs
+//! heap=sites    as count, and one allocation in many is followed with its call stack    sampled.rs
+//! heap=full     every block has an entry in the side table                              full.rs, shadow.rs
+//! ```
+//!
+//! How the hooks find their way: a registered thread of `count` and `sites` has its entry in the block
+//! (`thread::counters`), and that is the fast path. Everything else, `full` included, is the slow way of the hooks, which asks
+//! [`level`]. So a level costs nothing to the others.
+//!
+//! `track::heap` decides, `accounts` adds up, `finding` tells.
+
+pub mod accounts;
+pub mod full;
+pub mod sampled;
+mod shadow;
+
+use crate::options::{self, Mode};
+use crate::recording::RECORDING;
+use crate::thread::{self, Scope};
+use crate::unwind;
+use core::sync::atomic::AtomicU8;
+use core::sync::atomic::Ordering::Relaxed;
+use record::heap::level as recorded;
+
+/// How closely the heap is watched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Level {
+    /// Not started yet: nothing is known.
+    Unknown = 0,
+    Off = 1,
+    Count = 2,
+    Sites = 3,
+    Full = 4,
+}
+
+static LEVEL: AtomicU8 = AtomicU8::new(0);
+
+#[inline(always)]
+pub fn level() -> Level {
+    match LEVEL.load(Relaxed) {
+        1 => Level::Off,
+        2 => Level::Count,
+        3 => Level::Sites,
+        4 => Level::Full,
+        _ => Level::Unknown,
+    }
+}
+
+/// At start, with the options known, the recording open and the modules read.
+pub fn start() {
+    unwind::with_modules(crate::hooks::operators::start);
+    let mut level = options::heap_level();
+    if level == Level::Full && !full::start() {
+        crate::message::say(b"shim: heap=full: no address space for its table; heap=sites instead\n");
+        level = Level::Sites;
+    }
+    match level {
+        Level::Count => record::heap::begin(&RECORDING, recorded::COUNT, 0),
+        Level::Sites => record::heap::begin(&RECORDING, recorded::SITES, options::heap_sampling()),
+        Level::Full => record::heap::begin(&RECORDING, recorded::FULL, 0),
+        Level::Unknown | Level::Off => {}
+    }
+    LEVEL.store(level as u8, Relaxed);
+}
+
+/// Does the hooks' fast path serve this process?
+pub fn counts_in_hooks() -> bool {
+    matches!(level(), Level::Count | Level::Sites)
+}
+
+/// Are errors of the heap refused?
+pub fn protects() -> bool {
+    options::heap_mode() == Mode::Protect
+}
+
+/// The calling thread ends.
+pub fn thread_ends(scope: &Scope) {
+    if level() == Level::Full {
+        scope.state.heap.tell();
+    }
+}
+
+/// The process ends: what threads have not told yet.
+pub fn at_exit(_scope: &mut Scope) {
+    if level() == Level::Full {
+        for state in thread::registry().filter(|state| state.is_live()) {
+            state.heap.tell();
+        }
+    }
+}
+
+/// In a forked child.
+pub fn after_fork() {
+    accounts::after_fork();
+    for state in thread::registry() {
+        state.heap.forget();
+    }
+}

@@ -1,0 +1,218 @@
+//! What a thread has allocated and freed since it last told: per call stack, per size, in all.
+//!
+//! Why not at once: the totals are shared by all threads, and two threads that write to one cache line at every malloc are
+//! slower than all the rest of us. A thread keeps its sums for a few hundred events, then adds them. At exit, those of
+//! threads that still run are added by whoever exits, from the outside: that is why the fields are atomics, though only
+//! their thread writes them.
+
+use crate::recording::RECORDING;
+use crate::{clock, sys};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use record::layout::{Heap, SIZE_CLASSES};
+use record::{heap, sites};
+
+/// Events after which a thread tells.
+const EVENTS: u32 = 512;
+/// As many bytes allocated or freed on balance are told at once: a peak would be missed by more than that.
+const BYTES: i64 = 256 << 10;
+const STACKS: usize = 128;
+
+/// The sums of one call stack.
+struct Account {
+    stack: AtomicU32,
+    allocations: AtomicU32,
+    frees: AtomicU32,
+    allocated: AtomicU64,
+    freed: AtomicU64,
+}
+
+pub struct Accounts {
+    stacks: [Account; STACKS],
+    sizes: [AtomicU32; SIZE_CLASSES],
+    size_bytes: [AtomicU64; SIZE_CLASSES],
+    events: AtomicU32,
+    blocks: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// Milliseconds since the start, as of the last time that some thread told.
+static NOW_MS: AtomicU32 = AtomicU32::new(0);
+/// When the next sample of the curve is due, ns; and who takes it.
+static NEXT_SAMPLE: AtomicU64 = AtomicU64::new(0);
+static SAMPLING: AtomicBool = AtomicBool::new(false);
+
+/// The coarse time that blocks carry.
+#[inline(always)]
+pub fn now_ms() -> u32 {
+    NOW_MS.load(Relaxed)
+}
+
+/// Adds to a field that only this thread writes.
+#[inline(always)]
+fn add(field: &AtomicU64, by: u64) {
+    field.store(field.load(Relaxed).wrapping_add(by), Relaxed);
+}
+
+#[inline(always)]
+fn add_one(field: &AtomicU32) {
+    field.store(field.load(Relaxed).wrapping_add(1), Relaxed);
+}
+
+/// No exchange: that is a locked instruction, and there are hundreds of fields.
+fn take(field: &AtomicU64) -> u64 {
+    let value = field.load(Relaxed);
+    field.store(0, Relaxed);
+    value
+}
+
+impl Accounts {
+    pub const fn new() -> Self {
+        Self {
+            stacks: [const {
+                Account {
+                    stack: AtomicU32::new(0),
+                    allocations: AtomicU32::new(0),
+                    frees: AtomicU32::new(0),
+                    allocated: AtomicU64::new(0),
+                    freed: AtomicU64::new(0),
+                }
+            }; STACKS],
+            sizes: [const { AtomicU32::new(0) }; SIZE_CLASSES],
+            size_bytes: [const { AtomicU64::new(0) }; SIZE_CLASSES],
+            events: AtomicU32::new(0),
+            blocks: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// By the owning thread, under the guard.
+    #[inline(always)]
+    pub fn allocated(&self, stack: u32, size: u64) {
+        let account = self.account(stack);
+        add_one(&account.allocations);
+        add(&account.allocated, size);
+        let class = ((u64::BITS - size.saturating_sub(1).leading_zeros()) as usize).min(SIZE_CLASSES - 1);
+        add_one(&self.sizes[class]);
+        add(&self.size_bytes[class], size);
+        add(&self.blocks, 1);
+        add(&self.bytes, size);
+        self.event();
+    }
+
+    /// By the owning thread, under the guard. `stack`: of the allocation.
+    #[inline(always)]
+    pub fn freed(&self, stack: u32, size: u64) {
+        let account = self.account(stack);
+        add_one(&account.frees);
+        add(&account.freed, size);
+        add(&self.blocks, 1u64.wrapping_neg());
+        add(&self.bytes, size.wrapping_neg());
+        self.event();
+    }
+
+    #[inline(always)]
+    fn account(&self, stack: u32) -> &Account {
+        // Ids are indices of words: neighbouring stacks are some words apart.
+        let account = &self.stacks[((stack >> 2) ^ (stack >> 9)) as usize % STACKS];
+        if account.stack.load(Relaxed) != stack {
+            replace(account, stack);
+        }
+        account
+    }
+
+    #[inline(always)]
+    fn event(&self) {
+        let events = self.events.load(Relaxed) + 1;
+        self.events.store(events, Relaxed);
+        if events >= EVENTS || (self.bytes.load(Relaxed) as i64).unsigned_abs() >= BYTES as u64 {
+            self.tell();
+        }
+    }
+
+    /// Adds everything to the totals. By the owning thread under the guard, or when that thread is gone or about to be.
+    #[cold]
+    #[inline(never)]
+    pub fn tell(&self) {
+        let Some(totals) = heap::totals(&RECORDING) else { return };
+        let now = sys::now();
+        clock::advance(now);
+        let started = record::store::Store::header(&RECORDING).started.load(Relaxed);
+        NOW_MS.store((now.saturating_sub(started) / 1_000_000) as u32, Relaxed);
+        self.events.store(0, Relaxed);
+        for account in &self.stacks {
+            give(account, totals);
+        }
+        for ((class, blocks), bytes) in totals.sizes.iter().zip(&self.sizes).zip(&self.size_bytes) {
+            let count = blocks.load(Relaxed);
+            if count > 0 {
+                class.blocks.fetch_add(u64::from(count), Relaxed);
+                class.bytes.fetch_add(take(bytes), Relaxed);
+                blocks.store(0, Relaxed);
+            }
+        }
+        let (blocks, bytes) = (take(&self.blocks), take(&self.bytes));
+        totals.changed(blocks as i64, bytes as i64, now);
+        sample_when_due(now);
+    }
+
+    /// For a forked child: what was not told is its parent's.
+    pub fn forget(&self) {
+        for account in &self.stacks {
+            for field in [&account.stack, &account.allocations, &account.frees] {
+                field.store(0, Relaxed);
+            }
+            account.allocated.store(0, Relaxed);
+            account.freed.store(0, Relaxed);
+        }
+        for (blocks, bytes) in self.sizes.iter().zip(&self.size_bytes) {
+            blocks.store(0, Relaxed);
+            bytes.store(0, Relaxed);
+        }
+        self.events.store(0, Relaxed);
+        self.blocks.store(0, Relaxed);
+        self.bytes.store(0, Relaxed);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn replace(account: &Account, stack: u32) {
+    if let Some(totals) = heap::totals(&RECORDING) {
+        give(account, totals);
+    }
+    account.stack.store(stack, Relaxed);
+}
+
+/// Adds the sums of one stack to its site.
+fn give(account: &Account, totals: &Heap) {
+    let (allocations, frees) = (account.allocations.load(Relaxed), account.frees.load(Relaxed));
+    if allocations == 0 && frees == 0 {
+        return;
+    }
+    account.allocations.store(0, Relaxed);
+    account.frees.store(0, Relaxed);
+    let (allocated, freed) = (take(&account.allocated), take(&account.freed));
+    let Some(site) = sites::of(&RECORDING, account.stack.load(Relaxed)) else { return };
+    if allocations > 0 {
+        site.allocated(totals, u64::from(allocations), allocated, u64::from(allocations));
+    }
+    if frees > 0 {
+        site.freed(totals, u64::from(frees), freed);
+    }
+}
+
+/// A point of the curve, when one is due; by one thread at a time, the others do without.
+pub fn sample_when_due(now: u64) {
+    if now >= NEXT_SAMPLE.load(Relaxed) && !SAMPLING.swap(true, Acquire) {
+        let next = heap::sample(&RECORDING, now).unwrap_or(u64::MAX);
+        NEXT_SAMPLE.store(next, Relaxed);
+        SAMPLING.store(false, Release);
+    }
+}
+
+/// For a forked child.
+pub fn after_fork() {
+    NEXT_SAMPLE.store(0, Relaxed);
+    SAMPLING.store(false, Relaxed);
+}

@@ -1,0 +1,291 @@
+//! `heap=full`: every block has an entry in the side table, with the stacks and threads of its allocation and its free.
+//!
+//! Order of the steps: an entry is written after the allocator has handed the block out and before the program has it; it is
+//! freed before the allocator gets it back. So an entry is only ever changed by the one who owns the address (see
+//! `track::heap::Entry`), and no lock is needed.
+//!
+//! Where a call cannot be followed (inside a libc function that we called, in a vfork child, after the thread's end) the
+//! entry is marked as untracked or cleared: an entry that says too little is silent, one that is out of date would lie.
+#![allow(unsafe_code)] // Safety: calls the real allocator as the hooks were called.
+
+use super::{accounts, protects, shadow};
+use crate::recording::{self, RECORDING};
+use crate::roster::real;
+use crate::thread::{self, Entry as Way, Scope};
+use crate::{finding, start, sys, unwind};
+use core::sync::atomic::AtomicBool;
+use core::sync::atomic::Ordering::Relaxed;
+use libc::c_void;
+use record::findings::{Block, Involved, Report, Resource};
+use record::heap::{place, sight};
+use record::kind::{Kind, Role, Severity};
+use record::label::Label;
+use record::layout::{Counter, PARTIES, ThreadCounter, module_flag};
+use track::fd::{Party, StackId, Tid};
+use track::heap::{Facts, Family, Freeing};
+
+/// The allocator is not glibc's, whose blocks are a granule apart by themselves.
+static DENSE: AtomicBool = AtomicBool::new(false);
+
+/// Maps the table. False: there is no address space.
+pub fn start() -> bool {
+    unwind::with_modules(|modules| {
+        let allocator = crate::roster::slots::malloc.resolved().and_then(|at| modules.object(at.get() as u64));
+        DENSE.store(allocator.is_none_or(|o| o.flags & module_flag::LIBC == 0), Relaxed);
+    });
+    shadow::start()
+}
+
+/// What the allocator is asked for: no less than a granule of the table, where blocks may be nearer together than that.
+#[inline(always)]
+pub fn request(size: usize) -> usize {
+    if DENSE.load(Relaxed) && size < shadow::SMALLEST { shadow::SMALLEST } else { size }
+}
+
+/// A call of the program that allocates or frees.
+#[derive(Clone, Copy)]
+pub struct Call {
+    pub family: Family,
+    /// Its name, for people.
+    pub name: &'static str,
+}
+
+/// What the hook shall do with a pointer that the program wants to free.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The allocator gets it.
+    Free,
+    Refuse,
+}
+
+/// The allocator has returned a block of `size` bytes.
+///
+/// # Errors
+/// None: what cannot be followed is marked so. Async-signal-safe.
+#[inline]
+pub fn allocated(block: *mut c_void, size: usize, call: Call) {
+    let address = block as usize;
+    let Some(entry) = shadow::entry_of_new(address) else { return };
+    let low = shadow::low(address);
+    match thread::enter() {
+        Way::Full(mut scope) => {
+            let stack = scope.stack();
+            let state = scope.state;
+            let by = Party { tid: Tid(state.tid.load(Relaxed)), stack: StackId(stack) };
+            entry.allocated(low, size as u64, call.family, false, start::epoch(), accounts::now_ms(), by);
+            state.add(ThreadCounter::Allocations, 1);
+            state.add(ThreadCounter::BytesRequested, size as u64);
+            state.heap.allocated(stack, size as u64);
+        }
+        Way::Nested(state) => {
+            let by = Party { tid: Tid(state.tid.load(Relaxed)), stack: StackId(0) };
+            entry.allocated(low, size as u64, call.family, false, start::epoch(), accounts::now_ms(), by);
+        }
+        Way::Out => entry.untrack(low),
+    }
+}
+
+/// The program frees `block`, which is not null.
+#[inline]
+pub fn freeing(block: *mut c_void, call: Call) -> Verdict {
+    let address = block as usize;
+    let Some(entry) = shadow::entry(address) else {
+        return stranger(address, call);
+    };
+    let low = shadow::low(address);
+    match thread::enter() {
+        Way::Full(mut scope) => {
+            let stack = scope.stack();
+            let state = scope.state;
+            let by = Party { tid: Tid(state.tid.load(Relaxed)), stack: StackId(stack) };
+            state.add(ThreadCounter::Frees, 1);
+            match entry.free(low, call.family, false, by) {
+                Freeing::Freed(facts) => {
+                    if facts.epoch == start::epoch() {
+                        state.heap.freed(facts.allocator.stack.0, facts.size);
+                    }
+                    if !facts.allocated.fits(call.family) {
+                        mismatch(&mut scope, address, &facts, by, call);
+                    }
+                    Verdict::Free
+                }
+                Freeing::Untracked => Verdict::Free,
+                Freeing::Again(facts) => again(&mut scope, address, &facts, by, call),
+                Freeing::Beside(_) | Freeing::Unknown => invalid(&mut scope, address, by, call),
+            }
+        }
+        Way::Nested(state) => {
+            let by = Party { tid: Tid(state.tid.load(Relaxed)), stack: StackId(0) };
+            // A fault is not told from here, where no report can be made; the allocator has the last word.
+            entry.free(low, call.family, false, by);
+            Verdict::Free
+        }
+        Way::Out => {
+            if entry.state().1 == low {
+                entry.clear();
+            }
+            Verdict::Free
+        }
+    }
+}
+
+/// The call that would have freed it failed.
+pub fn kept(block: *mut c_void) {
+    if let Some(entry) = shadow::entry(block as usize) {
+        entry.keep();
+    }
+}
+
+/// No block has ever been near this address.
+#[cold]
+fn stranger(address: usize, call: Call) -> Verdict {
+    match thread::enter() {
+        Way::Full(mut scope) => {
+            let stack = scope.stack();
+            let by = Party { tid: Tid(scope.state.tid.load(Relaxed)), stack: StackId(stack) };
+            invalid(&mut scope, address, by, call)
+        }
+        _ => Verdict::Free,
+    }
+}
+
+fn refused_if(protect: bool) -> Verdict {
+    if protect {
+        recording::count(Counter::FreesRefused);
+        Verdict::Refuse
+    } else {
+        Verdict::Free
+    }
+}
+
+#[cold]
+fn again(scope: &mut Scope, address: usize, facts: &Facts, by: Party, call: Call) -> Verdict {
+    let block = about(address, facts, call);
+    let parties = [(Role::Here, by), (Role::Freed, facts.releaser), (Role::Allocated, facts.allocator)];
+    publish(scope, Kind::HeapDoubleFree, Severity::Error, block, &parties, call.name.as_bytes());
+    refused_if(protects())
+}
+
+#[cold]
+fn mismatch(scope: &mut Scope, address: usize, facts: &Facts, by: Party, call: Call) {
+    let block = about(address, facts, call);
+    let parties = [(Role::Here, by), (Role::Allocated, facts.allocator)];
+    publish(scope, Kind::HeapMismatch, Severity::Error, block, &parties, call.name.as_bytes());
+}
+
+fn about(address: usize, facts: &Facts, call: Call) -> Block {
+    Block {
+        address: address as u64,
+        size: facts.size,
+        allocated: facts.allocated as u8,
+        freed: call.family as u8,
+        sight: sight::CALL,
+        ..Block::default()
+    }
+}
+
+/// A pointer that is no live block's start: what can be proved of it.
+#[cold]
+fn invalid(scope: &mut Scope, address: usize, by: Party, call: Call) -> Verdict {
+    let mut block = Block { address: address as u64, freed: call.family as u8, sight: sight::CALL, ..Block::default() };
+    let mut parties = [(Role::Here, by), (Role::Allocated, Party::ABSENT)];
+    let mut path = [0; 112];
+    let mut detail = call.name.as_bytes();
+    let mut severity = Severity::Error;
+    if let Some((start, facts)) = shadow::around(address) {
+        (block.address, block.size) = (start as u64, facts.size);
+        block.offset = (address - start) as i64;
+        block.allocated = facts.allocated as u8;
+        block.place = if block.offset as u64 == facts.size { place::BEHIND } else { place::INSIDE };
+        parties[1].1 = facts.allocator;
+    } else if on_a_stack(scope, address as u64) {
+        block.place = place::STACK;
+    } else if let Some(len) = in_a_module(scope, address as u64, &mut path) {
+        let Some(len) = len else { return foreign() };
+        block.place = place::STATIC;
+        detail = &path[..len];
+    } else if address % size_of::<usize>() != 0 {
+        block.place = place::MISALIGNED;
+    } else {
+        // Memory from an allocator that we do not see, perhaps.
+        block.place = place::UNKNOWN;
+        severity = Severity::Suspect;
+    }
+    publish(scope, Kind::HeapInvalidFree, severity, block, &parties, detail);
+    refused_if(protects() && severity == Severity::Error)
+}
+
+fn foreign() -> Verdict {
+    recording::count(Counter::ForeignFrees);
+    Verdict::Free
+}
+
+fn on_a_stack(scope: &Scope, address: u64) -> bool {
+    let here = crate::arch::registers().sp;
+    let own = scope.state.stack();
+    if address >= here && address < own.1 && here >= own.0 {
+        return true;
+    }
+    let of = |state: &thread::State| state.knows_stack() && (state.stack().0..state.stack().1).contains(&address);
+    // The bounds of the first thread's stack are a guess downwards.
+    thread::registry().any(|state| state.is_live() && state.tid.load(Relaxed) != sys::getpid() && of(state))
+}
+
+/// In a module's data? Of libc's and the loader's own, which they may well free, only that it is so: `Some(None)`.
+fn in_a_module(scope: &Scope, address: u64, path: &mut [u8; 112]) -> Option<Option<usize>> {
+    let object = unwind::modules(scope.state)?.object(address)?;
+    if object.flags & (module_flag::LIBC | module_flag::SHIM) != 0 {
+        return Some(None);
+    }
+    let len = object.recorded.map_or(0, |index| record::modules::path(&RECORDING, index, path));
+    Some(Some(len))
+}
+
+/// Files a finding about a block.
+pub fn publish(
+    scope: &mut Scope,
+    kind: Kind,
+    severity: Severity,
+    block: Block,
+    involved: &[(Role, Party)],
+    detail: &[u8],
+) {
+    let mut parties = [Involved::default(); PARTIES];
+    for (place, (role, party)) in parties.iter_mut().zip(involved.iter().filter(|(_, p)| !p.is_absent())) {
+        let thread = finding::name_of(party.tid.0);
+        *place = Involved { role: Some(*role), tid: party.tid.0, stack: party.stack.0, thread };
+    }
+    let state = scope.state;
+    let report = Report {
+        kind,
+        severity,
+        tid: state.tid.load(Relaxed),
+        thread: state.name(),
+        time: sys::now(),
+        resource: Resource::Block(block),
+        label: Label::NONE,
+        parties,
+        detail,
+    };
+    finding::publish(scope, &report);
+}
+
+/// The real realloc of a block that the table knows, or may not know.
+///
+/// # Safety
+/// As realloc(3); `block` is not null.
+pub unsafe fn realloc(block: *mut c_void, size: usize, call: Call) -> *mut c_void {
+    // Freed first: once the allocator has it, another thread may be given the same address.
+    if freeing(block, call) == Verdict::Refuse {
+        sys::set_errno(libc::ENOMEM);
+        return core::ptr::null_mut();
+    }
+    // SAFETY: the caller's.
+    let new = unsafe { real::realloc(block, if size == 0 { 0 } else { request(size) }) };
+    if !new.is_null() {
+        allocated(new, size, call);
+    } else if size != 0 {
+        kept(block);
+    }
+    new
+}

@@ -1,0 +1,184 @@
+//! The side table of `heap=full`: for each address at which a block can start, its entry, found by arithmetic.
+//!
+//! ```text
+//! address >> 26          index into the directory: one pointer per 64 MiB of address space
+//! (address >> 5) % 2^21  index into the region's entries: one per 32 bytes (16 on 32-bit systems)
+//! ```
+//!
+//! Why a shadow and not a hash table: no collisions, no growth, no probing; neighbouring blocks have neighbouring entries, so
+//! that a page of small blocks costs a page here; the entry of a freed block stays until a block starts there again; and the
+//! block around an address is found by walking back. Why 32 bytes: glibc's blocks are at least that far apart, and of
+//! other allocators [`SMALLEST`] bytes are asked for at the least.
+//!
+//! Memory: address space is reserved by the region, pages appear as they are touched. The worst case is one byte per byte of
+//! heap. A region that cannot be had leaves its blocks untracked, which is counted.
+#![allow(unsafe_code)] // Safety: regions are private mappings that are never unmapped; all fields are atomics, valid when zero.
+
+use crate::recording;
+use crate::sys;
+use core::ptr::null_mut;
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicPtr, AtomicU64};
+use record::layout::Counter;
+use track::heap::{Entry, Facts, State};
+
+const REGION_BITS: u32 = 26;
+#[cfg(target_pointer_width = "64")]
+const GRANULE_BITS: u32 = 5;
+#[cfg(target_pointer_width = "64")]
+const REGIONS: usize = 1 << (47 - REGION_BITS);
+#[cfg(target_pointer_width = "32")]
+const GRANULE_BITS: u32 = 4;
+#[cfg(target_pointer_width = "32")]
+const REGIONS: usize = 1 << (32 - REGION_BITS);
+const ENTRIES: usize = 1 << (REGION_BITS - GRANULE_BITS);
+const GRANULE: usize = 1 << GRANULE_BITS;
+/// Entries whose part of the table may have been written share a bit: those of one page of the heap.
+const PAGE_BITS: u32 = 12;
+const PAGE_ENTRIES: usize = 1 << (PAGE_BITS - GRANULE_BITS);
+const TOUCHED_WORDS: usize = ENTRIES / PAGE_ENTRIES / 64;
+
+/// What is asked of an allocator that could put blocks nearer together than a granule.
+pub const SMALLEST: usize = GRANULE;
+
+#[repr(C)]
+struct Region {
+    entries: [Entry; ENTRIES],
+    touched: [AtomicU64; TOUCHED_WORDS],
+}
+
+type Directory = [AtomicPtr<Region>; REGIONS];
+
+static DIRECTORY: AtomicPtr<Directory> = AtomicPtr::new(null_mut());
+
+/// Reserves the directory. False: there is no address space.
+pub fn start() -> bool {
+    let at = sys::map_sparse(size_of::<Directory>());
+    DIRECTORY.store(at as *mut Directory, Release);
+    at != 0
+}
+
+#[inline(always)]
+fn directory() -> Option<&'static Directory> {
+    // SAFETY: null, or the mapping of `start`: zero, which is a valid directory, and never unmapped.
+    unsafe { DIRECTORY.load(Acquire).as_ref() }
+}
+
+#[inline(always)]
+fn region(address: usize) -> Option<&'static Region> {
+    let at = directory()?.get(address >> REGION_BITS)?.load(Acquire);
+    // SAFETY: null, or a mapping of `make`: zero, which is a valid region, and never unmapped.
+    unsafe { at.as_ref() }
+}
+
+#[cold]
+fn make(address: usize) -> Option<&'static Region> {
+    let place = directory()?.get(address >> REGION_BITS)?;
+    let at = sys::map_sparse(size_of::<Region>());
+    if at == 0 {
+        return None;
+    }
+    if let Err(theirs) = place.compare_exchange(null_mut(), at as *mut Region, AcqRel, Acquire) {
+        // SAFETY: just mapped, and known to nobody; `theirs` is as in `region`.
+        unsafe {
+            sys::munmap(at, size_of::<Region>());
+            return theirs.as_ref();
+        }
+    }
+    region(address)
+}
+
+#[inline(always)]
+fn index(address: usize) -> usize {
+    address >> GRANULE_BITS & (ENTRIES - 1)
+}
+
+/// The part of an address that its entry has to keep.
+#[inline(always)]
+pub fn low(address: usize) -> u64 {
+    (address & (GRANULE - 1)) as u64
+}
+
+/// The entry of an address, when its region exists. Lock-free and async-signal-safe.
+#[inline(always)]
+pub fn entry(address: usize) -> Option<&'static Entry> {
+    region(address).map(|region| &region.entries[index(address)])
+}
+
+/// The entry of an address at which a block starts. `None` (counted): no memory for the table.
+/// Lock-free and async-signal-safe; may make a system call.
+#[inline(always)]
+pub fn entry_of_new(address: usize) -> Option<&'static Entry> {
+    let Some(region) = region(address).or_else(|| make(address)) else {
+        recording::count(Counter::BlocksUntracked);
+        return None;
+    };
+    let at = index(address);
+    let (page, bit) = (at / PAGE_ENTRIES / 64, 1 << (at / PAGE_ENTRIES % 64));
+    if region.touched[page].load(Relaxed) & bit == 0 {
+        region.touched[page].fetch_or(bit, Relaxed);
+    }
+    Some(&region.entries[at])
+}
+
+/// How far back the start of a block is looked for, in regions: 1 GiB.
+const FAR: usize = 16;
+
+/// The live block that `address` lies in, or ends just before it: its start and what is known of it.
+pub fn around(address: usize) -> Option<(usize, Facts)> {
+    let first = address >> REGION_BITS;
+    for number in (first.saturating_sub(FAR)..=first).rev() {
+        let base = number << REGION_BITS;
+        let Some(region) = region(base) else { continue };
+        let last = if number == first { index(address) } else { ENTRIES - 1 };
+        for at in region.live_before(last) {
+            let entry = &region.entries[at];
+            let Some(facts) = entry.facts().filter(|f| matches!(f.state, State::Live)) else { continue };
+            let start = base + (at << GRANULE_BITS) + facts.low as usize;
+            if start > address {
+                continue;
+            }
+            // The next live block before it decides: they do not overlap.
+            return (address - start <= facts.size as usize).then_some((start, facts));
+        }
+    }
+    None
+}
+
+/// All blocks that the table knows, in the order of their addresses: live, freed and quarantined. While others allocate,
+/// what is seen of them is of some moment.
+pub fn blocks() -> impl Iterator<Item = (usize, &'static Entry, Facts)> {
+    let regions = directory().into_iter().flat_map(|d| d.iter().enumerate());
+    regions
+        .filter_map(|(number, at)| {
+            // SAFETY: as in `region`.
+            unsafe { at.load(Acquire).as_ref() }.map(|region| (number << REGION_BITS, region))
+        })
+        .flat_map(|(base, region)| {
+            region.touched_pages().flat_map(move |page| {
+                (page * PAGE_ENTRIES..(page + 1) * PAGE_ENTRIES).filter_map(move |at| {
+                    let entry = &region.entries[at];
+                    let facts = entry.facts()?;
+                    Some((base + (at << GRANULE_BITS) + facts.low as usize, entry, facts))
+                })
+            })
+        })
+}
+
+impl Region {
+    fn touched_pages(&'static self) -> impl Iterator<Item = usize> {
+        self.touched.iter().enumerate().flat_map(|(word, bits)| {
+            let bits = bits.load(Relaxed);
+            (0..64).filter(move |bit| bits >> bit & 1 != 0).map(move |bit| word * 64 + bit)
+        })
+    }
+
+    /// Indices of written entries from `last` downwards.
+    fn live_before(&self, last: usize) -> impl Iterator<Item = usize> {
+        (0..=last / PAGE_ENTRIES)
+            .rev()
+            .filter(|page| self.touched[page / 64].load(Relaxed) >> (page % 64) & 1 != 0)
+            .flat_map(move |page| (page * PAGE_ENTRIES..=((page + 1) * PAGE_ENTRIES - 1).min(last)).rev())
+            .filter(|at| self.entries[*at].state().0 == State::Live)
+    }
+}
