@@ -203,13 +203,12 @@ impl Render for Html {
         let files = merge.files();
         let none = Vec::new();
         let mut tree = heap::Tree::default();
-        let seen: Vec<process::Seen> = files
+        let seen: Vec<process::Seen> = looked_at(&files, merge.largest_heaps().collect())
             .iter()
             .filter_map(|file| {
                 let incidents = self.numbers.get(file).unwrap_or(&none);
                 process::look(self.files.get(*file as usize)?, incidents, &mut self.frames, &mut tree, symbols)
             })
-            .take(LOOKED_AT)
             .collect();
         let kinds = merge.kinds().into_iter().map(|(kind, count)| {
             let (summary, page) = explain::text(kind);
@@ -234,6 +233,18 @@ impl Render for Html {
         };
         page::write(&data, out)
     }
+}
+
+/// Those with the largest heaps, and of the others the first: in `files` those with findings are first.
+fn looked_at(files: &[u32], largest: Vec<u32>) -> Vec<u32> {
+    let mut room = LOOKED_AT.saturating_sub(largest.len());
+    let mut wanted = |file: &u32| {
+        let large = largest.contains(file);
+        let taken = large || room > 0;
+        room -= usize::from(taken && !large);
+        taken
+    };
+    files.iter().filter(|file| wanted(file)).copied().collect()
 }
 
 /// The descriptor number, and what is known of what is behind it.

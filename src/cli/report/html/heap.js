@@ -5,7 +5,7 @@ const MEASURES = [['live', 'Live', 'at the end'], ['peak', 'At the peak', 'when 
 const PLACE = { total: 1, live: 2, peak: 3, lost: 4 };
 /** What a byte of a site adds to the variance of a sum, and which call names the site. */
 const [UNCERTAIN, NAMED] = [5, 6];
-const heaps = data.seen.filter(s => s.heap);
+const heaps = data.seen.filter(s => s.heap).sort((a, b) => b.heap.peak - a.heap.peak);
 const heap = { seen: null, by: 'live', unit: 1, words: '' };
 
 /** Bytes as a person says them. */
@@ -218,7 +218,7 @@ function sitesCard() {
     const value = COLUMNS[order.column][1];
     const words = heap.words.toLowerCase().split(/\s+/).filter(Boolean);
     const matches = site => words.every(word => chain(site[0]).some(index => searched(index).includes(word)));
-    const all = (words.length ? heap.seen.heap.sites.filter(matches) : heap.seen.heap.sites.slice()).sort((a, b) => (value(b) - value(a)) * (order.up ? -1 : 1));
+    const all = (words.length ? heap.seen.heap.sites.filter(matches) : heap.seen.heap.sites.slice()).sort((a, b) => (value(b) - value(a)) * (order.up ? -1 : 1) || b[PLACE.total][1] - a[PLACE.total][1]);
     body.replaceChildren(...all.slice(0, heap.shown).map(siteRow));
     more.hidden = all.length <= heap.shown;
     more.textContent = `${number(all.length - heap.shown)} more`;
