@@ -10,7 +10,7 @@
 
 pub mod export;
 pub mod extract;
-mod json;
+pub mod json;
 pub mod names;
 pub mod profile;
 pub mod text;

@@ -89,6 +89,16 @@ impl<'a> Names<'a> {
     }
 }
 
+/// The calls of a stack, as [`Names::stack`] has them, for a few stacks of many profiles.
+pub fn calls(profile: &Profile, entry: &Entry, symbols: &mut Symboliser) -> Vec<Call> {
+    let mut calls = Vec::new();
+    for site in profile.sites_of(entry) {
+        let site = profile.site(*site);
+        calls.extend(symbols.locate(&site).iter().map(|location| (site.clone(), location.clone())));
+    }
+    calls
+}
+
 /// The index of the call that a person would name: the first that is neither a runtime's nor a wrapper.
 pub fn place(calls: &[Call]) -> usize {
     calls.iter().position(|(site, location)| !is_passed(site, location)).unwrap_or(0)

@@ -208,21 +208,25 @@ impl Profile {
     pub fn by(&self, measure: Measure) -> Vec<&Entry> {
         let mut all: Vec<&Entry> = self.entries.iter().filter(|e| e.value(measure).bytes > 0).collect();
         // Between equals the frames decide: the number of a stack depends on which reader was first.
-        let frames = |e: &Entry| self.tables.frames(e.stack).map(|(module, offset)| (module.map(|m| &m.path), offset));
         all.sort_by(|a, b| {
             let bytes = b.value(measure).bytes.cmp(&a.value(measure).bytes);
-            bytes.then_with(|| frames(a).cmp(frames(b)))
+            bytes.then_with(|| self.order(a).cmp(self.order(b)))
         });
         all
     }
 
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    /// What decides between equals.
+    pub fn order(&self, entry: &Entry) -> impl Iterator<Item = (Option<&Vec<u8>>, u64)> {
+        self.tables.frames(entry.stack).map(|(module, offset)| (module.map(|m| &m.path), offset))
     }
 
-    /// The calls of a stack, innermost first.
-    pub fn frames(&self, entry: &Entry) -> impl DoubleEndedIterator<Item = Site> {
-        self.sites_of(entry).iter().map(|site| self.tables.site(*site))
+    /// All modules that calls lie in.
+    pub fn modules(&self) -> impl Iterator<Item = &Arc<ModuleId>> {
+        self.tables.modules()
+    }
+
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
     /// The numbers of its calls, innermost first; see [`Profile::site`].

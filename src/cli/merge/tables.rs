@@ -52,6 +52,10 @@ impl Tables {
         id
     }
 
+    pub fn modules(&self) -> impl Iterator<Item = &Arc<ModuleId>> {
+        self.modules.iter()
+    }
+
     pub fn module_of(&self, id: u32) -> Option<&Arc<ModuleId>> {
         self.modules.get(id as usize)
     }

@@ -19,7 +19,7 @@ use std::io::{self, Write};
 pub struct Json;
 
 #[derive(Serialize)]
-struct JsonFinding {
+pub struct JsonFinding {
     kind: &'static str,
     severity: &'static str,
     pid: u32,
@@ -78,18 +78,7 @@ pub struct JsonFrame {
 
 impl Render for Json {
     fn finding(&mut self, found: &Merged, symbols: &mut Symboliser, out: &mut dyn Write) -> io::Result<()> {
-        let finding = &found.finding;
-        let value = JsonFinding {
-            kind: finding.kind.name(),
-            severity: finding.severity.name(),
-            pid: found.processes.first().map_or(0, |p| p.pid),
-            tid: finding.tid,
-            thread: text(until_nul(&finding.thread)),
-            count: found.count,
-            message: sentence(finding),
-            resource: resource(&finding.resource, &finding.label),
-            stacks: found.stacks.iter().map(|s| stack(s, symbols)).collect(),
-        };
+        let value = value(found, symbols);
         let mut line = serde_json::Serializer::with_formatter(&mut *out, Escaping);
         value.serialize(&mut line).map_err(io::Error::from)?;
         out.write_all(b"\n")
@@ -97,6 +86,22 @@ impl Render for Json {
 
     fn end(&mut self, _shown: &Shown, _symbols: &mut Symboliser, _out: &mut dyn Write) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// The finding as `--json` has it.
+pub fn value(found: &Merged, symbols: &mut Symboliser) -> JsonFinding {
+    let finding = &found.finding;
+    JsonFinding {
+        kind: finding.kind.name(),
+        severity: finding.severity.name(),
+        pid: found.processes.first().map_or(0, |p| p.pid),
+        tid: finding.tid,
+        thread: text(until_nul(&finding.thread)),
+        count: found.count,
+        message: sentence(finding),
+        resource: resource(&finding.resource, &finding.label),
+        stacks: found.stacks.iter().map(|s| stack(s, symbols)).collect(),
     }
 }
 

@@ -12,8 +12,8 @@ use crate::heap::text::of_whom;
 use crate::merge::Site;
 use crate::symbolise::Location;
 use fxprof_processed_profile::{
-    CategoryColor, CategoryPairHandle, Frame, FrameFlags, FrameInfo, Profile as Firefox, ReferenceTimestamp,
-    SamplingInterval, StackHandle, ThreadHandle, Timestamp,
+    CategoryColor, CategoryPairHandle, Frame, FrameFlags, FrameInfo, ProcessHandle, Profile as Firefox,
+    ReferenceTimestamp, SamplingInterval, StackHandle, ThreadHandle, Timestamp,
 };
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
@@ -26,15 +26,15 @@ pub fn write(profile: &Profile, entries: &[&Entry], names: &mut Names, out: &mut
     firefox.set_symbolicated(true);
     let heap: CategoryPairHandle = firefox.add_category("Heap", CategoryColor::Purple).into();
     let mut writing = Writing { profile, entries, firefox, heap, end: end(profile) };
-    let main = writing.thread(&title, 1, "heap: allocated and retained");
+    let (process, main) = writing.process(&title, 1);
     writing.allocations(main, names);
     for (number, measure) in [(2, Measure::Peak), (3, Measure::Lost)] {
         if entries.iter().any(|entry| entry.value(measure).bytes > 0) {
-            let thread = writing.thread(&format!("{title}, {}", measure.words()), number, measure.name());
+            let (_, thread) = writing.process(&format!("{title}, {}", measure.words()), number);
             writing.measure(thread, measure, names);
         }
     }
-    writing.curves();
+    writing.curves(process);
     serde_json::to_writer(&mut *out, &writing.firefox).map_err(io::Error::from)?;
     out.write_all(b"\n")
 }
@@ -63,13 +63,12 @@ fn start() -> Timestamp {
 }
 
 impl Writing<'_> {
-    /// The thread of a process of its own: allocations belong to a process's first thread.
-    fn thread(&mut self, process: &str, number: u32, name: &str) -> ThreadHandle {
-        let process = self.firefox.add_process(process, number, start());
+    /// A process, and its first thread: to that its allocations belong, and it shows the process's name.
+    fn process(&mut self, name: &str, number: u32) -> (ProcessHandle, ThreadHandle) {
+        let process = self.firefox.add_process(name, number, start());
         let thread = self.firefox.add_thread(process, number, start(), true);
-        self.firefox.set_thread_name(thread, name);
         self.firefox.set_thread_end_time(thread, self.end);
-        thread
+        (process, thread)
     }
 
     fn allocations(&mut self, thread: ThreadHandle, names: &mut Names) {
@@ -110,19 +109,20 @@ impl Writing<'_> {
         self.firefox.intern_stack_frames(thread, frames.into_iter())
     }
 
-    /// Live bytes over time, of each process that was sampled.
-    fn curves(&mut self) {
+    /// Live bytes over time, of each process that was sampled; of one process alone it is the track of `main`.
+    fn curves(&mut self, main: ProcessHandle) {
         let first = self.profile.processes.iter().map(|(_, one)| one.started_real).min().unwrap_or(0);
+        let alone = self.profile.processes.len() == 1;
         for (_, one) in self.profile.processes.iter().filter(|(_, one)| !one.curve.is_empty()) {
             let began = one.started_real.saturating_sub(first);
             let at = |time: u64| {
                 Timestamp::from_nanos_since_reference(began.saturating_add(time.saturating_sub(one.started)))
             };
-            let process =
-                self.firefox.add_process(&crate::target::who(&one.program, one.pid), one.pid, at(one.started));
-            let thread = self.firefox.add_thread(process, one.pid, at(one.started), true);
-            self.firefox.set_thread_name(thread, "live bytes over time");
-            self.firefox.set_thread_end_time(thread, self.end);
+            let process = if alone {
+                main
+            } else {
+                self.process(&format!("{}, over time", crate::target::who(&one.program, one.pid)), one.pid).0
+            };
             let counter = self.firefox.add_counter(process, "malloc", "Memory", "Live bytes of the heap");
             let mut before = 0;
             for (time, live) in &one.curve {
