@@ -54,7 +54,7 @@ pub struct Choice {
 const HELP: &str = "\
  q          leave
  ↑ ↓ j k    move
- tab        sites, heap, findings, descriptors of the selected site
+ tab        sites, heap, findings, descriptors of the site
  s          sort by open, growth, opened, oldest, verdict;
             the heap by live, growth, total
  p          pause, go on
