@@ -104,7 +104,7 @@ pub struct State {
     /// Of the generator that chooses the allocations that are sampled; 0 = not seeded.
     pub random: AtomicU64,
     /// What it has allocated and not told yet, with `heap=full`.
-    pub heap: heap::accounts::Accounts,
+    pub heap: Option<Box<heap::accounts::Accounts>>,
     inner: UnsafeCell<Inner>,
 }
 
@@ -279,25 +279,27 @@ impl Scope {
         actor(state, stack)
     }
 
-    /// The stack of a heap hook. While the bounds of the thread's stack are not known, and libc itself is the caller, they are
-    /// not asked for (see [`State::find_stack_now`]): the unwinder then probes every page.
+    /// The stack of a heap hook; 0 when there is too little stack for an unwinder. While the bounds of the thread's stack are
+    /// not known, and libc itself is the caller, they are not asked for (see [`State::find_stack_now`]): 0, too.
     #[inline(always)]
     pub fn stack(&mut self) -> u32 {
         let state = self.state;
-        if state.stack_high.load(Relaxed) == 0 {
-            self.look_for_stack();
+        if !state.knows_stack() && !self.look_for_stack() || state.tight() {
+            recording::count(Counter::Reentered);
+            return 0;
         }
         unwind::capture(state, &mut self.inner().unwinding)
     }
 
     #[cold]
     #[inline(never)]
-    fn look_for_stack(&mut self) {
+    fn look_for_stack(&mut self) -> bool {
         let state = self.state;
         let main = state.tid.load(Relaxed) == sys::getpid();
-        if main || !unwind::called_by_libc(state, &mut self.inner().unwinding) {
+        if main || !unwind::called_by_libc(state) {
             state.find_stack_now();
         }
+        state.knows_stack()
     }
 }
 
@@ -473,7 +475,7 @@ impl State {
             stack_low: AtomicU64::new(0),
             stack_high: AtomicU64::new(0),
             random: AtomicU64::new(0),
-            heap: heap::accounts::Accounts::new(),
+            heap: heap::accounts::of_new_thread(),
             inner: UnsafeCell::new(Inner {
                 unwinding: unwind::Scratch::default(),
                 sweep: Sweep::new(),

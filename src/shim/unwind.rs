@@ -277,8 +277,6 @@ struct Walk {
     value: [u64; SLOTS],
     /// Every return address was found in its slot, on the thread's own stack.
     exact: bool,
-    /// There were frames of libc between ours and the first that was kept.
-    through_libc: bool,
 }
 
 /// Takes the caller's stack; its id, 0 when there is none. Under the guard, by the owning thread.
@@ -306,13 +304,22 @@ pub fn capture(state: &'static State, scratch: &mut Scratch) -> u32 {
     }
 }
 
-/// Is it libc that called the hook that we are in, or somebody whom nobody knows? Under the guard, by the owning thread.
+/// Is it libc that called the hook that we are in, or somebody whom nobody knows? Needs no unwinder, which wants more stack
+/// than there may be: all of our own frames have frame pointers. Under the guard, by the owning thread.
 #[cold]
 #[inline(never)]
-pub fn called_by_libc(state: &'static State, scratch: &mut Scratch) -> bool {
+pub fn called_by_libc(state: &'static State) -> bool {
     let Some(list) = modules(state) else { return true };
-    let walked = walk(state, scratch, list, arch::registers(), &mut [0]);
-    walked.len == 0 || walked.through_libc
+    let mut frame = arch::registers().fp as usize;
+    for _ in 0..if cfg!(frame_pointers) { 32 } else { 0 } {
+        // SAFETY: the chain of frame pointers begins with our own frame and is followed through our own functions only.
+        let (next, pc) = unsafe { (*(frame as *const usize), *((frame + size_of::<usize>()) as *const usize) as u64) };
+        if !ours(pc) {
+            return list.object(pc).is_none_or(|o| o.flags & module_flag::LIBC != 0);
+        }
+        frame = next;
+    }
+    true
 }
 
 #[cold]
@@ -442,7 +449,7 @@ fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Reg
     let cache = scratch.cache.get_or_insert_with(spare_cache);
     let mut reader = Reader::new(state, start.sp);
     let mut walked =
-        Walk { len: 0, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: reader.on_stack, through_libc: false };
+        Walk { len: 0, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: reader.on_stack };
     let mut registers = engine::registers(&start);
     let mut at = FrameAddress::from_instruction_pointer(start.pc);
     let first_only = UNLOADING.load(Acquire) != 0;
@@ -472,12 +479,8 @@ fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Reg
             walked.slots += 1;
         }
         // frames[0] is the program's call, never ours and never one of libc on its own behalf.
-        if walked.len == 0 {
-            let libc = list.object(pc).is_some_and(|o| o.flags & module_flag::LIBC != 0);
-            walked.through_libc |= libc;
-            if libc || ours(pc) {
-                continue;
-            }
+        if walked.len == 0 && (ours(pc) || list.object(pc).is_some_and(|o| o.flags & module_flag::LIBC != 0)) {
+            continue;
         }
         out[walked.len] = pc;
         walked.len += 1;
@@ -492,7 +495,7 @@ fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Reg
 #[cfg(target_arch = "x86")]
 fn walk(state: &'static State, _: &mut Scratch, list: &Modules, start: Registers, out: &mut [u64]) -> Walk {
     let mut reader = Reader::new(state, start.sp);
-    let (mut fp, mut len, mut through_libc) = (start.fp, 0, false);
+    let (mut fp, mut len) = (start.fp, 0);
     for _ in 0..out.len() + 16 {
         let (Ok(next), Ok(pc)) = (reader.read(fp), reader.read(fp + 4)) else { break };
         let known = list.object(pc);
@@ -500,12 +503,8 @@ fn walk(state: &'static State, _: &mut Scratch, list: &Modules, start: Registers
             break;
         }
         fp = next;
-        if len == 0 {
-            let libc = known.is_some_and(|o| o.flags & module_flag::LIBC != 0);
-            through_libc |= libc;
-            if libc || ours(pc) {
-                continue;
-            }
+        if len == 0 && (ours(pc) || known.is_some_and(|o| o.flags & module_flag::LIBC != 0)) {
+            continue;
         }
         out[len] = pc;
         len += 1;
@@ -513,7 +512,7 @@ fn walk(state: &'static State, _: &mut Scratch, list: &Modules, start: Registers
             break;
         }
     }
-    Walk { len, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: false, through_libc }
+    Walk { len, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: false }
 }
 
 /// Builds the first list. At start, by the thread that starts us, with no lock of the program's held.

@@ -6,6 +6,7 @@
 //! their thread writes them.
 
 use crate::recording::RECORDING;
+use crate::thread::State;
 use crate::{clock, sys};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
@@ -59,6 +60,25 @@ fn add_one(field: &AtomicU32) {
     field.store(field.load(Relaxed).wrapping_add(1), Relaxed);
 }
 
+/// Made where it will lie, because a new thread may have little stack; only where every block is followed.
+#[allow(unsafe_code)]
+pub fn of_new_thread() -> Option<Box<Accounts>> {
+    (super::level() == super::Level::Full).then(|| {
+        let at = Box::into_raw(Box::<Accounts>::new_uninit());
+        // SAFETY: as many bytes as the box has; zero is a valid value of every atomic.
+        unsafe {
+            at.cast::<u8>().write_bytes(0, size_of::<Accounts>());
+            Box::from_raw(at.cast())
+        }
+    })
+}
+
+/// A thread's; nothing where they are not kept.
+#[inline(always)]
+pub fn of(state: &State) -> Option<&Accounts> {
+    state.heap.as_deref()
+}
+
 /// No exchange: that is a locked instruction, and there are hundreds of fields.
 fn take(field: &AtomicU64) -> u64 {
     let value = field.load(Relaxed);
@@ -67,25 +87,6 @@ fn take(field: &AtomicU64) -> u64 {
 }
 
 impl Accounts {
-    pub const fn new() -> Self {
-        Self {
-            stacks: [const {
-                Account {
-                    stack: AtomicU32::new(0),
-                    allocations: AtomicU32::new(0),
-                    frees: AtomicU32::new(0),
-                    allocated: AtomicU64::new(0),
-                    freed: AtomicU64::new(0),
-                }
-            }; STACKS],
-            sizes: [const { AtomicU32::new(0) }; SIZE_CLASSES],
-            size_bytes: [const { AtomicU64::new(0) }; SIZE_CLASSES],
-            events: AtomicU32::new(0),
-            blocks: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-        }
-    }
-
     /// By the owning thread, under the guard.
     #[inline(always)]
     pub fn allocated(&self, stack: u32, size: u64) {

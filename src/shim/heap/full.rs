@@ -75,7 +75,9 @@ pub fn allocated(block: *mut c_void, size: usize, call: Call) {
             entry.allocated(low, size as u64, call.family, false, start::epoch(), accounts::now_ms(), by);
             state.add(ThreadCounter::Allocations, 1);
             state.add(ThreadCounter::BytesRequested, size as u64);
-            state.heap.allocated(stack, size as u64);
+            if let Some(accounts) = accounts::of(state) {
+                accounts.allocated(stack, size as u64);
+            }
         }
         Way::Nested(state) => {
             let by = Party { tid: Tid(state.tid.load(Relaxed)), stack: StackId(0) };
@@ -101,8 +103,8 @@ pub fn freeing(block: *mut c_void, call: Call) -> Verdict {
             state.add(ThreadCounter::Frees, 1);
             match entry.free(low, call.family, false, by) {
                 Freeing::Freed(facts) => {
-                    if facts.epoch == start::epoch() {
-                        state.heap.freed(facts.allocator.stack.0, facts.size);
+                    if let Some(accounts) = accounts::of(state).filter(|_| facts.epoch == start::epoch()) {
+                        accounts.freed(facts.allocator.stack.0, facts.size);
                     }
                     if !facts.allocated.fits(call.family) {
                         mismatch(&mut scope, address, &facts, by, call);
