@@ -448,8 +448,7 @@ fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Reg
     use engine::{FrameAddress, Unwinder};
     let cache = scratch.cache.get_or_insert_with(spare_cache);
     let mut reader = Reader::new(state, start.sp);
-    let mut walked =
-        Walk { len: 0, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: reader.on_stack };
+    let mut walked = Walk { len: 0, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: reader.on_stack };
     let mut registers = engine::registers(&start);
     let mut at = FrameAddress::from_instruction_pointer(start.pc);
     let first_only = UNLOADING.load(Acquire) != 0;

@@ -63,14 +63,22 @@ impl Families {
         };
         let sampling = heap.sampling.to_string();
         self.info.add(base.and(vec![("heap", name.to_owned()), ("sampling", sampling)]), 1.0);
-        self.live_bytes.add(base.and(vec![]), heap.live.bytes as f64);
-        self.live_blocks.add(base.and(vec![]), heap.live.blocks as f64);
-        self.peak_bytes.add(base.and(vec![]), heap.peak_bytes.max(heap.live.bytes) as f64);
+        let calls = recording.heap_calls();
+        let (blocks, bytes) = heap.held(&calls);
+        self.live_blocks.add(base.and(vec![]), blocks as f64);
+        // What is not known has no sample: a zero would be believed.
+        if let Some(bytes) = bytes {
+            self.live_bytes.add(base.and(vec![]), bytes as f64);
+        }
+        if heap.peak_bytes > 0 {
+            self.peak_bytes.add(base.and(vec![]), heap.peak_bytes.max(bytes.unwrap_or(0)) as f64);
+        }
         // What threads have counted is exact; size classes are as exact as the sample.
-        let counted = recording.heap_calls().bytes_allocated;
         let classes = heap.sizes.iter().fold(0u64, |sum, class| sum.saturating_add(class.bytes));
-        let allocated = if counted > 0 { counted } else { classes };
-        self.allocated_bytes.add(base.and(vec![]), allocated as f64);
+        let allocated = if calls.bytes_allocated > 0 { calls.bytes_allocated } else { classes };
+        if allocated > 0 {
+            self.allocated_bytes.add(base.and(vec![]), allocated as f64);
+        }
         if heap.looked != 0 {
             for (class, leak) in (class::DEFINITE..).zip(heap.leaks) {
                 let name = class::name(class).replace(' ', "_");

@@ -71,6 +71,8 @@ pub struct Row {
 /// The heap at one look.
 pub struct View {
     pub totals: Heap,
+    /// Live blocks and, where they are known, bytes.
+    pub held: (u64, Option<u64>),
     /// How long ago the peak was.
     pub peak_ago: u64,
     /// A second.
@@ -116,6 +118,7 @@ impl Watch {
             bytes: rate(calls.bytes_requested, was.bytes_requested),
             rows: rows(recording, &totals, base(now, &samples), now, sort, symbols),
             curve,
+            held: totals.held(&calls),
             totals,
         })
     }
@@ -190,13 +193,17 @@ fn growth(live: u64, site: usize, now: u64, then: Option<&HeapSample>) -> Option
 
 /// `heap: 12 MiB live in 4,210 blocks; peak 20 MiB, 3 min ago`.
 pub fn headline(view: &View) -> String {
-    let Heap { live, peak_bytes, .. } = view.totals;
-    let peak = if live.bytes >= peak_bytes {
-        "now at its peak".to_owned()
-    } else {
-        format!("peak {}, {} ago", size::bytes(peak_bytes), duration(view.peak_ago))
+    let (blocks, peak) = (size::blocks(view.held.0), view.totals.peak_bytes);
+    let live = match view.held.1 {
+        Some(bytes) => format!("{} live in {blocks}", size::bytes(bytes)),
+        None => format!("{blocks} live"),
     };
-    format!("heap: {} live in {}; {peak}", size::bytes(live.bytes), size::blocks(live.blocks))
+    let peak = match view.held.1 {
+        _ if peak == 0 => String::new(),
+        Some(bytes) if bytes >= peak => "; now at its peak".to_owned(),
+        _ => format!("; peak {}, {} ago", size::bytes(peak), duration(view.peak_ago)),
+    };
+    format!("heap: {live}{peak}")
 }
 
 /// `1,204.0 allocations/s, 1.0 MiB/s, 1,190.2 frees/s`.
@@ -210,7 +217,7 @@ pub fn rates(view: &View) -> String {
 pub fn standing(view: &View) -> String {
     let Heap { level, sampling, looked, leaks, .. } = view.totals;
     let mut parts = vec![match level {
-        level::COUNT => "totals only: heap=sites or heap=full shows who allocates".to_owned(),
+        level::COUNT => "totals only: heap=sites or heap=full tells who allocates, and live bytes".to_owned(),
         level::SITES if sampling > 1 => format!("a sample: one byte in {}", size::bytes(sampling)),
         _ => "every block is followed".to_owned(),
     }];

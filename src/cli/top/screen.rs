@@ -110,7 +110,7 @@ fn header(frame: &mut Frame, area: Rect, view: &View, tab: Tab) {
     ]);
     frame.render_widget(title, who);
     if let (Tab::Heap, Some(held)) = (tab, &view.heap) {
-        let (live, peak) = (held.totals.live.bytes, held.totals.peak_bytes.max(1));
+        let (live, peak) = (held.held.1.unwrap_or(0), held.totals.peak_bytes.max(1));
         let ratio = (live as f64 / peak as f64).clamp(0.0, 1.0);
         let gauge_ = Gauge::default().ratio(ratio).label(heap::headline(held)).gauge_style(Color::Blue);
         frame.render_widget(gauge_, gauge);

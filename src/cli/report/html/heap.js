@@ -48,7 +48,7 @@ function heapView() {
   heap.body = el('div');
   if (heaps.length > 1) {
     view.append(el('div', { class: 'controls' }, el('select', { 'aria-label': 'Process', onchange: event => heapOf(heaps[event.target.value]) },
-      ...heaps.map((s, i) => el('option', { value: i }, `${s.program} (${s.pid}): ${size(s.heap.peak)} at the peak`)))));
+      ...heaps.map((s, i) => el('option', { value: i }, `${s.program} (${s.pid})${s.heap.peak ? `: ${size(s.heap.peak)} at the peak` : ''}`)))));
   }
   view.append(heap.body);
   heapOf(heaps[0]);
@@ -70,14 +70,18 @@ function heapOf(seen) {
 function heapTiles(seen) {
   const h = seen.heap;
   const tile = (value, label, class_) => el('div', { class: `tile ${class_ || ''}` }, el('b', {}, value), el('span', {}, label));
-  const tiles = [tile(size(h.live[1]), `live ${seen.state === 'running' ? 'now' : 'at the end'}, in ${plural(h.live[0], 'block', 'blocks')}`), tile(size(h.peak), h.peak_at ? `at the peak, after ${span(h.peak_at)}` : 'at the peak')];
+  const when = seen.state === 'running' ? 'now' : 'at the end';
+  const blocks = plural(h.live[0], 'block', 'blocks');
+  const tiles = [h.live[1] === null ? tile(number(h.live[0]), `${h.live[0] === 1 ? 'block' : 'blocks'} live ${when}`) : tile(size(h.live[1]), `live ${when}, in ${blocks}`)];
+  if (h.peak) tiles.push(tile(size(h.peak), h.peak_at ? `at the peak, after ${span(h.peak_at)}` : 'at the peak'));
+  if (!h.total[1] && h.requested) tiles.push(tile(size(h.requested), 'asked for in all'));
   if (h.total[1]) tiles.push(tile(size(h.total[1]), `allocated in all, in ${plural(h.total[0], 'block', 'blocks')}`));
   const [allocations, frees, reallocations] = h.calls;
   if (allocations) tiles.push(tile(number(allocations), `allocating calls; ${number(frees)} frees${reallocations ? `, ${number(reallocations)} reallocs` : ''}`));
   const leaks = h.looked && h.looked[1];
   const CLASSES = [['definitely lost', 'error'], ['indirectly lost', 'error'], ['possibly lost', 'suspect'], ['still reachable', 'info']];
   const told = {
-    count: 'Totals only: heap=count. With heap=sites the call stacks are there too, of a sample; with heap=full, of every block.',
+    count: 'Totals only: heap=count, which counts blocks and what was asked for. With heap=sites the call stacks are there too, of a sample; with heap=full, of every block.',
     sites: `One byte in ${size(h.sampling)} was sampled, on average: what call stacks have are estimates, with their standard error; ~ marks what is as good as a guess.`,
     full: 'Every block was followed: the numbers are exact.',
   };
