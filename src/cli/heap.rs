@@ -51,7 +51,7 @@ pub fn heap(args: &HeapArgs) -> Result<ExitCode, Failure> {
     let mut names = Names::new(&profile, &mut symbols);
     if let Some(target) = export {
         if entries.is_empty() {
-            let why = format!("there are no call stacks with anything {}: {}", by.words(), advice(&profile));
+            let why = format!("there are no call stacks with anything {}: {}", by.words(), advice(&profile, by));
             return Err(Failure::new(exit::PARTLY, format!("export: {why}")));
         }
         target.write(&profile, shown, by, &mut names)?;
@@ -99,9 +99,12 @@ fn unwatched(files: &[PathBuf]) -> Failure {
 }
 
 /// What to do to see more.
-pub fn advice(profile: &Profile) -> &'static str {
-    if profile.together().level == level::COUNT {
+pub fn advice(profile: &Profile, by: Measure) -> &'static str {
+    let all = profile.together();
+    if all.level == level::COUNT {
         "heap=count keeps totals only; heap=sites or heap=full keeps call stacks too"
+    } else if by == Measure::Lost && !all.looked {
+        "nobody has looked for leaks"
     } else {
         "nothing was recorded of it"
     }

@@ -4,6 +4,7 @@ use super::State;
 use super::keys::Keys;
 use crate::heap::names::{self, Call};
 use crate::heap::profile::{Entry, Measure, Profile, Value};
+use crate::merge::Site;
 use crate::symbolise::Symboliser;
 use std::collections::HashMap;
 use std::collections::hash_map;
@@ -49,6 +50,12 @@ impl<'a> Row<'a> {
     }
 
     /// Innermost first.
+    pub fn stack(&self) -> Vec<Site> {
+        let (profile, entry) = self.of;
+        profile.sites_of(entry).iter().map(|site| profile.site(*site)).collect()
+    }
+
+    /// The same, with what they are called.
     pub fn calls(&self, symbols: &mut Symboliser) -> Vec<Call> {
         names::calls(self.of.0, self.of.1, symbols)
     }

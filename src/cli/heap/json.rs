@@ -56,7 +56,9 @@ struct Totals {
     /// One byte in so many was sampled.
     #[serde(skip_serializing_if = "Option::is_none")]
     sampling: Option<u64>,
+    /// With `reallocations`.
     allocations: u64,
+    reallocations: u64,
     frees: u64,
     requested_bytes: u64,
     live: JsonAmount,
@@ -76,7 +78,9 @@ struct Process {
     program: String,
     running: bool,
     level: &'static str,
+    /// With `reallocations`.
     allocations: u64,
+    reallocations: u64,
     frees: u64,
     requested_bytes: u64,
     live: JsonAmount,
@@ -151,6 +155,7 @@ fn totals(profile: &Profile) -> Totals {
         level: level_name(all.level),
         sampling: (all.sampling > 1).then_some(all.sampling),
         allocations: all.allocations,
+        reallocations: all.reallocations,
         frees: all.frees,
         requested_bytes: all.requested,
         live: all.live.into(),
@@ -171,6 +176,7 @@ fn process(one: &Watched) -> Process {
         running: one.running,
         level: level_name(one.heap.level),
         allocations: one.calls.allocations.saturating_add(one.calls.reallocations),
+        reallocations: one.calls.reallocations,
         frees: one.calls.frees,
         requested_bytes: one.calls.bytes_requested,
         live: one.live.into(),

@@ -264,6 +264,7 @@ impl Profile {
             add(&mut all.live, one.live);
             all.peak = plus(all.peak, one.heap.peak_bytes);
             all.allocations = plus(all.allocations, plus(one.calls.allocations, one.calls.reallocations));
+            all.reallocations = plus(all.reallocations, one.calls.reallocations);
             all.frees = plus(all.frees, one.calls.frees);
             all.requested = plus(all.requested, one.calls.bytes_requested);
             all.looked |= one.heap.looked > 0;
@@ -295,8 +296,9 @@ pub struct Together {
     pub live: Amount,
     /// The sum of the peaks, whenever each was.
     pub peak: u64,
-    /// Calls; of reallocations each is one.
+    /// Calls, with those of realloc.
     pub allocations: u64,
+    pub reallocations: u64,
     pub frees: u64,
     pub requested: u64,
     pub looked: bool,

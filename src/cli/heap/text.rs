@@ -31,7 +31,12 @@ pub fn head(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "== shim: heap of {}: {}", of_whom(profile), how(&all))?;
     let estimate = |measure| uncertain(profile.sum(measure));
     let blocks = size::blocks(all.live.blocks);
-    writeln!(out, "  live       {}{} in {blocks}", size::bytes(all.live.bytes), estimate(Measure::Live))?;
+    if all.live.bytes == 0 && all.live.blocks > 0 {
+        // Calls were counted, and bytes were not.
+        writeln!(out, "  live       {blocks}")?;
+    } else {
+        writeln!(out, "  live       {}{} in {blocks}", size::bytes(all.live.bytes), estimate(Measure::Live))?;
+    }
     if all.peak > 0 {
         let when = match profile.processes.as_slice() {
             [(_, one)] => after(one, one.heap.peak_time),
@@ -40,7 +45,11 @@ pub fn head(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  peak       {}{}{when}", size::bytes(all.peak), estimate(Measure::Peak))?;
     }
     let (requested, calls, frees) = (size::bytes(all.requested), size::count(all.allocations), size::count(all.frees));
-    writeln!(out, "  allocated  {requested} by {calls} calls; {frees} frees")?;
+    let again = match all.reallocations {
+        0 => String::new(),
+        n => format!(", {} of them realloc", size::count(n)),
+    };
+    writeln!(out, "  allocated  {requested} by {calls} calls{again}; {frees} frees")?;
     if all.looked {
         let when = match profile.processes.as_slice() {
             [(_, one)] => after(one, one.heap.looked),
@@ -141,7 +150,7 @@ pub fn sites(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     if entries.is_empty() {
-        return writeln!(out, "\nno call stacks with anything {}: {}", by.words(), super::advice(profile));
+        return writeln!(out, "\nno call stacks with anything {}: {}", by.words(), super::advice(profile, by));
     }
     let all = entries.len();
     let first = if shown < all { format!("the first {shown} of ") } else { String::new() };
@@ -200,11 +209,9 @@ pub fn error(value: Value) -> String {
     }
 }
 
+/// Of a total: how much of a guess it is, too.
 fn uncertain(value: Value) -> String {
-    match error(value) {
-        text if text.is_empty() => text,
-        text => format!(" {text}"),
-    }
+    value.error().map_or_else(String::new, |error| format!(" ±{:.0} %", (error * 100.0).max(1.0)))
 }
 
 fn percent(part: f64, whole: f64) -> String {

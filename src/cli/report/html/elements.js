@@ -119,3 +119,16 @@ function markdown(text) {
   });
   return box;
 }
+
+function theme(next) {
+  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+  const root = document.documentElement;
+  let stored = null;
+  try { stored = localStorage.getItem('shim-theme'); } catch { /* A page from a file may have no storage. */ }
+  const wanted = next || stored || (dark ? 'dark' : 'light');
+  root.dataset.theme = wanted;
+  if (next) try { localStorage.setItem('shim-theme', next); } catch { /* As above. */ }
+  byId('theme').textContent = wanted === 'dark' ? 'Light' : 'Dark';
+}
+
+const toggleTheme = () => theme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark');

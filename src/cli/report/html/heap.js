@@ -8,30 +8,8 @@ const [UNCERTAIN, NAMED] = [5, 6];
 const heaps = data.seen.filter(s => s.heap).sort((a, b) => b.heap.peak - a.heap.peak);
 const heap = { seen: null, by: 'live', unit: 1, words: '' };
 
-/** Bytes as a person says them. */
-function size(bytes) {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
-  let value = bytes;
-  let unit = 0;
-  while (Math.abs(value) >= 1023.5 && unit < units.length - 1) { value /= 1024; unit++; }
-  return `${Number.isInteger(value) || Math.abs(value) >= 100 ? number(Math.round(value)) : value.toPrecision(3)} ${units[unit]}`;
-}
-const amount = (value, unit) => unit ? size(value) : plural(Math.round(value), 'block', 'blocks');
-const percent = share => share >= .9995 ? '100 %' : share >= .1 ? `${(share * 100).toFixed(1)} %` : share > 0 ? `${(share * 100).toPrecision(2)} %` : '0 %';
-
-/** The standard error of so many bytes; ~ where it is a guess, nothing where the number is exact. */
-function errorOf(bytes, variance) {
-  const share = bytes ? Math.sqrt(variance) / bytes : 0;
-  return share > .5 ? '~' : share ? `±${Math.max(1, Math.round(share * 100))} %` : '';
-}
 const varianceOf = (site, by) => site[PLACE[by]][1] * site[UNCERTAIN];
 
-/** The calls of a node, innermost first. */
-function chain(node) {
-  const calls = [];
-  for (let at = node; at !== null && at !== undefined; at = data.tree.up[at] ? at - data.tree.up[at] : null) calls.push(data.tree.frames[at]);
-  return calls;
-}
 /** The call that a person would name, where it is, and who made it. */
 function callOf(site) {
   if (site[0] === null) return ['no stack', '', ''];
@@ -106,32 +84,6 @@ function heapCurve(seen) {
   const legend = h.curve.map((site, i) => el('span', { class: 'mono' }, el('i', { class: `key c${i % COLOURS}` }), oneLine(h.sites[site])));
   return el('div', { class: 'card' }, el('h2', {}, 'Live bytes over time'), chart, el('div', { class: 'legend' }, ...legend, legend.length ? el('span', {}, el('i', { class: 'key cx' }), 'all other calls') : ''));
 }
-
-/** A row of buttons of which one is on. */
-function choiceOf(label, all, on, act) {
-  const buttons = all.map(([value, text, title]) => el('button', { type: 'button', title, 'aria-pressed': String(value === on), onclick: event => {
-    for (const button of buttons) button.setAttribute('aria-pressed', String(button === event.currentTarget));
-    act(value);
-  } }, text));
-  return el('div', { class: 'choice', role: 'group', 'aria-label': label }, ...buttons);
-}
-
-const short = new Map();
-/** A function without its arguments and the arguments of its templates. */
-function brief(index) {
-  if (short.has(index)) return short.get(index);
-  const f = frame(index);
-  let name = f.fn || f.place.split('/').pop();
-  if (!name.startsWith('<') && !/operator\s*[<>-]/.test(name)) {
-    name = name.replace(/\(anonymous namespace\)/g, '{anonymous}');
-    for (let before = ''; before !== name;) { before = name; name = name.replace(/<[^<>]*>/g, ''); }
-    // What is in front of a template's name is its result.
-    name = name.replace(/\(.*$| \[clone.*$/g, '').trim().replace(/^.* /, '') || f.fn;
-  }
-  short.set(index, name);
-  return name;
-}
-const moduleOf = index => frames[index][3] === null ? 'no module' : modules[frames[index][3]].split('/').pop();
 
 function flameCard(seen) {
   const h = seen.heap;

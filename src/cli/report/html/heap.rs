@@ -48,7 +48,7 @@ impl Tree {
     }
 
     /// The node of a stack, whose frames are given innermost first.
-    fn node(&mut self, stack: &[usize]) -> Option<u32> {
+    pub fn node(&mut self, stack: &[usize]) -> Option<u32> {
         let mut at = None;
         for frame in stack.iter().rev() {
             let frame = *frame as u32;

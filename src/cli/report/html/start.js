@@ -56,19 +56,6 @@ function summary() {
   document.title = `${first ? `${first.program}: ` : ''}${plural(data.total, 'finding', 'findings')} — shim report`;
 }
 
-function theme(next) {
-  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
-  const root = document.documentElement;
-  let stored = null;
-  try { stored = localStorage.getItem('shim-theme'); } catch { /* A page from a file may have no storage. */ }
-  const wanted = next || stored || (dark ? 'dark' : 'light');
-  root.dataset.theme = wanted;
-  if (next) try { localStorage.setItem('shim-theme', next); } catch { /* As above. */ }
-  byId('theme').textContent = wanted === 'dark' ? 'Light' : 'Dark';
-}
-
-const toggleTheme = () => theme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark');
-
 const KEYS = [['/', 'search'], ['j  k', 'next and previous finding'], ['Enter', 'read the finding'], ['Esc', 'back; clear the search'], [`1 … ${views.length}`, 'the views'], ['c', 'copy the finding as text'],
   ['← → ↑ ↓', 'from life to life in the lifelines, from call to call in the flame graph'], ['Enter  Esc  Home', 'zoom into the flame graph, back, all of it'], ['+  -  0', 'zoom the lifelines, fit'], ['t', 'light or dark'], ['?', 'this']];
 

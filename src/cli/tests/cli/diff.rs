@@ -2,6 +2,8 @@
 
 use crate::allocations::{Watched, full, stacks};
 use crate::installed::{output, parts};
+use crate::page::{CANARY, attribute, body, dom, driven};
+use crate::profiled::{Program, process};
 use crate::{built, sample};
 use record::findings;
 use record::heap::level;
@@ -216,4 +218,66 @@ fn sides_that_cannot_be_read() {
     let (stdout, _, code) = diff(&crate::sample::CLEAN, &after, &[]);
     assert!(stdout.contains("\n  the heap was watched after only\n") && !stdout.contains("MiB"), "{stdout}");
     assert_eq!(code, Some(0));
+}
+
+const MIB: u64 = 1 << 20;
+
+#[test]
+fn the_page_shows_what_grew_and_shrank() {
+    let program = Program::new("diff-page", &["main", "serve", "cache", "log_line"]);
+    let (serve, cache, log) = ("main;serve", "main;serve;cache", "main;log_line");
+    let rows = [(serve, [9, 9 * MIB], [0, 0], [0, 0]), (log, [5, 5 * MIB], [0, 0], [0, 0])];
+    let before = sample::write(&process(1, &program, &rows, 0), "diff-page/before.1.0.shim");
+    let rows = [(serve, [9, 9 * MIB], [1, MIB], [0, 0]), (cache, [40, 4 * MIB], [0, 0], [0, 0])];
+    let after = sample::write(&process(2, &program, &rows, 0), "diff-page/after.2.0.shim");
+    let page = built::scratch().join("diff.html");
+    let (stdout, stderr, code) = diff(&before, &after, &["--html", page.to_str().unwrap()]);
+    assert_eq!((stdout.as_str(), stderr.as_str(), code), ("", "", Some(0)));
+    let script = "
+        const seen = [];
+        const picture = view.graph.element.firstChild;
+        const press = key => picture.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+        const on = () => { const { on } = view.graph.state(); return `${on.id ? brief(on.frame) : 'all'} ${on.before / 1048576} ${on.value / 1048576}`; };
+        seen.push(on()); press('ArrowDown'); press('ArrowDown'); seen.push(on());
+        press('ArrowRight'); seen.push(on());
+        const rows = () => [...document.querySelectorAll('table.rows tbody tr')].map(r => `${r.cells[0].textContent} ${r.cells[5].querySelector('summary').textContent.trim()}`).join(', ');
+        seen.push(rows());
+        [...document.querySelectorAll('.choice button')].find(b => b.textContent === 'In all').click(); seen.push(rows());
+        view.search.value = 'cache'; view.search.dispatchEvent(new Event('input')); seen.push(view.listed);
+        document.documentElement.dataset.seen = seen.join('|');
+    ";
+    let Some(dom) = dom(&driven(&page, script), "") else { return };
+    assert_eq!(attribute(&dom, "data-rendered"), 3);
+    let seen = &dom[dom.find("data-seen=\"").unwrap() + 11..];
+    assert_eq!(
+        &seen[..seen.find('"').unwrap()],
+        "all 14 12|serve 9 12|log_line 5 0|\
+         −5 MiB log_line  gone, +4 MiB cache  new, −1 MiB serve|−5 MiB log_line  gone, +4 MiB cache  new|1"
+    );
+    assert!(body(&dom).contains("app (pid 1) → app (pid 2)"));
+}
+
+#[test]
+fn what_the_program_chose_stays_text_in_the_page() {
+    let hostile = format!("</script><script>{CANARY}</script><img src=x onerror={CANARY}>");
+    let program = Program::new("diff-hostile", &["main", &hostile]);
+    let calls = format!("main;{hostile}");
+    let clean = sample::write(&process(1, &program, &[("main", [1, 1], [0, 0], [0, 0])], 0), "diff-hostile/a.1.0.shim");
+    let memory = process(2, &program, &[(&calls, [1, MIB], [0, 0], [0, 0])], 0);
+    record::text::store(
+        &record::store::Store::header(&memory).exe,
+        format!("/srv/{}", hostile.replace('/', "")).as_bytes(),
+    );
+    let module = sample::module(&memory, Path::new(&format!("/no{hostile}")), &[]);
+    let here = sample::stack(&memory, module, &[0x1235]);
+    findings::file(&memory, &sample::double_close(&[sample::party(Role::Here, 3, b"<b>\xff", here)], 1));
+    let after = sample::write(&memory, "diff-hostile/b.2.0.shim");
+    let page = built::scratch().join("diff-hostile.html");
+    assert_eq!(diff(&clean, &after, &["--html", page.to_str().unwrap()]).2, Some(0));
+    let source = std::fs::read_to_string(&page).unwrap();
+    assert_eq!(source.matches("<script").count(), 2, "the data and our own");
+    let Some(dom) = dom(&page, "") else { return };
+    let body = body(&dom);
+    assert!(!dom.contains("data-canary") && !body.contains("<img") && !body.contains("<b>&lt;"), "{dom}");
+    assert!(body.contains("&lt;img src=x onerror=") && body.contains(r"\xff"));
 }
