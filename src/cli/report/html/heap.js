@@ -72,16 +72,20 @@ function heapTiles(seen) {
 function heapCurve(seen) {
   const h = seen.heap;
   const chart = el('div', { class: 'chart' });
-  // Estimates may say more than there was.
+  // What is called the same is one area; and estimates may say more than there was.
+  const names = [...new Set(h.curve.map(site => oneLine(h.sites[site])))];
+  const area = h.curve.map(site => names.indexOf(oneLine(h.sites[site])));
   const points = h.points.map(([at, , live, parts]) => {
-    const sum = parts.reduce((a, b) => a + b, 0);
-    return [at, live, 0, sum > live && sum ? parts.map(part => part * live / sum) : parts];
+    const sums = names.map(() => 0);
+    parts.forEach((part, i) => { sums[area[i]] += part; });
+    const all = sums.reduce((a, b) => a + b, 0);
+    return [at, live, 0, all > live ? sums.map(part => part * live / all) : sums];
   });
   const most = Math.max(h.peak, points.reduce((a, p) => Math.max(a, p[1]), 0));
-  const picture = { points, parts: h.curve.length, most, text: size, mark: h.peak ? { at: h.peak_at, value: h.peak, text: `peak ${size(h.peak)}` } : null, left: 66, label: `Live bytes over time, ${size(h.peak)} at most` };
-  watchChart(chart, picture, index => [el('b', {}, `${size(h.points[index][2])} in ${plural(h.points[index][1], 'block', 'blocks')} at ${span(h.points[index][0])}`),
-    ...h.curve.map((site, i) => [h.points[index][3][i], site]).filter(([n]) => n).map(([n, site]) => el('div', { class: 'mono' }, `${size(n)}  ${oneLine(h.sites[site])}`))]);
-  const legend = h.curve.map((site, i) => el('span', { class: 'mono' }, el('i', { class: `key c${i % COLOURS}` }), oneLine(h.sites[site])));
+  const picture = { points, parts: names.length, most, text: size, mark: h.peak ? { at: h.peak_at, value: h.peak, text: `peak ${size(h.peak)}` } : null, left: 66, label: `Live bytes over time, ${size(h.peak)} at most` };
+  watchChart(chart, picture, index => [el('b', {}, `${size(points[index][1])} in ${plural(h.points[index][1], 'block', 'blocks')} at ${span(points[index][0])}`),
+    ...names.map((name, i) => points[index][3][i] ? el('div', { class: 'mono' }, `${size(Math.round(points[index][3][i]))}  ${name}`) : null).filter(Boolean)]);
+  const legend = names.map((name, i) => el('span', { class: 'mono' }, el('i', { class: `key c${i % COLOURS}` }), name));
   return el('div', { class: 'card' }, el('h2', {}, 'Live bytes over time'), chart, el('div', { class: 'legend' }, ...legend, legend.length ? el('span', {}, el('i', { class: 'key cx' }), 'all other calls') : ''));
 }
 
