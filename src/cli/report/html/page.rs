@@ -103,6 +103,22 @@ impl Formatter for Embedded {
     }
 }
 
+/// What holds for every page.
+#[cfg(test)]
+pub fn is_whole(page: &Page) {
+    for mark in MARKS {
+        assert_eq!(page.markup.matches(mark).count(), 1, "{mark}");
+    }
+    assert!(!page.script.contains("</script") && !page.style.contains("</style"));
+    // Text becomes elements by textContent alone.
+    for way in
+        ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "http:", "https:"]
+    {
+        let allowed = page.script.replace("http://www.w3.org/2000/svg", "");
+        assert!(!allowed.contains(way) && !page.markup.contains(way) && !page.style.contains(way), "{way}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,21 +143,5 @@ mod tests {
     #[test]
     fn the_page_has_all_its_parts_once() {
         is_whole(&REPORT);
-    }
-}
-
-/// What holds for every page.
-#[cfg(test)]
-pub fn is_whole(page: &Page) {
-    for mark in MARKS {
-        assert_eq!(page.markup.matches(mark).count(), 1, "{mark}");
-    }
-    assert!(!page.script.contains("</script") && !page.style.contains("</style"));
-    // Text becomes elements by textContent alone.
-    for way in
-        ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "http:", "https:"]
-    {
-        let allowed = page.script.replace("http://www.w3.org/2000/svg", "");
-        assert!(!allowed.contains(way) && !page.markup.contains(way) && !page.style.contains(way), "{way}");
     }
 }

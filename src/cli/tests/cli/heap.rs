@@ -250,6 +250,9 @@ fn collapsed_stacks() {
     assert_eq!(stdout, "main;finish_request 1048576\n");
 }
 
+/// Function, file, line.
+type Line<'a> = (&'a str, &'a str, u64);
+
 #[test]
 fn pprof_is_what_its_proto_says() {
     let (recording, crash) = recorded("heap_pprof");
@@ -285,7 +288,7 @@ fn pprof_is_what_its_proto_says() {
         let mapping = &mappings[location.number(2) as usize - 1];
         assert!((mapping.number(2)..mapping.number(3)).contains(&location.number(3)));
     }
-    let samples: Vec<(Vec<(&str, &str, u64)>, Vec<u64>)> = profile
+    let samples: Vec<(Vec<Line>, Vec<u64>)> = profile
         .messages(2)
         .map(|sample| {
             let lines = sample.packed(1).into_iter().flat_map(|id| locations[&id].messages(4).collect::<Vec<_>>());
