@@ -217,7 +217,11 @@ pub fn rates(view: &View) -> String {
 pub fn standing(view: &View) -> String {
     let Heap { level, sampling, looked, leaks, .. } = view.totals;
     let mut parts = vec![match level {
-        level::COUNT => "totals only: heap=sites or heap=full tells who allocates, and live bytes".to_owned(),
+        level::COUNT if sampling > 1 => {
+            let of = size::bytes(sampling);
+            format!("totals only, of a sample, one byte in {of}: heap=sites or heap=full tells who allocates")
+        }
+        level::COUNT => "totals only: heap=sites or heap=full tells who allocates".to_owned(),
         level::SITES if sampling > 1 => format!("a sample: one byte in {}", size::bytes(sampling)),
         _ => "every block is followed".to_owned(),
     }];

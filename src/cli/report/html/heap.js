@@ -59,7 +59,7 @@ function heapTiles(seen) {
   const leaks = h.looked && h.looked[1];
   const CLASSES = [['definitely lost', 'error'], ['indirectly lost', 'error'], ['possibly lost', 'suspect'], ['still reachable', 'info']];
   const told = {
-    count: 'Totals only: heap=count, which counts blocks and what was asked for. With heap=sites the call stacks are there too, of a sample; with heap=full, of every block.',
+    count: `Totals only: heap=count${h.sampling ? `, from a sample of one byte in ${size(h.sampling)}` : ', which counts blocks and what was asked for'}. With heap=sites the call stacks are there too, of a sample; with heap=full, of every block.`,
     sites: `One byte in ${size(h.sampling)} was sampled, on average: what call stacks have are estimates, with their standard error; ~ marks what is as good as a guess.`,
     full: 'Every block was followed: the numbers are exact.',
   };

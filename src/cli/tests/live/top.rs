@@ -71,10 +71,9 @@ fn the_heap_is_below_the_descriptors() {
 fn totals_alone_have_no_places_and_off_has_nothing() {
     let counted = Watched::start_with("heap", 6, ":heap=count");
     let page = good(&[&"top", &"--once", &counted.pid().to_string()]);
-    // Six of its own, and those of the C library.
-    let blocks: u32 = page.split_once("\nheap: ").and_then(|(_, rest)| rest.split_once(' ')?.0.parse().ok()).unwrap();
-    assert!((6..20).contains(&blocks) && page.contains(&format!("\nheap: {blocks} blocks live\n")), "{page}");
-    assert!(page.contains("totals only: heap=sites or heap=full"), "{page}");
+    // Blocks that are much larger than the interval are all in the sample.
+    assert!(page.contains("\nheap: 6.") && page.contains("MiB live in "), "{page}");
+    assert!(page.contains("totals only") && page.contains("heap=sites or heap=full tells who"), "{page}");
     assert!(!page.contains("ALLOCATED AT"), "{page}");
     let off = Watched::start_with("heap", 6, ":heap=off");
     assert!(!good(&[&"top", &"--once", &off.pid().to_string()]).contains("heap"));
