@@ -53,7 +53,7 @@ A path is a recording, or a directory that holds one. Exit status: 0; 1 when the
 the snapshot could not be kept.";
 
 const TOP_NOTES: &str = "\
-Keys: q leaves, arrows or j and k move, tab changes the view (sites, findings, descriptors of the selected site), s sorts,
+Keys: q leaves, arrows or j and k move, tab changes the view (sites, heap, findings, descriptors of the selected site), s sorts,
 p pauses, ? helps. Without a terminal it is as with --once. Exit status: 0, whatever was found; 1 when there is no such
 process or recording.";
 
@@ -93,7 +93,7 @@ pub enum Command {
     /// Take a snapshot of a running program into its recording, and print what it finds
     #[command(after_help = SNAPSHOT_NOTES)]
     Snapshot(SnapshotArgs),
-    /// Show a running program's descriptors, live
+    /// Show a running program's descriptors and its heap, live
     #[command(after_help = TOP_NOTES)]
     Top(TopArgs),
     /// Tell which call stacks hold the heap, or held it at its peak; export it to other tools
@@ -270,6 +270,9 @@ pub struct MetricsArgs {
     /// Watched processes, recordings, or directories to search for *.shim
     #[arg(required = true, value_name = "PID|PATH")]
     pub targets: Vec<OsString>,
+    /// The heap also by the calls that allocated most, ten of each process
+    #[arg(long)]
+    pub heap_sites: bool,
 }
 
 #[derive(Args)]

@@ -108,8 +108,11 @@ pub fn place(calls: &[Call]) -> usize {
 pub fn is_passed(site: &Site, location: &Location) -> bool {
     let module = site.module.as_ref().map_or(&b""[..], |m| base(&m.path));
     let function = location.function.as_deref().unwrap_or_default();
+    // Templates have their result in front: `void std::vector<…`.
+    let end = function.find(['(', '<']).unwrap_or(function.len());
+    let bare = function[..end].rfind(' ').map_or(function, |space| &function[space + 1..]);
     RUNTIMES.iter().any(|runtime| module.starts_with(runtime))
-        || WRAPPERS.iter().any(|wrapper| function.starts_with(wrapper))
+        || WRAPPERS.iter().any(|wrapper| function.starts_with(wrapper) || bare.starts_with(wrapper))
 }
 
 /// Where the calls end that say something: those that start a program or a thread do not.
@@ -153,14 +156,15 @@ mod tests {
         let stack = [
             call("/usr/lib/libstdc++.so.6", "??"),
             call("/srv/app", "std::vector<int>::push_back(int const&)"),
+            call("/srv/app", "void std::vector<int>::_M_realloc_insert<int>(int&&)"),
             call("/srv/app", "xmalloc"),
             call("/srv/app", "load_table"),
             call("/srv/app", "main"),
         ];
-        assert_eq!(place(&stack), 3);
-        assert_eq!(place(&stack[3..]), 0);
+        assert_eq!(place(&stack), 4);
+        assert_eq!(place(&stack[4..]), 0);
         // Nobody else: the innermost.
-        assert_eq!(place(&stack[..3]), 0);
+        assert_eq!(place(&stack[..4]), 0);
         assert_eq!(place(&[]), 0);
     }
 

@@ -37,6 +37,16 @@ impl Heap {
     pub fn is_estimate(&self) -> bool {
         self.sampling > 1
     }
+
+    /// Live blocks and bytes. With totals only, and no sample, they are what the threads counted, and bytes are known only
+    /// where those were counted.
+    pub fn held(&self, calls: &Calls) -> (u64, Option<u64>) {
+        if self.level != heap::level::COUNT || self.sampling > 0 || self.live != Amount::default() {
+            return (self.live.blocks, Some(self.live.bytes));
+        }
+        let bytes = calls.bytes_allocated.saturating_sub(calls.bytes_freed);
+        (calls.allocations.saturating_sub(calls.frees), (calls.bytes_allocated > 0).then_some(bytes))
+    }
 }
 
 /// What a call stack allocated.

@@ -33,7 +33,8 @@ function brief(index) {
   if (!name.startsWith('<') && !/operator\s*[<>-]/.test(name)) {
     name = name.replace(/\(anonymous namespace\)/g, '{anonymous}');
     for (let before = ''; before !== name;) { before = name; name = name.replace(/<[^<>]*>/g, ''); }
-    name = name.replace(/\(.*$/, '').trim() || f.fn;
+    // What is in front of a template's name is its result.
+    name = name.replace(/\(.*$| \[clone.*$/g, '').trim().replace(/^.* /, '') || f.fn;
   }
   short.set(index, name);
   return name;

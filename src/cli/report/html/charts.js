@@ -44,7 +44,7 @@ function areas(picture_, width) {
   const y = n => top + (1 - n / high) * (height - top - bottom);
   const picture = svg('svg', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label });
   for (const n of text === size ? sizeTicks(high) : ticks(0, high, 5)) picture.append(svg('line', { x1: left, x2: width - 14, y1: y(n), y2: y(n), class: 'grid' }), svg('text', { x: left - 8, y: y(n) + 4, 'text-anchor': 'end', class: 'soft', text: text(Math.round(n * 100) / 100) }));
-  for (const at of ticks(first, last, Math.max(3, width / 150))) picture.append(svg('text', { x: x(at), y: height - 7, 'text-anchor': x(at) > width - 34 ? 'end' : 'middle', class: 'soft', text: span(at) }));
+  for (const at of timeTicks(first, last, Math.max(3, width / 150))) picture.append(svg('text', { x: x(at), y: height - 7, 'text-anchor': x(at) > width - 34 ? 'end' : 'middle', class: 'soft', text: span(at) }));
   const base = points.map(() => 0);
   const layer = (values, class_) => {
     const upper = points.map((p, i) => `${x(p[0]).toFixed(1)} ${y(base[i] + values[i]).toFixed(1)}`);

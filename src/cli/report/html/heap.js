@@ -5,7 +5,7 @@ const MEASURES = [['live', 'Live', 'at the end'], ['peak', 'At the peak', 'when 
 const PLACE = { total: 1, live: 2, peak: 3, lost: 4 };
 /** What a byte of a site adds to the variance of a sum, and which call names the site. */
 const [UNCERTAIN, NAMED] = [5, 6];
-const heaps = data.seen.filter(s => s.heap);
+const heaps = data.seen.filter(s => s.heap).sort((a, b) => b.heap.peak - a.heap.peak);
 const heap = { seen: null, by: 'live', unit: 1, words: '' };
 
 const varianceOf = (site, by) => site[PLACE[by]][1] * site[UNCERTAIN];
@@ -26,7 +26,7 @@ function heapView() {
   heap.body = el('div');
   if (heaps.length > 1) {
     view.append(el('div', { class: 'controls' }, el('select', { 'aria-label': 'Process', onchange: event => heapOf(heaps[event.target.value]) },
-      ...heaps.map((s, i) => el('option', { value: i }, `${s.program} (${s.pid}): ${size(s.heap.peak)} at the peak`)))));
+      ...heaps.map((s, i) => el('option', { value: i }, `${s.program} (${s.pid})${s.heap.peak ? `: ${size(s.heap.peak)} at the peak` : ''}`)))));
   }
   view.append(heap.body);
   heapOf(heaps[0]);
@@ -48,14 +48,18 @@ function heapOf(seen) {
 function heapTiles(seen) {
   const h = seen.heap;
   const tile = (value, label, class_) => el('div', { class: `tile ${class_ || ''}` }, el('b', {}, value), el('span', {}, label));
-  const tiles = [tile(size(h.live[1]), `live ${seen.state === 'running' ? 'now' : 'at the end'}, in ${plural(h.live[0], 'block', 'blocks')}`), tile(size(h.peak), h.peak_at ? `at the peak, after ${span(h.peak_at)}` : 'at the peak')];
+  const when = seen.state === 'running' ? 'now' : 'at the end';
+  const blocks = plural(h.live[0], 'block', 'blocks');
+  const tiles = [h.live[1] === null ? tile(number(h.live[0]), `${h.live[0] === 1 ? 'block' : 'blocks'} live ${when}`) : tile(size(h.live[1]), `live ${when}, in ${blocks}`)];
+  if (h.peak) tiles.push(tile(size(h.peak), h.peak_at ? `at the peak, after ${span(h.peak_at)}` : 'at the peak'));
+  if (!h.total[1] && h.requested) tiles.push(tile(size(h.requested), 'asked for in all'));
   if (h.total[1]) tiles.push(tile(size(h.total[1]), `allocated in all, in ${plural(h.total[0], 'block', 'blocks')}`));
   const [allocations, frees, reallocations] = h.calls;
   if (allocations) tiles.push(tile(number(allocations), `allocating calls; ${number(frees)} frees${reallocations ? `, ${number(reallocations)} reallocs` : ''}`));
   const leaks = h.looked && h.looked[1];
   const CLASSES = [['definitely lost', 'error'], ['indirectly lost', 'error'], ['possibly lost', 'suspect'], ['still reachable', 'info']];
   const told = {
-    count: 'Totals only: heap=count. With heap=sites the call stacks are there too, of a sample; with heap=full, of every block.',
+    count: `Totals only: heap=count${h.sampling ? `, from a sample of one byte in ${size(h.sampling)}` : ', which counts blocks and what was asked for'}. With heap=sites the call stacks are there too, of a sample; with heap=full, of every block.`,
     sites: `One byte in ${size(h.sampling)} was sampled, on average: what call stacks have are estimates, with their standard error; ~ marks what is as good as a guess.`,
     full: 'Every block was followed: the numbers are exact.',
   };
@@ -68,19 +72,22 @@ function heapTiles(seen) {
 function heapCurve(seen) {
   const h = seen.heap;
   const chart = el('div', { class: 'chart' });
-  // Estimates may say more than there was.
+  // What is called the same is one area; and estimates may say more than there was.
+  const names = [...new Set(h.curve.map(site => oneLine(h.sites[site])))];
+  const area = h.curve.map(site => names.indexOf(oneLine(h.sites[site])));
   const points = h.points.map(([at, , live, parts]) => {
-    const sum = parts.reduce((a, b) => a + b, 0);
-    return [at, live, 0, sum > live && sum ? parts.map(part => part * live / sum) : parts];
+    const sums = names.map(() => 0);
+    parts.forEach((part, i) => { sums[area[i]] += part; });
+    const all = sums.reduce((a, b) => a + b, 0);
+    return [at, live, 0, all > live ? sums.map(part => part * live / all) : sums];
   });
   const most = Math.max(h.peak, points.reduce((a, p) => Math.max(a, p[1]), 0));
-  const picture = { points, parts: h.curve.length, most, text: size, mark: h.peak ? { at: h.peak_at, value: h.peak, text: `peak ${size(h.peak)}` } : null, left: 66, label: `Live bytes over time, ${size(h.peak)} at most` };
-  watchChart(chart, picture, index => [el('b', {}, `${size(h.points[index][2])} in ${plural(h.points[index][1], 'block', 'blocks')} at ${span(h.points[index][0])}`),
-    ...h.curve.map((site, i) => [h.points[index][3][i], site]).filter(([n]) => n).map(([n, site]) => el('div', { class: 'mono' }, `${size(n)}  ${oneLine(h.sites[site])}`))]);
-  const legend = h.curve.map((site, i) => el('span', { class: 'mono' }, el('i', { class: `key c${i % COLOURS}` }), oneLine(h.sites[site])));
+  const picture = { points, parts: names.length, most, text: size, mark: h.peak ? { at: h.peak_at, value: h.peak, text: `peak ${size(h.peak)}` } : null, left: 66, label: `Live bytes over time, ${size(h.peak)} at most` };
+  watchChart(chart, picture, index => [el('b', {}, `${size(points[index][1])} in ${plural(h.points[index][1], 'block', 'blocks')} at ${span(points[index][0])}`),
+    ...names.map((name, i) => points[index][3][i] ? el('div', { class: 'mono' }, `${size(Math.round(points[index][3][i]))}  ${name}`) : null).filter(Boolean)]);
+  const legend = names.map((name, i) => el('span', { class: 'mono' }, el('i', { class: `key c${i % COLOURS}` }), name));
   return el('div', { class: 'card' }, el('h2', {}, 'Live bytes over time'), chart, el('div', { class: 'legend' }, ...legend, legend.length ? el('span', {}, el('i', { class: 'key cx' }), 'all other calls') : ''));
 }
-
 
 function flameCard(seen) {
   const h = seen.heap;
@@ -172,7 +179,7 @@ function sitesCard() {
     const value = COLUMNS[order.column][1];
     const words = heap.words.toLowerCase().split(/\s+/).filter(Boolean);
     const matches = site => words.every(word => chain(site[0]).some(index => searched(index).includes(word)));
-    const all = (words.length ? heap.seen.heap.sites.filter(matches) : heap.seen.heap.sites.slice()).sort((a, b) => (value(b) - value(a)) * (order.up ? -1 : 1));
+    const all = (words.length ? heap.seen.heap.sites.filter(matches) : heap.seen.heap.sites.slice()).sort((a, b) => (value(b) - value(a)) * (order.up ? -1 : 1) || b[PLACE.total][1] - a[PLACE.total][1]);
     body.replaceChildren(...all.slice(0, heap.shown).map(siteRow));
     more.hidden = all.length <= heap.shown;
     more.textContent = `${number(all.length - heap.shown)} more`;

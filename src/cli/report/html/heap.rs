@@ -96,13 +96,15 @@ pub struct Profile {
     level: &'static str,
     /// Mean bytes between two samples; 0: everything was seen.
     sampling: u64,
-    live: Pair,
+    /// Blocks and bytes.
+    live: (u64, Option<u64>),
     /// Of what the sites say, or the size classes where there are none.
     total: Pair,
     peak: u64,
     peak_at: u64,
     /// Calls: allocations, frees, reallocations.
     calls: [u64; 3],
+    requested: u64,
     /// When it was looked for leaks, and what was found of each class.
     looked: Option<(u64, [Pair; 4])>,
     /// Class and what was allocated in it.
@@ -172,11 +174,12 @@ pub fn look(
             _ => "full",
         },
         sampling: heap.sampling,
-        live: heap.live.into(),
+        live: heap.held(&calls),
         total,
         peak: heap.peak_bytes,
         peak_at: since(heap.peak_time),
         calls: [calls.allocations, calls.frees, calls.reallocations],
+        requested: calls.bytes_requested,
         looked: looked(&heap).map(|leaks| (since(heap.looked), leaks)),
         sizes: (0..).zip(heap.sizes).filter(|(_, a)| a.blocks > 0 || a.bytes > 0).map(|(c, a)| (c, a.into())).collect(),
         sites,

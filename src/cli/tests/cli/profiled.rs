@@ -66,7 +66,7 @@ pub fn process(pid: u32, program: &Program, rows: &[Row], sampling: u64) -> Memo
     heap::sample(&memory, 1_000_000);
     for (i, (calls, [blocks, bytes], _, [lost_blocks, lost_bytes])) in rows.iter().enumerate() {
         let now = 100_000_000 * (i as u64 + 1);
-        let observed = if sampling == 0 { *blocks } else { bytes / sampling };
+        let observed = bytes.checked_div(sampling).unwrap_or(*blocks);
         let site = site(calls);
         site.allocated(heap, *blocks, *bytes, observed);
         heap.changed(*blocks as i64, *bytes as i64, now);
