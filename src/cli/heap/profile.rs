@@ -129,11 +129,8 @@ pub struct Watched {
 impl Watched {
     fn new(extract: &Extract, heap: Heap) -> Self {
         let (head, calls) = (&extract.head, extract.calls);
-        let counted = Amount {
-            blocks: calls.allocations.saturating_sub(calls.frees),
-            bytes: calls.bytes_allocated.saturating_sub(calls.bytes_freed),
-        };
-        let live = if heap.level == level::COUNT && heap.live == Amount::default() { counted } else { heap.live };
+        let (blocks, bytes) = heap.held(&calls);
+        let live = Amount { blocks, bytes: bytes.unwrap_or(0) };
         Self {
             program: program(head).to_vec(),
             pid: head.pid,
@@ -245,6 +242,21 @@ impl Profile {
     /// The program's own module; of several programs, that of the first file.
     pub fn main(&self) -> Option<&Arc<ModuleId>> {
         self.main.and_then(|(_, module)| self.tables.module_of(module))
+    }
+
+    /// What all hold together. Where call stacks are not kept and blocks are sampled all the same, the error is that of
+    /// small blocks, at most: `n` samples of `S` bytes on average stand behind `n * S`.
+    pub fn held(&self, measure: Measure) -> Value {
+        let mut sum = self.sum(measure);
+        for (_, one) in self.processes.iter().filter(|(_, one)| one.heap.level == level::COUNT) {
+            let bytes = match measure {
+                Measure::Live => one.live.bytes,
+                Measure::Peak => one.heap.peak_bytes,
+                Measure::Total | Measure::Lost => 0,
+            };
+            sum.add(Value { blocks: 0, bytes, variance: bytes as f64 * one.heap.sampling as f64 });
+        }
+        sum
     }
 
     /// All call stacks together.

@@ -29,7 +29,7 @@ const NAMED: usize = 5;
 pub fn head(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
     let all = profile.together();
     writeln!(out, "== shim: heap of {}: {}", of_whom(profile), how(&all))?;
-    let estimate = |measure| uncertain(profile.sum(measure));
+    let estimate = |measure| uncertain(profile.held(measure));
     let blocks = size::blocks(all.live.blocks);
     if all.live.bytes == 0 && all.live.blocks > 0 {
         // Calls were counted, and bytes were not.
@@ -101,6 +101,9 @@ pub fn of_whom(profile: &Profile) -> String {
 fn how(all: &Together) -> String {
     let mixed = if all.levels_differ { "; some processes less" } else { "" };
     match all.level {
+        level::COUNT if all.sampling > 1 => {
+            format!("totals only, of what is live estimates: one byte in {} sampled", size::count(all.sampling))
+        }
         level::COUNT => "totals only".to_owned(),
         level::SITES if all.sampling > 1 => {
             format!("estimated, one byte in {} sampled{mixed}", size::count(all.sampling))

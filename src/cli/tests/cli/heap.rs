@@ -201,6 +201,12 @@ fn totals_only_and_nothing_at_all() {
 no call stacks with anything live: heap=count keeps totals only; heap=sites or heap=full keeps call stacks too
 "
     );
+    // A sample of the blocks tells what is live: 100 of them, for 100 MiB.
+    let sampled = Watched::new(9, level::COUNT, 1 << 20);
+    sampled.heap().changed(1000, 100 << 20, 3_000_000_000);
+    let (stdout, ..) = heap(&[], &sample::write(&sampled.memory, "count.9.0.shim"));
+    let head = "== shim: heap of app (pid 9): totals only, of what is live estimates: one byte in 1,048,576 sampled\n";
+    assert!(stdout.starts_with(&format!("{head}  live       100 MiB ±10 % in 1,000 blocks\n")), "{stdout}");
     let (stdout, stderr, code) = heap(&["--export", "collapsed"], &recording);
     assert_eq!((stdout.as_str(), code), ("", Some(1)));
     assert_eq!(
