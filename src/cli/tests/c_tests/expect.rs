@@ -111,6 +111,9 @@ impl Expectation {
         for line in &self.preamble {
             let _ = writeln!(text, "{line}");
         }
+        if self.native.is_some() {
+            text.push('\n');
+        }
         for (i, section) in self.sections.iter().enumerate() {
             let gap = if i > 0 { "\n" } else { "" };
             let _ = writeln!(text, "{gap}[{}]", section.names.join(", "));
