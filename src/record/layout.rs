@@ -510,7 +510,7 @@ pub struct Heap {
     pub level: AtomicU32,
     /// Odd while the samples are being thinned out.
     pub samples_version: AtomicU32,
-    /// One byte in so many is sampled; 0 = every allocation is seen.
+    /// One byte in so many is sampled, and what is live an estimate; 0 = every allocation is seen.
     pub sampling: AtomicU64,
     pub live_bytes: AtomicU64,
     pub live_blocks: AtomicU64,

@@ -86,6 +86,17 @@ unsafe impl GlobalAlloc for Private {
         block
     }
 
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's.
+        let block = unsafe { self.alloc(layout) };
+        // A mapping of its own is zero, and its pages are not there yet: nor need they be.
+        if !block.is_null() && class_of(&layout).is_some() {
+            // SAFETY: a fresh block of this size.
+            unsafe { block.write_bytes(0, layout.size()) };
+        }
+        block
+    }
+
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         let Some(class) = class_of(&layout) else {
             // SAFETY: a mapping of its own, made by `alloc` with this layout.

@@ -59,7 +59,7 @@ pub fn start() {
         level = Level::Sites;
     }
     match level {
-        Level::Count => record::heap::begin(&RECORDING, recorded::COUNT, 0),
+        Level::Count => record::heap::begin(&RECORDING, recorded::COUNT, options::heap_sampling()),
         Level::Sites => record::heap::begin(&RECORDING, recorded::SITES, options::heap_sampling()),
         Level::Full => record::heap::begin(&RECORDING, recorded::FULL, 0),
         Level::Unknown | Level::Off => {}
@@ -80,7 +80,7 @@ pub fn protects() -> bool {
 /// The calling thread ends.
 pub fn thread_ends(scope: &Scope) {
     if level() == Level::Full {
-        scope.state.heap.tell();
+        accounts::of(scope.state).inspect(|accounts| accounts.tell(scope.state.entry));
     }
 }
 
@@ -88,7 +88,7 @@ pub fn thread_ends(scope: &Scope) {
 pub fn at_exit(_scope: &mut Scope) {
     if level() == Level::Full {
         for state in thread::registry().filter(|state| state.is_live()) {
-            state.heap.tell();
+            accounts::of(state).inspect(|accounts| accounts.tell(state.entry));
         }
     }
 }
@@ -97,6 +97,6 @@ pub fn at_exit(_scope: &mut Scope) {
 pub fn after_fork() {
     accounts::after_fork();
     for state in thread::registry() {
-        state.heap.forget();
+        accounts::of(state).inspect(|accounts| accounts.forget());
     }
 }

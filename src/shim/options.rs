@@ -84,6 +84,7 @@ pub fn heap_mode() -> Mode {
 #[inline(always)]
 pub fn heap_sampling() -> u64 {
     match HEAP_SAMPLING.load(Relaxed) {
+        0 if heap_level() == Level::Count => 64 << 10,
         0 => 512 << 10,
         n => u64::from(n),
     }

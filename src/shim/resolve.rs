@@ -192,7 +192,7 @@ pub fn bootstrap(size: usize, align: usize) -> *mut c_void {
 }
 
 /// Is this one of [`bootstrap`]'s blocks?
-#[inline]
+#[inline(always)]
 pub fn is_bootstrap(block: *const c_void) -> bool {
     in_arena(block) || (any_mapped() && MAPPED.iter().any(|m| m.load(Relaxed) == block as usize))
 }

@@ -101,10 +101,13 @@ pub struct State {
     pub again_at: AtomicU64,
     pub stack_low: AtomicU64,
     pub stack_high: AtomicU64,
+    /// Where on it an unwinder has room, and how many bytes that is.
+    room: AtomicU64,
+    room_len: AtomicU64,
     /// Of the generator that chooses the allocations that are sampled; 0 = not seeded.
     pub random: AtomicU64,
     /// What it has allocated and not told yet, with `heap=full`.
-    pub heap: heap::accounts::Accounts,
+    pub heap: Option<Box<heap::accounts::Accounts>>,
     inner: UnsafeCell<Inner>,
 }
 
@@ -193,6 +196,20 @@ pub fn enter() -> Entry {
     Entry::Full(Scope { block, state: unsafe { &*state } })
 }
 
+/// As [`enter`] for a registered thread outside of all hooks; nothing for any other, who calls [`enter`].
+#[inline(always)]
+pub fn enter_registered() -> Option<Scope> {
+    let block = block();
+    let state = block.state.load(Relaxed);
+    if block.guard.load(Relaxed) != IDLE || state.is_null() || block.vfork.load(Relaxed) != 0 {
+        return None;
+    }
+    block.guard.store(BUSY, Relaxed);
+    compiler_fence(Acquire);
+    // SAFETY: as in `enter`.
+    Some(Scope { block, state: unsafe { &*state } })
+}
+
 #[cold]
 fn nested(block: &'static Block) -> Entry {
     let state = block.state.load(Relaxed);
@@ -279,25 +296,34 @@ impl Scope {
         actor(state, stack)
     }
 
-    /// The stack of a heap hook. While the bounds of the thread's stack are not known, and libc itself is the caller, they are
-    /// not asked for (see [`State::find_stack_now`]): the unwinder then probes every page.
+    /// The stack of a heap hook; 0 when there is too little stack for an unwinder. While the bounds of the thread's stack are
+    /// not known, and libc itself is the caller, they are not asked for (see [`State::find_stack_now`]): 0, too.
     #[inline(always)]
     pub fn stack(&mut self) -> u32 {
         let state = self.state;
-        if state.stack_high.load(Relaxed) == 0 {
-            self.look_for_stack();
+        if !state.has_room() && !self.look_for_room() {
+            return 0;
         }
         unwind::capture(state, &mut self.inner().unwinding)
     }
 
     #[cold]
     #[inline(never)]
-    fn look_for_stack(&mut self) {
+    fn look_for_room(&mut self) -> bool {
+        let found = (self.state.knows_stack() || self.look_for_stack()) && !self.state.tight();
+        if !found {
+            recording::count(Counter::Reentered);
+        }
+        found
+    }
+
+    fn look_for_stack(&mut self) -> bool {
         let state = self.state;
         let main = state.tid.load(Relaxed) == sys::getpid();
-        if main || !unwind::called_by_libc(state, &mut self.inner().unwinding) {
+        if main || !unwind::called_by_libc(state) {
             state.find_stack_now();
         }
+        state.knows_stack()
     }
 }
 
@@ -472,8 +498,10 @@ impl State {
             again_at: AtomicU64::new(0),
             stack_low: AtomicU64::new(0),
             stack_high: AtomicU64::new(0),
+            room: AtomicU64::new(0),
+            room_len: AtomicU64::new(0),
             random: AtomicU64::new(0),
-            heap: heap::accounts::Accounts::new(),
+            heap: heap::accounts::of_new_thread(),
             inner: UnsafeCell::new(Inner {
                 unwinding: unwind::Scratch::default(),
                 sweep: Sweep::new(),
@@ -497,6 +525,7 @@ impl State {
         self.entry.state.store(thread_state::LIVE, Release);
         self.stack_low.store(0, Relaxed);
         self.stack_high.store(0, Relaxed);
+        self.room_len.store(0, Relaxed);
         self.name();
         self.log(Op::ThreadStart, 0, 0, 0, 0);
     }
@@ -532,6 +561,9 @@ impl State {
     #[inline(never)]
     fn find_stack_now(&self) {
         inside_libc(|| self.find_stack());
+        let (low, high) = self.stack();
+        self.room.store(low + STACK_NEEDED, Relaxed);
+        self.room_len.store(high.saturating_sub(low + STACK_NEEDED), Relaxed);
     }
 
     /// The bounds of the stack, for the unwinder. The main thread's come from `__libc_stack_end`, because
@@ -558,14 +590,17 @@ impl State {
         }
     }
 
+    /// Is this the thread's own stack, with room for an unwinder and a report?
+    #[inline(always)]
+    pub fn has_room(&self) -> bool {
+        crate::arch::stack_pointer().wrapping_sub(self.room.load(Relaxed)) < self.room_len.load(Relaxed)
+    }
+
     /// Is there too little stack for an unwinder and a report? On a signal stack of 8 KiB, where the kernel's own frame may
     /// have taken half, or in a thread that was given the least that there is.
     #[inline(always)]
     pub fn tight(&self) -> bool {
-        let at = crate::arch::registers().sp;
-        let (low, high) = self.stack();
-        let inside = at >= low + STACK_NEEDED && at < high;
-        !inside && self.tight_elsewhere(at)
+        !self.has_room() && self.tight_elsewhere(crate::arch::registers().sp)
     }
 
     #[cold]

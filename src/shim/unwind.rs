@@ -126,14 +126,15 @@ struct Known {
 
 /// A full unwind, kept to be compared.
 ///
-/// Every capture starts at the same instruction, so the layout of the innermost frame is fixed, and with it the slot of
-/// its return address. If that slot holds the remembered address, the next frame is the same function at the same call,
+/// The address that a capture returns to fixes the layout of the innermost frame, and with it the slot of that frame's
+/// return address. If that slot holds the remembered address, the next frame is the same function at the same call,
 /// which fixes the next slot, and so on outwards: equal slots are an equal stack. Only a frame of run-time size (alloca)
 /// whose other slots happen to be equal could deceive; every [`CHECK_EVERY`]th hit is unwound in full and compared, and
 /// the counters say how often it was wrong.
-#[derive(Clone, Copy)]
 struct Remembered {
     sp: u64,
+    /// Where the capture returned to.
+    from: u64,
     generation: u32,
     id: u32,
     len: u32,
@@ -141,26 +142,35 @@ struct Remembered {
     values: [u64; SLOTS],
 }
 
+/// Slots are compared by so many; the last ones are repeated to fill up.
+const STEP: usize = 4;
 /// Frames of ours plus those of a stack of the default depth; deeper ones are not remembered.
 const SLOTS: usize = 44;
 const WAYS: usize = 4;
+/// Of a thread; more where every block is followed.
 const SETS: usize = 32;
+const SETS_FULL: usize = 128;
+/// Places of our own from which stacks are taken.
+const ORIGINS: usize = 16;
 const CHECK_EVERY: u64 = 4096;
 
 impl Remembered {
-    const EMPTY: Self = Self { sp: 0, generation: 0, id: 0, len: 0, slots: [0; SLOTS], values: [0; SLOTS] };
-
     #[inline(always)]
-    fn matches(&self, sp: u64, generation: u32) -> bool {
-        if self.sp != sp || self.generation != generation {
+    fn matches(&self, sp: u64, from: u64, generation: u32) -> bool {
+        if self.sp != sp || self.from != from || self.generation != generation {
             return false;
         }
         // Every slot is read, whatever the one before it held: that is cheaper than to stop at the first difference.
         let mut difference = 0;
-        for (slot, value) in self.slots.iter().zip(&self.values).take(self.len as usize) {
-            // SAFETY: the slots lie between this stack pointer and the top of this thread's stack: they did when they were
-            // found with the same stack pointer, and the top has not moved.
-            difference |= unsafe { *((sp + u64::from(*slot)) as usize as *const usize) as u64 } ^ *value;
+        for step in 0..self.len as usize {
+            for i in step * STEP..step * STEP + STEP {
+                // SAFETY: `len` steps are within the arrays (`remember`). The slots lie between this stack pointer and the top
+                // of this thread's stack: they did when they were found with the same stack pointer, and the top has not moved.
+                difference |= unsafe {
+                    let slot = u64::from(*self.slots.get_unchecked(i));
+                    *((sp + slot) as usize as *const usize) as u64 ^ *self.values.get_unchecked(i)
+                };
+            }
         }
         difference == 0
     }
@@ -169,10 +179,13 @@ impl Remembered {
 /// What a thread keeps for unwinding.
 pub struct Scratch {
     known: Box<[Known; CACHED]>,
-    remembered: Box<[[Remembered; WAYS]; SETS]>,
+    remembered: Box<[[Remembered; WAYS]]>,
     next_way: usize,
     /// The way of each set that was the right one last.
-    latest: [u8; SETS],
+    latest: Box<[u8]>,
+    /// For a place of our own from which stacks are taken: where, seen from its stack pointer, the program's return address
+    /// lies. Only to spread captures over the sets: there may be many calls at one depth.
+    origins: [(u64, u32); ORIGINS],
     #[cfg(not(target_arch = "x86"))]
     cache: Option<Box<engine::Cache>>,
 }
@@ -181,9 +194,10 @@ impl Default for Scratch {
     fn default() -> Self {
         Self {
             known: boxed(Known::default()),
-            remembered: zeroed(),
+            remembered: zeroed(sets()),
             next_way: 0,
-            latest: [0; SETS],
+            latest: vec![0; sets()].into_boxed_slice(),
+            origins: [(0, 0); ORIGINS],
             #[cfg(not(target_arch = "x86"))]
             cache: None,
         }
@@ -199,9 +213,15 @@ impl Scratch {
     }
 }
 
+fn sets() -> usize {
+    if crate::heap::level() == crate::heap::Level::Full { SETS_FULL } else { SETS }
+}
+
 /// A table too large to be built on a small stack.
-fn zeroed() -> Box<[[Remembered; WAYS]; SETS]> {
-    boxed([Remembered::EMPTY; WAYS])
+fn zeroed(sets: usize) -> Box<[[Remembered; WAYS]]> {
+    let table = Box::<[[Remembered; WAYS]]>::new_zeroed_slice(sets);
+    // SAFETY: numbers only; zero is an empty entry.
+    unsafe { table.assume_init() }
 }
 
 /// An array of copies, built where it will lie.
@@ -277,42 +297,82 @@ struct Walk {
     value: [u64; SLOTS],
     /// Every return address was found in its slot, on the thread's own stack.
     exact: bool,
-    /// There were frames of libc between ours and the first that was kept.
-    through_libc: bool,
+    /// The slot of the first frame that was kept.
+    origin: usize,
 }
 
 /// Takes the caller's stack; its id, 0 when there is none. Under the guard, by the owning thread.
-#[inline(never)]
+#[inline(always)]
 pub fn capture(state: &'static State, scratch: &mut Scratch) -> u32 {
-    let registers = arch::registers();
-    let generation = GENERATION.load(Acquire);
-    // Hooks that are called from one function are at one depth: which of them it is tells them apart.
-    let from = arch::return_address();
-    let set = ((registers.sp >> 4) ^ (from >> 4) ^ (from >> 9)) as usize % SETS;
-    // A loop comes by the same way again.
-    let (ways, latest) = (&scratch.remembered[set], &mut scratch.latest[set]);
-    let hit = if ways[usize::from(*latest) % WAYS].matches(registers.sp, generation) {
-        Some(ways[usize::from(*latest) % WAYS].id)
-    } else {
-        let way = ways.iter().position(|r| r.matches(registers.sp, generation));
-        *latest = way.unwrap_or(0) as u8;
-        way.map(|way| ways[way].id)
-    };
-    let unwinds = state.entry.counters[ThreadCounter::Unwinds as usize].load(Relaxed);
-    state.add(ThreadCounter::Unwinds, 1);
-    match hit {
-        Some(id) if unwinds % CHECK_EVERY != 0 => id,
-        _ => capture_slowly(state, scratch, registers, set, hit),
+    let state = core::ptr::from_ref(state);
+    #[cfg(target_arch = "x86")]
+    return capture_at(state, scratch, arch::registers().sp, arch::registers().pc, arch::registers().fp);
+    #[cfg(not(target_arch = "x86"))]
+    // SAFETY: hands its arguments to `capture_at`, of whose types they are.
+    unsafe {
+        arch::shim_capture(state.cast(), core::ptr::from_mut(scratch).cast())
     }
 }
 
-/// Is it libc that called the hook that we are in, or somebody whom nobody knows? Under the guard, by the owning thread.
+/// As [`capture`], which is the only caller, by way of assembly: the caller's registers as they will be when it returns there.
+pub extern "C" fn capture_at(state: *const State, scratch: *mut Scratch, sp: u64, from: u64, fp: u64) -> u32 {
+    // SAFETY: `capture` passes references.
+    let (state, scratch) = unsafe { (&*state, &mut *scratch) };
+    let generation = GENERATION.load(Acquire);
+    // Hooks that are called from one function are at one depth: which of its calls it is tells them apart.
+    let (place, offset) = scratch.origins[(from >> 2) as usize % ORIGINS];
+    let caller = if place == from {
+        // SAFETY: as in `Remembered::matches`: a frame of our own, whose layout `from` fixes.
+        unsafe { *((sp + u64::from(offset)) as usize as *const usize) as u64 }
+    } else {
+        from
+    };
+    let sets = scratch.remembered.len();
+    let set = ((sp >> 4) ^ (caller >> 2) ^ (caller >> 7) ^ (from >> 4)) as usize & (sets - 1);
+    // A loop comes by the same way again.
+    let (Some(ways), Some(latest)) = (scratch.remembered.get(set), scratch.latest.get(set)) else { return 0 };
+    let way = &ways[usize::from(*latest) % WAYS];
+    let unwinds = &state.entry.counters[ThreadCounter::Unwinds as usize];
+    let count = unwinds.load(Relaxed);
+    unwinds.store(count + 1, Relaxed);
+    if count % CHECK_EVERY != 0 && way.matches(sp, from, generation) {
+        return way.id;
+    }
+    capture_elsewhere(state, scratch, sp, from, fp, set)
+}
+
+/// It is not the latest way of its set.
 #[cold]
 #[inline(never)]
-pub fn called_by_libc(state: &'static State, scratch: &mut Scratch) -> bool {
+fn capture_elsewhere(state: &'static State, scratch: &mut Scratch, sp: u64, from: u64, fp: u64, set: usize) -> u32 {
+    let (generation, ways) = (GENERATION.load(Acquire), &scratch.remembered[set]);
+    let way = ways.iter().position(|r| r.matches(sp, from, generation));
+    let hit = way.map(|way| ways[way].id);
+    scratch.latest[set] = way.unwrap_or(0) as u8;
+    // `capture_at` has counted this one.
+    let check = state.entry.counters[ThreadCounter::Unwinds as usize].load(Relaxed) % CHECK_EVERY == 1;
+    match hit {
+        Some(id) if !check => id,
+        _ => capture_slowly(state, scratch, Registers { pc: from, sp, fp, lr: 0 }, set, hit),
+    }
+}
+
+/// Is it libc that called the hook that we are in, or somebody whom nobody knows? Needs no unwinder, which wants more stack
+/// than there may be: all of our own frames have frame pointers. Under the guard, by the owning thread.
+#[cold]
+#[inline(never)]
+pub fn called_by_libc(state: &'static State) -> bool {
     let Some(list) = modules(state) else { return true };
-    let walked = walk(state, scratch, list, arch::registers(), &mut [0]);
-    walked.len == 0 || walked.through_libc
+    let mut frame = arch::registers().fp as usize;
+    for _ in 0..if cfg!(frame_pointers) { 32 } else { 0 } {
+        // SAFETY: the chain of frame pointers begins with our own frame and is followed through our own functions only.
+        let (next, pc) = unsafe { (*(frame as *const usize), *((frame + size_of::<usize>()) as *const usize) as u64) };
+        if !ours(pc) {
+            return list.object(pc).is_none_or(|o| o.flags & module_flag::LIBC != 0);
+        }
+        frame = next;
+    }
+    true
 }
 
 #[cold]
@@ -357,22 +417,26 @@ fn capture_slowly(
                 recording::count(Counter::StacksMismatched);
             }
         }
-        None if walked.exact && id != 0 => remember(scratch, set, registers.sp, list.generation, id, &walked),
+        None if walked.exact && id != 0 => remember(scratch, set, registers, list.generation, id, &walked),
         None => {}
     }
     id
 }
 
-fn remember(scratch: &mut Scratch, set: usize, sp: u64, generation: u32, id: u32, walked: &Walk) {
+fn remember(scratch: &mut Scratch, set: usize, at: Registers, generation: u32, id: u32, walked: &Walk) {
+    scratch.origins[(at.pc >> 2) as usize % ORIGINS] = (at.pc, walked.slot[walked.origin]);
     let set = &mut scratch.remembered[set];
     // An outdated entry first, else in turn.
     let way = set.iter().position(|r| r.generation != generation).unwrap_or(scratch.next_way % WAYS);
     scratch.next_way = scratch.next_way.wrapping_add(1);
     let to = &mut set[way];
     to.generation = 0;
-    to.slots[..walked.slots].copy_from_slice(&walked.slot[..walked.slots]);
-    to.values[..walked.slots].copy_from_slice(&walked.value[..walked.slots]);
-    (to.sp, to.len, to.id) = (sp, walked.slots as u32, id);
+    let steps = walked.slots.div_ceil(STEP);
+    for i in 0..steps * STEP {
+        let from = i.min(walked.slots - 1);
+        (to.slots[i], to.values[i]) = (walked.slot[from], walked.value[from]);
+    }
+    (to.sp, to.from, to.len, to.id) = (at.sp, at.pc, steps as u32, id);
     to.generation = generation;
 }
 
@@ -441,10 +505,9 @@ fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Reg
     use engine::{FrameAddress, Unwinder};
     let cache = scratch.cache.get_or_insert_with(spare_cache);
     let mut reader = Reader::new(state, start.sp);
-    let mut walked =
-        Walk { len: 0, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: reader.on_stack, through_libc: false };
+    let mut walked = Walk { len: 0, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: reader.on_stack, origin: 0 };
     let mut registers = engine::registers(&start);
-    let mut at = FrameAddress::from_instruction_pointer(start.pc);
+    let Some(mut at) = FrameAddress::from_return_address(start.pc) else { return walked };
     let first_only = UNLOADING.load(Acquire) != 0;
     // Our own frames come first; a bound on all keeps a damaged stack from going round in circles.
     for _ in 0..out.len() + 16 {
@@ -472,12 +535,11 @@ fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Reg
             walked.slots += 1;
         }
         // frames[0] is the program's call, never ours and never one of libc on its own behalf.
+        if walked.len == 0 && (ours(pc) || list.object(pc).is_some_and(|o| o.flags & module_flag::LIBC != 0)) {
+            continue;
+        }
         if walked.len == 0 {
-            let libc = list.object(pc).is_some_and(|o| o.flags & module_flag::LIBC != 0);
-            walked.through_libc |= libc;
-            if libc || ours(pc) {
-                continue;
-            }
+            walked.origin = walked.slots.saturating_sub(1);
         }
         out[walked.len] = pc;
         walked.len += 1;
@@ -492,7 +554,7 @@ fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Reg
 #[cfg(target_arch = "x86")]
 fn walk(state: &'static State, _: &mut Scratch, list: &Modules, start: Registers, out: &mut [u64]) -> Walk {
     let mut reader = Reader::new(state, start.sp);
-    let (mut fp, mut len, mut through_libc) = (start.fp, 0, false);
+    let (mut fp, mut len) = (start.fp, 0);
     for _ in 0..out.len() + 16 {
         let (Ok(next), Ok(pc)) = (reader.read(fp), reader.read(fp + 4)) else { break };
         let known = list.object(pc);
@@ -500,12 +562,8 @@ fn walk(state: &'static State, _: &mut Scratch, list: &Modules, start: Registers
             break;
         }
         fp = next;
-        if len == 0 {
-            let libc = known.is_some_and(|o| o.flags & module_flag::LIBC != 0);
-            through_libc |= libc;
-            if libc || ours(pc) {
-                continue;
-            }
+        if len == 0 && (ours(pc) || known.is_some_and(|o| o.flags & module_flag::LIBC != 0)) {
+            continue;
         }
         out[len] = pc;
         len += 1;
@@ -513,7 +571,7 @@ fn walk(state: &'static State, _: &mut Scratch, list: &Modules, start: Registers
             break;
         }
     }
-    Walk { len, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: false, through_libc }
+    Walk { len, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: false, origin: 0 }
 }
 
 /// Builds the first list. At start, by the thread that starts us, with no lock of the program's held.

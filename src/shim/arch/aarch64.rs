@@ -68,6 +68,14 @@ pub fn return_address() -> u64 {
 }
 
 #[inline(always)]
+pub fn stack_pointer() -> u64 {
+    let at: u64;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {0}, sp", out(reg) at, options(nomem, nostack, preserves_flags)) };
+    at
+}
+
+#[inline(always)]
 pub fn registers() -> super::Registers {
     let (pc, sp, fp, lr): (u64, u64, u64, u64);
     // SAFETY: reads registers only.
@@ -77,6 +85,21 @@ pub fn registers() -> super::Registers {
     }
     super::Registers { pc, sp, fp, lr }
 }
+
+// See x86_64 for why.
+global_asm!(
+    ".text",
+    ".globl shim_capture",
+    ".hidden shim_capture",
+    ".type shim_capture,%function",
+    "shim_capture:",
+    "mov x2, sp",
+    "mov x3, x30",
+    "mov x4, x29",
+    "b {capture}",
+    ".size shim_capture, . - shim_capture",
+    capture = sym crate::unwind::capture_at,
+);
 
 // vfork is clone(CLONE_VFORK | CLONE_VM | SIGCHLD) here; the return address stays in x30, which the kernel preserves
 // for both (glibc sysdeps/unix/sysv/linux/aarch64/vfork.S).

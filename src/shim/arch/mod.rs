@@ -5,10 +5,11 @@
 //!   initial-exec TLS. Async-signal-safe.
 //! - `syscall6()`: a raw system call; a negative result is `-errno`. It never touches `errno`, which is why all our own
 //!   calls go this way: a hook must leave `errno` alone.
-//! - `registers()`: where an unwinder starts.
+//! - `registers()`: where an unwinder starts. `stack_pointer()`: that one alone.
 //! - `return_address()`: where the function that it is inlined into will return, or 0 when we were built without frame
 //!   pointers.
 //! - `ticks()`: a constant-rate counter, or nothing.
+//! - the symbol `shim_capture`, where stacks begin; not on i686, whose frames are a chain.
 //! - the symbol `shim_vfork`, `jump_to_vfork!()`, which is all of the exported vfork, and a hidden `__cxa_thread_atexit_impl`.
 #![allow(unsafe_code)] // Safety: assembly, argued at each block.
 
@@ -17,21 +18,21 @@ mod x86_64;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::jump_to_vfork;
 #[cfg(target_arch = "x86_64")]
-pub use x86_64::{registers, return_address, syscall6, thread_block, ticks};
+pub use x86_64::{registers, return_address, stack_pointer, syscall6, thread_block, ticks};
 
 #[cfg(target_arch = "x86")]
 mod x86;
 #[cfg(target_arch = "x86")]
 pub(crate) use x86::jump_to_vfork;
 #[cfg(target_arch = "x86")]
-pub use x86::{registers, return_address, syscall6, thread_block};
+pub use x86::{registers, return_address, stack_pointer, syscall6, thread_block};
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 #[cfg(target_arch = "aarch64")]
 pub(crate) use aarch64::jump_to_vfork;
 #[cfg(target_arch = "aarch64")]
-pub use aarch64::{registers, return_address, syscall6, thread_block};
+pub use aarch64::{registers, return_address, stack_pointer, syscall6, thread_block};
 
 /// The time stamp counter, where there is one that runs at a constant rate. Not ordered against anything around it.
 #[cfg(not(target_arch = "x86_64"))]
@@ -65,4 +66,7 @@ extern "C" fn set_errno_and_fail(errno: c_int) -> c_int {
 unsafe extern "C" {
     /// vfork(2), with the caller's frame handed through.
     pub fn shim_vfork() -> libc::pid_t;
+    /// Calls `unwind::capture_at` with its own arguments and the caller's stack pointer, program counter and frame pointer.
+    #[cfg(not(target_arch = "x86"))]
+    pub fn shim_capture(state: *const libc::c_void, scratch: *mut libc::c_void) -> u32;
 }

@@ -81,6 +81,14 @@ pub fn return_address() -> u64 {
 }
 
 #[inline(always)]
+pub fn stack_pointer() -> u64 {
+    let at: u32;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {0}, esp", out(reg) at, options(nomem, nostack, preserves_flags)) };
+    u64::from(at)
+}
+
+#[inline(always)]
 pub fn registers() -> super::Registers {
     let (pc, sp, fp): (u32, u32, u32);
     // SAFETY: reads registers only.

@@ -98,6 +98,14 @@ pub fn return_address() -> u64 {
     0
 }
 
+#[inline(always)]
+pub fn stack_pointer() -> u64 {
+    let at: u64;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {0}, rsp", out(reg) at, options(nomem, nostack, preserves_flags)) };
+    at
+}
+
 /// The registers that an unwinder starts from, here and now.
 #[inline(always)]
 pub fn registers() -> super::Registers {
@@ -109,6 +117,24 @@ pub fn registers() -> super::Registers {
     }
     super::Registers { pc, sp, fp, lr: 0 }
 }
+
+// The caller's stack pointer and program counter as they will be when this returns: then the layout of the innermost frame is
+// known by the call alone, whatever the compiler makes of the functions around it.
+global_asm!(
+    ".text",
+    ".globl shim_capture",
+    ".hidden shim_capture",
+    ".type shim_capture,@function",
+    "shim_capture:",
+    ".cfi_startproc",
+    "mov rcx, qword ptr [rsp]",
+    "lea rdx, [rsp + 8]",
+    "mov r8, rbp",
+    "jmp {capture}",
+    ".cfi_endproc",
+    ".size shim_capture, . - shim_capture",
+    capture = sym crate::unwind::capture_at,
+);
 
 // vfork: the child runs on our caller's stack, so no frame of ours may be live across the call; the return address waits
 // in rdi, which the kernel preserves for both. The child shares our memory: the flag in the thread block, raised before

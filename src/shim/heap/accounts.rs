@@ -6,16 +6,16 @@
 //! their thread writes them.
 
 use crate::recording::RECORDING;
+use crate::thread::State;
 use crate::{clock, sys};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
-use record::layout::{Heap, SIZE_CLASSES};
+use record::layout::{Heap, SIZE_CLASSES, Thread, ThreadCounter};
 use record::{heap, sites};
 
-/// Events after which a thread tells.
-const EVENTS: u32 = 512;
-/// As many bytes allocated or freed on balance are told at once: a peak would be missed by more than that.
-const BYTES: i64 = 256 << 10;
+/// Events after which a thread tells; so many bytes count as one more, or a peak could be missed by any number of bytes.
+const EVENTS: u64 = 512;
+const BYTES_SHIFT: u32 = 10;
 const STACKS: usize = 128;
 
 /// The sums of one call stack.
@@ -31,9 +31,9 @@ pub struct Accounts {
     stacks: [Account; STACKS],
     sizes: [AtomicU32; SIZE_CLASSES],
     size_bytes: [AtomicU64; SIZE_CLASSES],
-    events: AtomicU32,
-    blocks: AtomicU64,
-    bytes: AtomicU64,
+    events: AtomicU64,
+    /// Of accounts that made room for others: allocations, frees, and their bytes.
+    given: [AtomicU64; 4],
 }
 
 /// Milliseconds since the start, as of the last time that some thread told.
@@ -59,6 +59,25 @@ fn add_one(field: &AtomicU32) {
     field.store(field.load(Relaxed).wrapping_add(1), Relaxed);
 }
 
+/// Made where it will lie, because a new thread may have little stack; only where every block is followed.
+#[allow(unsafe_code)]
+pub fn of_new_thread() -> Option<Box<Accounts>> {
+    (super::level() == super::Level::Full).then(|| {
+        let at = Box::into_raw(Box::<Accounts>::new_uninit());
+        // SAFETY: as many bytes as the box has; zero is a valid value of every atomic.
+        unsafe {
+            at.cast::<u8>().write_bytes(0, size_of::<Accounts>());
+            Box::from_raw(at.cast())
+        }
+    })
+}
+
+/// A thread's; nothing where they are not kept.
+#[inline(always)]
+pub fn of(state: &State) -> Option<&Accounts> {
+    state.heap.as_deref()
+}
+
 /// No exchange: that is a locked instruction, and there are hundreds of fields.
 fn take(field: &AtomicU64) -> u64 {
     let value = field.load(Relaxed);
@@ -67,48 +86,25 @@ fn take(field: &AtomicU64) -> u64 {
 }
 
 impl Accounts {
-    pub const fn new() -> Self {
-        Self {
-            stacks: [const {
-                Account {
-                    stack: AtomicU32::new(0),
-                    allocations: AtomicU32::new(0),
-                    frees: AtomicU32::new(0),
-                    allocated: AtomicU64::new(0),
-                    freed: AtomicU64::new(0),
-                }
-            }; STACKS],
-            sizes: [const { AtomicU32::new(0) }; SIZE_CLASSES],
-            size_bytes: [const { AtomicU64::new(0) }; SIZE_CLASSES],
-            events: AtomicU32::new(0),
-            blocks: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-        }
-    }
-
     /// By the owning thread, under the guard.
     #[inline(always)]
-    pub fn allocated(&self, stack: u32, size: u64) {
+    pub fn allocated(&self, thread: &Thread, stack: u32, size: u64) {
         let account = self.account(stack);
         add_one(&account.allocations);
         add(&account.allocated, size);
         let class = ((u64::BITS - size.saturating_sub(1).leading_zeros()) as usize).min(SIZE_CLASSES - 1);
         add_one(&self.sizes[class]);
         add(&self.size_bytes[class], size);
-        add(&self.blocks, 1);
-        add(&self.bytes, size);
-        self.event();
+        self.event(thread, size);
     }
 
     /// By the owning thread, under the guard. `stack`: of the allocation.
     #[inline(always)]
-    pub fn freed(&self, stack: u32, size: u64) {
+    pub fn freed(&self, thread: &Thread, stack: u32, size: u64) {
         let account = self.account(stack);
         add_one(&account.frees);
         add(&account.freed, size);
-        add(&self.blocks, 1u64.wrapping_neg());
-        add(&self.bytes, size.wrapping_neg());
-        self.event();
+        self.event(thread, size);
     }
 
     #[inline(always)]
@@ -116,24 +112,55 @@ impl Accounts {
         // Ids are indices of words: neighbouring stacks are some words apart.
         let account = &self.stacks[((stack >> 2) ^ (stack >> 9)) as usize % STACKS];
         if account.stack.load(Relaxed) != stack {
-            replace(account, stack);
+            self.replace(account, stack);
         }
         account
     }
 
     #[inline(always)]
-    fn event(&self) {
-        let events = self.events.load(Relaxed) + 1;
+    fn event(&self, thread: &Thread, size: u64) {
+        let events = self.events.load(Relaxed) + 1 + (size >> BYTES_SHIFT);
         self.events.store(events, Relaxed);
-        if events >= EVENTS || (self.bytes.load(Relaxed) as i64).unsigned_abs() >= BYTES as u64 {
-            self.tell();
+        if events >= EVENTS {
+            self.tell(thread);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn replace(&self, account: &Account, stack: u32) {
+        if let Some(totals) = heap::totals(&RECORDING) {
+            self.give(account, totals);
+        }
+        account.stack.store(stack, Relaxed);
+    }
+
+    /// Adds the sums of one stack to its site.
+    fn give(&self, account: &Account, totals: &Heap) {
+        let (allocations, frees) = (account.allocations.load(Relaxed), account.frees.load(Relaxed));
+        if allocations == 0 && frees == 0 {
+            return;
+        }
+        account.allocations.store(0, Relaxed);
+        account.frees.store(0, Relaxed);
+        let (allocated, freed) = (take(&account.allocated), take(&account.freed));
+        let (allocations, frees) = (u64::from(allocations), u64::from(frees));
+        for (sum, more) in self.given.iter().zip([allocations, frees, allocated, freed]) {
+            add(sum, more);
+        }
+        let Some(site) = sites::of(&RECORDING, account.stack.load(Relaxed)) else { return };
+        if allocations > 0 {
+            site.allocated(totals, allocations, allocated, allocations);
+        }
+        if frees > 0 {
+            site.freed(totals, frees, freed);
         }
     }
 
     /// Adds everything to the totals. By the owning thread under the guard, or when that thread is gone or about to be.
     #[cold]
     #[inline(never)]
-    pub fn tell(&self) {
+    pub fn tell(&self, thread: &Thread) {
         let Some(totals) = heap::totals(&RECORDING) else { return };
         let now = sys::now();
         clock::advance(now);
@@ -141,7 +168,7 @@ impl Accounts {
         NOW_MS.store((now.saturating_sub(started) / 1_000_000) as u32, Relaxed);
         self.events.store(0, Relaxed);
         for account in &self.stacks {
-            give(account, totals);
+            self.give(account, totals);
         }
         for ((class, blocks), bytes) in totals.sizes.iter().zip(&self.sizes).zip(&self.size_bytes) {
             let count = blocks.load(Relaxed);
@@ -151,8 +178,11 @@ impl Accounts {
                 blocks.store(0, Relaxed);
             }
         }
-        let (blocks, bytes) = (take(&self.blocks), take(&self.bytes));
-        totals.changed(blocks as i64, bytes as i64, now);
+        let [allocations, frees, allocated, freed] = self.given.each_ref().map(take);
+        thread.add(ThreadCounter::Allocations, allocations);
+        thread.add(ThreadCounter::BytesRequested, allocated);
+        thread.add(ThreadCounter::Frees, frees);
+        totals.changed(allocations.wrapping_sub(frees) as i64, allocated.wrapping_sub(freed) as i64, now);
         sample_when_due(now);
     }
 
@@ -170,35 +200,9 @@ impl Accounts {
             bytes.store(0, Relaxed);
         }
         self.events.store(0, Relaxed);
-        self.blocks.store(0, Relaxed);
-        self.bytes.store(0, Relaxed);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn replace(account: &Account, stack: u32) {
-    if let Some(totals) = heap::totals(&RECORDING) {
-        give(account, totals);
-    }
-    account.stack.store(stack, Relaxed);
-}
-
-/// Adds the sums of one stack to its site.
-fn give(account: &Account, totals: &Heap) {
-    let (allocations, frees) = (account.allocations.load(Relaxed), account.frees.load(Relaxed));
-    if allocations == 0 && frees == 0 {
-        return;
-    }
-    account.allocations.store(0, Relaxed);
-    account.frees.store(0, Relaxed);
-    let (allocated, freed) = (take(&account.allocated), take(&account.freed));
-    let Some(site) = sites::of(&RECORDING, account.stack.load(Relaxed)) else { return };
-    if allocations > 0 {
-        site.allocated(totals, u64::from(allocations), allocated, u64::from(allocations));
-    }
-    if frees > 0 {
-        site.freed(totals, u64::from(frees), freed);
+        for field in &self.given {
+            field.store(0, Relaxed);
+        }
     }
 }
 

@@ -20,9 +20,9 @@ use record::findings::{Block, Involved, Report, Resource};
 use record::heap::{place, sight};
 use record::kind::{Kind, Role, Severity};
 use record::label::Label;
-use record::layout::{Counter, PARTIES, ThreadCounter, module_flag};
+use record::layout::{Counter, PARTIES, module_flag};
 use track::fd::{Party, StackId, Tid};
-use track::heap::{Facts, Family, Freeing};
+use track::heap::{Entry, Facts, Family, Freeing};
 
 /// The allocator is not glibc's, whose blocks are a granule apart by themselves.
 static DENSE: AtomicBool = AtomicBool::new(false);
@@ -43,7 +43,6 @@ pub fn request(size: usize) -> usize {
 }
 
 /// A call of the program that allocates or frees.
-#[derive(Clone, Copy)]
 pub struct Call {
     pub family: Family,
     /// Its name, for people.
@@ -62,21 +61,35 @@ pub enum Verdict {
 ///
 /// # Errors
 /// None: what cannot be followed is marked so. Async-signal-safe.
-#[inline]
-pub fn allocated(block: *mut c_void, size: usize, call: Call) {
+#[inline(always)]
+pub fn allocated(block: *mut c_void, size: usize, call: &Call) {
     let address = block as usize;
     let Some(entry) = shadow::entry_of_new(address) else { return };
+    match thread::enter_registered() {
+        Some(mut scope) => allocated_in(&mut scope, entry, address, size, call),
+        None => allocated_slowly(entry, address, size, call),
+    }
+}
+
+#[inline(always)]
+fn allocated_in(scope: &mut Scope, entry: &Entry, address: usize, size: usize, call: &Call) {
+    let stack = scope.stack();
+    let state = scope.state;
+    let by = Party { tid: Tid(state.tid.load(Relaxed)), stack: StackId(stack) };
+    let born = accounts::now_ms();
+    entry.allocated(shadow::low(address), size as u64, call.family, false, start::epoch(), born, by);
+    if let Some(accounts) = accounts::of(state) {
+        accounts.allocated(state.entry, stack, size as u64);
+    }
+}
+
+/// A thread's first call, or one that is not to be followed.
+#[cold]
+#[inline(never)]
+fn allocated_slowly(entry: &Entry, address: usize, size: usize, call: &Call) {
     let low = shadow::low(address);
     match thread::enter() {
-        Way::Full(mut scope) => {
-            let stack = scope.stack();
-            let state = scope.state;
-            let by = Party { tid: Tid(state.tid.load(Relaxed)), stack: StackId(stack) };
-            entry.allocated(low, size as u64, call.family, false, start::epoch(), accounts::now_ms(), by);
-            state.add(ThreadCounter::Allocations, 1);
-            state.add(ThreadCounter::BytesRequested, size as u64);
-            state.heap.allocated(stack, size as u64);
-        }
+        Way::Full(mut scope) => allocated_in(&mut scope, entry, address, size, call),
         Way::Nested(state) => {
             let by = Party { tid: Tid(state.tid.load(Relaxed)), stack: StackId(0) };
             entry.allocated(low, size as u64, call.family, false, start::epoch(), accounts::now_ms(), by);
@@ -86,38 +99,57 @@ pub fn allocated(block: *mut c_void, size: usize, call: Call) {
 }
 
 /// The program frees `block`, which is not null.
-#[inline]
-pub fn freeing(block: *mut c_void, call: Call) -> Verdict {
+#[inline(always)]
+pub fn freeing(block: *mut c_void, call: &Call) -> Verdict {
     let address = block as usize;
     let Some(entry) = shadow::entry(address) else {
         return stranger(address, call);
     };
+    match thread::enter_registered() {
+        Some(mut scope) => freeing_in(&mut scope, entry, address, call),
+        None => freeing_slowly(entry, address, call),
+    }
+}
+
+#[inline(always)]
+fn freeing_in(scope: &mut Scope, entry: &Entry, address: usize, call: &Call) -> Verdict {
+    let stack = scope.stack();
+    let state = scope.state;
+    let by = Party { tid: Tid(state.tid.load(Relaxed)), stack: StackId(stack) };
+    match entry.free(shadow::low(address), call.family, false, thread::alone(), by) {
+        Freeing::Freed(ended) => {
+            if let Some(accounts) = accounts::of(state).filter(|_| ended.epoch() == start::epoch()) {
+                accounts.freed(state.entry, entry.allocating_stack().0, entry.size());
+            }
+            if !ended.allocated().fits(call.family) {
+                mismatch(scope, address, entry, by, call);
+            }
+            Verdict::Free
+        }
+        other => fault(scope, other, entry, address, by, call),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn fault(scope: &mut Scope, found: Freeing, entry: &Entry, address: usize, by: Party, call: &Call) -> Verdict {
+    match found {
+        Freeing::Freed(_) | Freeing::Untracked => Verdict::Free,
+        Freeing::Again => again(scope, address, entry, by, call),
+        Freeing::Beside | Freeing::Unknown => invalid(scope, address, by, call),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn freeing_slowly(entry: &Entry, address: usize, call: &Call) -> Verdict {
     let low = shadow::low(address);
     match thread::enter() {
-        Way::Full(mut scope) => {
-            let stack = scope.stack();
-            let state = scope.state;
-            let by = Party { tid: Tid(state.tid.load(Relaxed)), stack: StackId(stack) };
-            state.add(ThreadCounter::Frees, 1);
-            match entry.free(low, call.family, false, by) {
-                Freeing::Freed(facts) => {
-                    if facts.epoch == start::epoch() {
-                        state.heap.freed(facts.allocator.stack.0, facts.size);
-                    }
-                    if !facts.allocated.fits(call.family) {
-                        mismatch(&mut scope, address, &facts, by, call);
-                    }
-                    Verdict::Free
-                }
-                Freeing::Untracked => Verdict::Free,
-                Freeing::Again(facts) => again(&mut scope, address, &facts, by, call),
-                Freeing::Beside(_) | Freeing::Unknown => invalid(&mut scope, address, by, call),
-            }
-        }
+        Way::Full(mut scope) => freeing_in(&mut scope, entry, address, call),
         Way::Nested(state) => {
             let by = Party { tid: Tid(state.tid.load(Relaxed)), stack: StackId(0) };
             // A fault is not told from here, where no report can be made; the allocator has the last word.
-            entry.free(low, call.family, false, by);
+            entry.free(low, call.family, false, false, by);
             Verdict::Free
         }
         Way::Out => {
@@ -138,7 +170,7 @@ pub fn kept(block: *mut c_void) {
 
 /// No block has ever been near this address.
 #[cold]
-fn stranger(address: usize, call: Call) -> Verdict {
+fn stranger(address: usize, call: &Call) -> Verdict {
     match thread::enter() {
         Way::Full(mut scope) => {
             let stack = scope.stack();
@@ -159,7 +191,8 @@ fn refused_if(protect: bool) -> Verdict {
 }
 
 #[cold]
-fn again(scope: &mut Scope, address: usize, facts: &Facts, by: Party, call: Call) -> Verdict {
+fn again(scope: &mut Scope, address: usize, entry: &Entry, by: Party, call: &Call) -> Verdict {
+    let Some(facts) = &entry.facts() else { return Verdict::Free };
     let block = about(address, facts, call);
     let parties = [(Role::Here, by), (Role::Freed, facts.releaser), (Role::Allocated, facts.allocator)];
     publish(scope, Kind::HeapDoubleFree, Severity::Error, block, &parties, call.name.as_bytes());
@@ -167,13 +200,14 @@ fn again(scope: &mut Scope, address: usize, facts: &Facts, by: Party, call: Call
 }
 
 #[cold]
-fn mismatch(scope: &mut Scope, address: usize, facts: &Facts, by: Party, call: Call) {
+fn mismatch(scope: &mut Scope, address: usize, entry: &Entry, by: Party, call: &Call) {
+    let Some(facts) = &entry.facts() else { return };
     let block = about(address, facts, call);
     let parties = [(Role::Here, by), (Role::Allocated, facts.allocator)];
     publish(scope, Kind::HeapMismatch, Severity::Error, block, &parties, call.name.as_bytes());
 }
 
-fn about(address: usize, facts: &Facts, call: Call) -> Block {
+fn about(address: usize, facts: &Facts, call: &Call) -> Block {
     Block {
         address: address as u64,
         size: facts.size,
@@ -186,7 +220,7 @@ fn about(address: usize, facts: &Facts, call: Call) -> Block {
 
 /// A pointer that is no live block's start: what can be proved of it.
 #[cold]
-fn invalid(scope: &mut Scope, address: usize, by: Party, call: Call) -> Verdict {
+fn invalid(scope: &mut Scope, address: usize, by: Party, call: &Call) -> Verdict {
     let mut block = Block { address: address as u64, freed: call.family as u8, sight: sight::CALL, ..Block::default() };
     let mut parties = [(Role::Here, by), (Role::Allocated, Party::ABSENT)];
     let mut path = [0; 112];
@@ -276,7 +310,7 @@ pub fn publish(
 ///
 /// # Safety
 /// As realloc(3); `block` is not null.
-pub unsafe fn realloc(block: *mut c_void, size: usize, call: Call) -> *mut c_void {
+pub unsafe fn realloc(block: *mut c_void, size: usize, call: &Call) -> *mut c_void {
     // Freed first: once the allocator has it, another thread may be given the same address.
     if freeing(block, call) == Verdict::Refuse {
         sys::set_errno(libc::ENOMEM);

@@ -1,5 +1,6 @@
 //! `heap=sites`: one allocation in many is followed with its call stack, chosen by the bytes, so that the sums per site are
-//! unbiased (`track::heap::sampling`).
+//! unbiased (`track::heap::sampling`). `heap=count`: the same without stacks and more of them, for what is live and the peak;
+//! to know them exactly, every free would have to find out the size of its block.
 //!
 //! The cost of all others is a subtraction at malloc and the load of a byte at free: [`special`] counts, in a table of bytes
 //! indexed by a hash of the address, the blocks that need the hook's slow way. A byte that is not zero may be another
@@ -89,7 +90,7 @@ fn window(table: &'static [Sampled; SLOTS], address: usize) -> impl Iterator<Ite
 
 /// The bytes until the thread's next sample; never when allocations are only counted.
 pub fn next_gap(state: &thread::State) -> isize {
-    if super::level() != super::Level::Sites {
+    if !super::counts_in_hooks() {
         return isize::MAX;
     }
     let mut random = random(state);
@@ -118,14 +119,15 @@ pub fn sampled(address: usize, size: usize) {
         return;
     }
     start::materialise();
-    let stack = scope.stack();
-    let (Some(site), Some(totals)) = (sites::of(&RECORDING, stack), heap::totals(&RECORDING)) else { return };
+    let Some(totals) = heap::totals(&RECORDING) else { return };
+    let stack = if super::level() == super::Level::Sites { scope.stack() } else { 0 };
     let mut random = random(state);
     let (blocks, bytes) = weight(&mut random, size as u64, options::heap_sampling());
     state.random.store(random.next(), Relaxed);
     let now = sys::now();
-    site.allocated(totals, blocks, bytes, 1);
-    site.last_opened.store(now, Relaxed);
+    if let Some(site) = sites::of(&RECORDING, stack) {
+        site.allocated(totals, blocks, bytes, 1);
+    }
     totals.sized(size as u64, blocks, bytes);
     totals.changed(blocks as i64, bytes as i64, now);
     accounts::sample_when_due(now);
@@ -164,8 +166,10 @@ pub fn freed(address: usize) {
     if (stack >> 32) as u16 != start::epoch() {
         return;
     }
-    if let (Some(site), Some(totals)) = (sites::find(&RECORDING, stack as u32), heap::totals(&RECORDING)) {
-        site.freed(totals, blocks, bytes);
+    if let Some(totals) = heap::totals(&RECORDING) {
+        if let Some(site) = sites::find(&RECORDING, stack as u32) {
+            site.freed(totals, blocks, bytes);
+        }
         totals.changed((blocks as i64).wrapping_neg(), (bytes as i64).wrapping_neg(), 0);
     }
 }

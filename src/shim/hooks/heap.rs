@@ -15,7 +15,7 @@ use super::c_types::*;
 use crate::heap::full::{self, Call, Verdict};
 use crate::heap::sampled::{self, special};
 use crate::heap::{Level, level};
-use crate::resolve::{bootstrap, bootstrap_size, in_arena, is_bootstrap};
+use crate::resolve::{any_mapped, bootstrap, bootstrap_size, in_arena, is_bootstrap};
 use crate::roster::{known, real, slots};
 use crate::{sys, thread};
 use core::ptr::null_mut;
@@ -72,7 +72,7 @@ pub unsafe fn malloc(size: usize) -> *mut c_void {
         // SAFETY: the caller's; the thread is registered.
         Way::Fast => unsafe { known::malloc(size) },
         Way::Sample => sampled_malloc(size),
-        Way::Slow => slow_malloc(size, Call { family: Family::Malloc, name: "malloc" }),
+        Way::Slow => slow_malloc(size, &Call { family: Family::Malloc, name: "malloc" }),
     }
 }
 
@@ -85,11 +85,18 @@ pub(super) fn sampled_malloc(size: usize) -> *mut c_void {
 }
 
 #[inline(never)]
-pub(super) fn slow_malloc(size: usize, call: Call) -> *mut c_void {
-    if level() == Level::Full && slots::malloc.resolved().is_some() {
+pub(super) fn slow_malloc(size: usize, call: &'static Call) -> *mut c_void {
+    // A level means that the real functions are known.
+    if level() == Level::Full {
         // SAFETY: as malloc(3), for any size.
         return followed(unsafe { known::malloc(full::request(size)) }, size, call);
     }
+    first_malloc(size, call)
+}
+
+#[cold]
+#[inline(never)]
+fn first_malloc(size: usize, call: &'static Call) -> *mut c_void {
     if slots::malloc.resolved().is_none() && thread::internal() {
         return bootstrap(size, 16);
     }
@@ -101,7 +108,7 @@ pub(super) fn slow_malloc(size: usize, call: Call) -> *mut c_void {
 
 /// A block of the allocator's, with its entry when it is one.
 #[inline(always)]
-fn followed(block: *mut c_void, size: usize, call: Call) -> *mut c_void {
+fn followed(block: *mut c_void, size: usize, call: &'static Call) -> *mut c_void {
     if !block.is_null() {
         full::allocated(block, size, call);
     }
@@ -143,7 +150,7 @@ fn slow_calloc(count: usize, size: usize) -> *mut c_void {
         }
         let small = bytes < full::request(bytes) && count.checked_mul(size).is_some();
         let block = if small { real::calloc(1, full::request(bytes)) } else { real::calloc(count, size) };
-        followed(block, bytes, Call { family: Family::Malloc, name: "calloc" })
+        followed(block, bytes, &Call { family: Family::Malloc, name: "calloc" })
     }
 }
 
@@ -180,7 +187,7 @@ fn slow_realloc(block: *mut c_void, size: usize) -> *mut c_void {
             new
         };
     }
-    let call = Call { family: Family::Malloc, name: "realloc" };
+    let call: &'static Call = &Call { family: Family::Malloc, name: "realloc" };
     if level() == Level::Full {
         // SAFETY: as realloc(3): the hook's own contract.
         return match block.is_null() {
@@ -213,12 +220,23 @@ pub unsafe fn free(block: *mut c_void) {
             // SAFETY: the caller's; the thread is registered.
             unsafe { known::free(block) }
         }
-        _ => slow_free(block, Call { family: Family::Malloc, name: "free" }),
+        _ => slow_free(block, &Call { family: Family::Malloc, name: "free" }),
     }
 }
 
 #[inline(never)]
-pub(super) fn slow_free(block: *mut c_void, call: Call) {
+pub(super) fn slow_free(block: *mut c_void, call: &'static Call) {
+    if level() != Level::Full || in_arena(block) || any_mapped() {
+        return unfollowed_free(block, call);
+    }
+    if !block.is_null() && full::freeing(block, call) == Verdict::Free {
+        // SAFETY: as free(3): the hook's own contract.
+        unsafe { known::free(block) }
+    }
+}
+
+#[inline(never)]
+fn unfollowed_free(block: *mut c_void, call: &'static Call) {
     if block.is_null() || is_bootstrap(block) || slots::free.resolved().is_none() && thread::internal() {
         return;
     }
@@ -256,18 +274,13 @@ pub unsafe fn reallocarray(block: *mut c_void, count: usize, size: usize) -> *mu
 
 /// What all the aligned forms share: the real call, told afterwards.
 #[inline(always)]
-pub(super) fn aligned(
-    size: usize,
-    name: &'static str,
-    family: Family,
-    real: impl FnOnce() -> *mut c_void,
-) -> *mut c_void {
+pub(super) fn aligned(size: usize, call: &'static Call, real: impl FnOnce() -> *mut c_void) -> *mut c_void {
     let way = counted(Allocations, size);
     let full = way == Way::Slow && (level() == Level::Full || first(Allocations, size));
     let block = real();
     match way {
         Way::Sample => sampled::sampled(block as usize, size),
-        _ if full => return followed(block, size, Call { family, name }),
+        _ if full => return followed(block, size, call),
         _ => {}
     }
     block
@@ -276,7 +289,7 @@ pub(super) fn aligned(
 #[inline(always)]
 pub unsafe fn posix_memalign(out: *mut *mut c_void, align: usize, size: usize) -> c_int {
     let mut result = 0;
-    aligned(size, "posix_memalign", Family::Malloc, || {
+    aligned(size, &Call { family: Family::Malloc, name: "posix_memalign" }, || {
         // SAFETY: the caller's; on success the block is in `out`, which is left alone otherwise.
         unsafe {
             result = real::posix_memalign(out, align, size);
@@ -289,7 +302,9 @@ pub unsafe fn posix_memalign(out: *mut *mut c_void, align: usize, size: usize) -
 #[inline(always)]
 pub unsafe fn aligned_alloc(align: usize, size: usize) -> *mut c_void {
     // SAFETY: the caller's.
-    aligned(size, "aligned_alloc", Family::Malloc, || unsafe { real::aligned_alloc(align, size) })
+    aligned(size, &Call { family: Family::Malloc, name: "aligned_alloc" }, || unsafe {
+        real::aligned_alloc(align, size)
+    })
 }
 
 #[inline(always)]
@@ -298,19 +313,19 @@ pub unsafe fn memalign(align: usize, size: usize) -> *mut c_void {
         return bootstrap(size, align);
     }
     // SAFETY: the caller's.
-    aligned(size, "memalign", Family::Malloc, || unsafe { real::memalign(align, size) })
+    aligned(size, &Call { family: Family::Malloc, name: "memalign" }, || unsafe { real::memalign(align, size) })
 }
 
 #[inline(always)]
 pub unsafe fn valloc(size: usize) -> *mut c_void {
     // SAFETY: the caller's.
-    aligned(size, "valloc", Family::Malloc, || unsafe { real::valloc(size) })
+    aligned(size, &Call { family: Family::Malloc, name: "valloc" }, || unsafe { real::valloc(size) })
 }
 
 #[inline(always)]
 pub unsafe fn pvalloc(size: usize) -> *mut c_void {
     // SAFETY: the caller's.
-    aligned(size, "pvalloc", Family::Malloc, || unsafe { real::pvalloc(size) })
+    aligned(size, &Call { family: Family::Malloc, name: "pvalloc" }, || unsafe { real::pvalloc(size) })
 }
 
 pub unsafe fn malloc_usable_size(block: *mut c_void) -> usize {

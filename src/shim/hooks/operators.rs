@@ -59,33 +59,33 @@ fn replaced(modules: &Modules) -> bool {
 }
 
 #[inline(always)]
-fn allocate(size: usize, family: Family, name: &'static str) -> *mut c_void {
+fn allocate(size: usize, call: &'static Call) -> *mut c_void {
     let size = size.max(1);
     match counted(Allocations, size) {
         // SAFETY: as malloc(3); the thread is registered.
         Way::Fast => unsafe { known::malloc(size) },
         Way::Sample => sampled_malloc(size),
-        Way::Slow => slow_malloc(size, Call { family, name }),
+        Way::Slow => slow_malloc(size, call),
     }
 }
 
 #[inline(always)]
-fn allocate_aligned(size: usize, align: usize, family: Family, name: &'static str) -> *mut c_void {
+fn allocate_aligned(size: usize, align: usize, call: &'static Call) -> *mut c_void {
     // As libstdc++'s new_opa.cc: aligned_alloc wants a multiple.
     let Some(size) = size.max(1).checked_next_multiple_of(align.max(1)) else { return core::ptr::null_mut() };
     // SAFETY: as aligned_alloc(3).
-    aligned(size, name, family, || unsafe { real::aligned_alloc(align, size) })
+    aligned(size, call, || unsafe { real::aligned_alloc(align, size) })
 }
 
 #[inline(always)]
-fn release(block: *mut c_void, family: Family, name: &'static str) {
+fn release(block: *mut c_void, call: &'static Call) {
     match thread::counters() {
         Some(entry) if !special(block as usize) && !in_arena(block) => {
             entry.add(Frees, 1);
             // SAFETY: the caller's block; the thread is registered.
             unsafe { known::free(block) }
         }
-        _ => slow_free(block, Call { family, name }),
+        _ => slow_free(block, call),
     }
 }
 
@@ -170,7 +170,7 @@ macro_rules! operators {
                     // SAFETY: the caller's.
                     return unsafe { real::$name(size $(, $align)? $(, $tag)?) };
                 }
-                let block = operators!(@allocate size, ($($align)?), Family::$family, $text);
+                let block = operators!(@allocate size, ($($align)?), &Call { family: Family::$family, name: $text });
                 if block.is_null() {
                     return operators!(@failed size, ($($align)?), ($($tag)?));
                 }
@@ -185,12 +185,12 @@ macro_rules! operators {
                     // SAFETY: the caller's.
                     return unsafe { real::$delete(block $(, $extra)*) };
                 }
-                release(block, Family::$of, $words);
+                release(block, &Call { family: Family::$of, name: $words });
             }
         )*
     };
-    (@allocate $size:ident, (), $family:expr, $text:literal) => { allocate($size, $family, $text) };
-    (@allocate $size:ident, ($align:ident), $family:expr, $text:literal) => { allocate_aligned($size, $align, $family, $text) };
+    (@allocate $size:ident, (), $call:expr) => { allocate($size, $call) };
+    (@allocate $size:ident, ($align:ident), $call:expr) => { allocate_aligned($size, $align, $call) };
     (@failed $size:ident, (), ()) => { failed($size, None) };
     (@failed $size:ident, ($align:ident), ()) => { failed($size, Some($align)) };
     (@failed $size:ident, (), ($tag:ident)) => { failed_quietly($size, None, $tag) };

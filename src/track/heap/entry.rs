@@ -3,8 +3,8 @@
 //! ```text
 //! word 0   state:3 | low bits of the address:5 | allocated by:2 | freed by:2 | moved:1 | free:3 | epoch:16 | born:32
 //! word 1   size
-//! word 2   stack of the allocation:32 | of the free:32, from the low end
-//! word 3   thread of the allocation:32 | of the free:32
+//! word 2   stack of the allocation:32, of the free:32
+//! word 3   thread of the allocation:32, of the free:32
 //! ```
 //!
 //! Several addresses may share an entry (those whose difference is smaller than a granule of the table): the low bits say
@@ -18,7 +18,7 @@
 //! the free a moment before the winner has written it, and then sees none.
 
 use super::Family;
-use crate::atomic::{AtomicU64, Ordering, constructor};
+use crate::atomic::{AtomicU32, AtomicU64, Ordering, array_of, constructor};
 use crate::fd::{Party, StackId, Tid};
 use Ordering::{AcqRel, Acquire, Relaxed, Release};
 
@@ -49,8 +49,9 @@ const BORN_AT: u32 = 32;
 pub struct Entry {
     word: AtomicU64,
     size: AtomicU64,
-    stacks: AtomicU64,
-    tids: AtomicU64,
+    /// Of the allocation, of the free.
+    stacks: [AtomicU32; 2],
+    tids: [AtomicU32; 2],
 }
 
 /// What an entry says, copied.
@@ -72,15 +73,39 @@ pub struct Facts {
     pub releaser: Party,
 }
 
-/// What a call that frees finds.
+/// The block that a free has ended; its entry says the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended(u64);
+
+impl Ended {
+    /// By what it was allocated.
+    #[inline(always)]
+    pub fn allocated(self) -> Family {
+        Family::from_bits(self.0 >> ALLOCATED_AT)
+    }
+
+    /// Forks deep, when it was allocated.
+    #[inline(always)]
+    pub fn epoch(self) -> u16 {
+        (self.0 >> EPOCH_AT) as u16
+    }
+
+    /// See [`Facts::moved`].
+    #[inline(always)]
+    pub fn moved(self) -> bool {
+        self.0 & MOVED != 0
+    }
+}
+
+/// What a call that frees finds. Of the block, [`Entry::facts`] tells more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freeing {
     /// It was live, and is freed now.
-    Freed(Facts),
+    Freed(Ended),
     /// It had been freed before.
-    Again(Facts),
+    Again,
     /// A live block starts a few bytes away.
-    Beside(Facts),
+    Beside,
     /// Handed out where we could not see: none of our business.
     Untracked,
     /// No call has returned this address, as far as we know.
@@ -93,18 +118,20 @@ impl Entry {
             Self {
                 word: AtomicU64::new(0),
                 size: AtomicU64::new(0),
-                stacks: AtomicU64::new(0),
-                tids: AtomicU64::new(0),
+                stacks: array_of![AtomicU32::new(0); 2],
+                tids: array_of![AtomicU32::new(0); 2],
             }
         }
     }
 
     /// A block of `size` bytes starts here. `low`: the low bits of its address.
-    #[inline]
+    #[inline(always)]
     pub fn allocated(&self, low: u64, size: u64, family: Family, moved: bool, epoch: u16, born: u32, by: Party) {
         self.size.store(size, Relaxed);
-        self.stacks.store(u64::from(by.stack.0), Relaxed);
-        self.tids.store(u64::from(by.tid.0), Relaxed);
+        self.stacks[0].store(by.stack.0, Relaxed);
+        self.stacks[1].store(0, Relaxed);
+        self.tids[0].store(by.tid.0, Relaxed);
+        self.tids[1].store(0, Relaxed);
         let word = State::Live as u64
             | (low & LOW) << LOW_AT
             | (family as u64) << ALLOCATED_AT
@@ -125,33 +152,46 @@ impl Entry {
         self.word.store(0, Release);
     }
 
-    /// The block is freed by a call of `family`; `held`: it goes into the quarantine.
-    #[inline]
-    pub fn free(&self, low: u64, family: Family, held: bool, by: Party) -> Freeing {
-        let mut word = self.word.load(Acquire);
-        loop {
-            let same = word >> LOW_AT & LOW == low & LOW;
-            match state(word) {
-                State::Live if same => {}
-                State::Live => return Freeing::Beside(self.facts_of(word)),
-                State::Freed | State::Quarantined if same => return Freeing::Again(self.facts_of(word)),
-                State::Untracked if same => {
-                    self.clear();
-                    return Freeing::Untracked;
-                }
-                _ => return Freeing::Unknown,
-            }
-            let next = if held { State::Quarantined } else { State::Freed };
-            let after = word & !STATE & !(3 << FREED_AT) | next as u64 | (family as u64) << FREED_AT;
-            match self.word.compare_exchange(word, after, AcqRel, Acquire) {
-                Ok(_) => break,
-                Err(now) => word = now,
-            }
+    /// The block is freed by a call of `family`; `held`: it goes into the quarantine. `alone`: the process has one thread, and
+    /// nobody else can free it at this moment; the exchange, half of the cost, is then a store.
+    #[inline(always)]
+    pub fn free(&self, low: u64, family: Family, held: bool, alone: bool, by: Party) -> Freeing {
+        let word = self.word.load(Acquire);
+        let next = if held { State::Quarantined } else { State::Freed };
+        let after = word & !STATE & !(3 << FREED_AT) | next as u64 | (family as u64) << FREED_AT;
+        let live = word & (STATE | LOW << LOW_AT) == State::Live as u64 | (low & LOW) << LOW_AT;
+        // A live word changes by another free only: whoever loses the exchange to it finds a freed block.
+        let won = live
+            && if alone {
+                self.word.store(after, Release);
+                true
+            } else {
+                self.word.compare_exchange(word, after, AcqRel, Acquire).is_ok()
+            };
+        if won {
+            self.stacks[1].store(by.stack.0, Relaxed);
+            self.tids[1].store(by.tid.0, Relaxed);
+            return Freeing::Freed(Ended(word));
         }
-        let facts = self.facts_of(word);
-        self.stacks.store(u64::from(facts.allocator.stack.0) | u64::from(by.stack.0) << 32, Relaxed);
-        self.tids.store(u64::from(facts.allocator.tid.0) | u64::from(by.tid.0) << 32, Relaxed);
-        Freeing::Freed(facts)
+        self.not_live(low)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn not_live(&self, low: u64) -> Freeing {
+        let word = self.word.load(Acquire);
+        let same = word >> LOW_AT & LOW == low & LOW;
+        match state(word) {
+            State::Live if !same => Freeing::Beside,
+            State::Freed | State::Quarantined if same => Freeing::Again,
+            State::Untracked if same => {
+                self.clear();
+                Freeing::Untracked
+            }
+            // Live at the same address: freed and handed out again since the exchange failed. Two threads free one pointer.
+            State::Live => Freeing::Again,
+            _ => Freeing::Unknown,
+        }
     }
 
     /// The call that would have freed it failed: it is live again. Of its own thread, right after [`Entry::free`].
@@ -174,6 +214,17 @@ impl Entry {
         (word & STATE != 0).then(|| self.facts_of(word))
     }
 
+    #[inline(always)]
+    pub fn size(&self) -> u64 {
+        self.size.load(Relaxed)
+    }
+
+    /// The stack of the allocation.
+    #[inline(always)]
+    pub fn allocating_stack(&self) -> StackId {
+        StackId(self.stacks[0].load(Relaxed))
+    }
+
     /// The state and the low bits, without the rest.
     #[inline]
     pub fn state(&self) -> (State, u64) {
@@ -181,8 +232,10 @@ impl Entry {
         (state(word), word >> LOW_AT & LOW)
     }
 
+    #[inline(always)]
     fn facts_of(&self, word: u64) -> Facts {
-        let (stacks, tids) = (self.stacks.load(Relaxed), self.tids.load(Relaxed));
+        let party =
+            |i: usize| Party { tid: Tid(self.tids[i].load(Relaxed)), stack: StackId(self.stacks[i].load(Relaxed)) };
         Facts {
             state: state(word),
             low: word >> LOW_AT & LOW,
@@ -192,8 +245,8 @@ impl Entry {
             moved: word & MOVED != 0,
             epoch: (word >> EPOCH_AT) as u16,
             born: (word >> BORN_AT) as u32,
-            allocator: Party { tid: Tid(tids as u32), stack: StackId(stacks as u32) },
-            releaser: Party { tid: Tid((tids >> 32) as u32), stack: StackId((stacks >> 32) as u32) },
+            allocator: party(0),
+            releaser: party(1),
         }
     }
 }
@@ -225,27 +278,28 @@ mod tests {
     #[test]
     fn a_life() {
         let entry = Entry::new();
-        assert_eq!(entry.free(16, Family::Malloc, false, BY), Freeing::Unknown);
+        assert_eq!(entry.free(16, Family::Malloc, false, false, BY), Freeing::Unknown);
         entry.allocated(16, 40, Family::New, true, 3, 99, BY);
         let Some(facts) = entry.facts() else { panic!("no facts") };
         assert_eq!((facts.state, facts.low, facts.size), (State::Live, 16, 40));
         assert_eq!((facts.allocated, facts.moved, facts.epoch, facts.born), (Family::New, true, 3, 99));
         assert_eq!(facts.allocator, BY);
-        assert!(matches!(entry.free(0, Family::Malloc, false, OTHER), Freeing::Beside(_)));
-        let Freeing::Freed(freed) = entry.free(16, Family::Malloc, false, OTHER) else { panic!("not freed") };
-        assert!(!freed.allocated.fits(Family::Malloc));
-        let Freeing::Again(again) = entry.free(16, Family::Malloc, false, BY) else { panic!("not again") };
+        assert!(matches!(entry.free(0, Family::Malloc, false, false, OTHER), Freeing::Beside));
+        let Freeing::Freed(freed) = entry.free(16, Family::Malloc, false, false, OTHER) else { panic!("not freed") };
+        assert!(!freed.allocated().fits(Family::Malloc) && freed.epoch() == 3 && freed.moved());
+        assert_eq!(entry.free(16, Family::Malloc, false, false, BY), Freeing::Again);
+        let Some(again) = entry.facts() else { panic!("no facts") };
         assert_eq!((again.allocator, again.releaser, again.freed), (BY, OTHER, Family::Malloc));
-        assert_eq!(entry.free(0, Family::Malloc, false, BY), Freeing::Unknown);
+        assert_eq!(entry.free(0, Family::Malloc, false, false, BY), Freeing::Unknown);
     }
 
     #[test]
     fn a_failed_realloc_keeps_the_block() {
         let entry = Entry::new();
         entry.allocated(0, 40, Family::Malloc, false, 0, 1, BY);
-        assert!(matches!(entry.free(0, Family::Malloc, false, OTHER), Freeing::Freed(_)));
+        assert!(matches!(entry.free(0, Family::Malloc, false, false, OTHER), Freeing::Freed(_)));
         entry.keep();
-        assert!(matches!(entry.free(0, Family::Malloc, false, OTHER), Freeing::Freed(_)));
+        assert!(matches!(entry.free(0, Family::Malloc, false, false, OTHER), Freeing::Freed(_)));
     }
 
     #[test]
@@ -253,10 +307,9 @@ mod tests {
         let entry = Entry::new();
         entry.allocated(0, 40, Family::Malloc, false, 0, 1, BY);
         assert!(!entry.release());
-        assert!(matches!(entry.free(0, Family::Malloc, true, OTHER), Freeing::Freed(_)));
-        assert!(
-            matches!(entry.free(0, Family::Malloc, true, OTHER), Freeing::Again(f) if f.state == State::Quarantined)
-        );
+        assert!(matches!(entry.free(0, Family::Malloc, true, false, OTHER), Freeing::Freed(_)));
+        assert_eq!(entry.free(0, Family::Malloc, true, false, OTHER), Freeing::Again);
+        assert_eq!(entry.state().0, State::Quarantined);
         assert!(entry.release() && !entry.release());
     }
 
@@ -264,9 +317,9 @@ mod tests {
     fn untracked_blocks_are_nobodys_business() {
         let entry = Entry::new();
         entry.allocated(0, 40, Family::Malloc, false, 0, 1, BY);
-        assert!(matches!(entry.free(0, Family::Malloc, false, BY), Freeing::Freed(_)));
+        assert!(matches!(entry.free(0, Family::Malloc, false, false, BY), Freeing::Freed(_)));
         entry.untrack(0);
-        assert_eq!(entry.free(0, Family::Malloc, false, BY), Freeing::Untracked);
-        assert_eq!(entry.free(0, Family::Malloc, false, BY), Freeing::Unknown);
+        assert_eq!(entry.free(0, Family::Malloc, false, false, BY), Freeing::Untracked);
+        assert_eq!(entry.free(0, Family::Malloc, false, false, BY), Freeing::Unknown);
     }
 }

@@ -17,7 +17,7 @@
 mod entry;
 pub mod sampling;
 
-pub use entry::{Entry, Facts, Freeing, State};
+pub use entry::{Ended, Entry, Facts, Freeing, State};
 
 /// By what a block is allocated and freed. The codes are those of `record::heap::family`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
