@@ -5,7 +5,7 @@
 //! our frame, which has unwind tables and no landing pads (see `super`).
 //!
 //! Where the operators that would be called without us are neither a C++ runtime's nor the allocator's own (a library with
-//! its own pool), they are left alone: `forwards`. So are they in a program that replaces some of them: it does not call ours then,
+//! its own pool), they are left alone: `forwards`. So are they where malloc is not ours, and in a program that replaces some of them: it does not call ours then,
 //! and the runtime's others end in the program's (new[] in new, a sized delete in delete), which ours would not.
 #![allow(unsafe_code)] // Safety: every hook has the contract of the operator of its name.
 #![allow(clippy::missing_safety_doc)]
@@ -41,7 +41,8 @@ pub fn start(modules: &Modules) {
     let len = object.recorded.map_or(0, |i| record::modules::path(&crate::recording::RECORDING, i, &mut path));
     let name = path[..len].rsplit(|b| *b == b'/').next().unwrap_or(b"");
     let runtime = name.starts_with(b"libstdc++") || name.starts_with(b"libc++");
-    if !runtime && allocator.is_none_or(|a| a.start != object.start) || replaced(modules) {
+    let foreign = !runtime && allocator.is_none_or(|a| a.start != object.start);
+    if foreign || crate::heap::elsewhere::is_owner() || replaced(modules) {
         FORWARDS.store(true, Relaxed);
     }
 }
@@ -154,6 +155,7 @@ fn runtime(name: &core::ffi::CStr) -> Option<usize> {
                     }
                 }
             }
+            crate::resolve::forget_failure();
             0
         }
     });
