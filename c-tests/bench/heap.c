@@ -2,9 +2,9 @@
  * among the arguments divides the operations of the rows after it, for tools that are too slow for all of them.
  *
  *   pair      malloc(32) and free, nothing else: the floor
- *   churn     1000 blocks of 16 to 1000 bytes, one at random replaced at a time
- *   larson    as churn, and every 1000 operations a thread gives its blocks to the next: most are freed by another thread
- *             (after Larson and Krishnan, "Memory allocation for long-running server applications", ISMM 1998)
+ *   churn     5000 blocks of 8 to 1000 bytes, one at random replaced at a time
+ *   larson    as churn, and every 5000 operations a thread gives its blocks to the next: most are freed by another thread
+ *             (after Larson and Krishnan, "Memory allocation for long-running server applications", ISMM 1998; sizes and counts as mimalloc-bench has them)
  *   cfrac     numbers on the heap, each result a new one: factors an integer by Pollard's rho (after cfrac: many blocks, tiny, short-lived)
  *   espresso  sets of cubes, merged until nothing merges: minimises a boolean function (after espresso: blocks that live in lists)
  *
@@ -17,7 +17,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define SLOTS 1000
+#define SLOTS 5000
 
 static double now(clockid_t clock)
 {
@@ -62,7 +62,7 @@ static void replace(void **blocks, uint32_t *random)
     uint32_t r = next_random(random);
     void **slot = &blocks[r % SLOTS];
     free(*slot);
-    *slot = taken(16 + next_random(random) % 985);
+    *slot = taken(8 + next_random(random) % 993);
 }
 
 static void churn(struct work *w)
@@ -255,7 +255,7 @@ static void run(const struct row *row, int threads, long divisor)
         n = 1;
     for (int t = 0; row->blocks && t < threads; t++)
         for (int i = 0; i < SLOTS; i++)
-            blocks[t][i] = taken(16 + next_random(&random) % 985);
+            blocks[t][i] = taken(8 + next_random(&random) % 993);
     running = row;
     pthread_barrier_init(&all, NULL, threads);
     double cpu = now(CLOCK_PROCESS_CPUTIME_ID), wall = now(CLOCK_MONOTONIC);

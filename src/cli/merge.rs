@@ -11,10 +11,10 @@
 mod entry;
 mod extract;
 mod gather;
-mod tables;
+pub mod tables;
 
-pub use extract::{Extract, Sites};
-pub use gather::gather;
+pub use extract::{Extract, KEYS, Sites};
+pub use gather::{gather, read_each};
 
 use crate::escape;
 use crate::recordings::Loaded;
@@ -23,6 +23,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use record::kind::{Kind, Role, Severity};
 use record::layout::Counter;
 use record::reader::{Finding, Head};
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -111,6 +112,8 @@ pub struct Merge {
     entries: Vec<Entry>,
     /// By the number of the file: pid and program, and whether it has a finding.
     processes: Vec<Option<(u32, u32, bool)>>,
+    /// The files of the largest heaps, the largest first; peaks and numbers.
+    heaps: Vec<(u64, u32)>,
     pub recordings: usize,
     /// Losses: what was dropped, summed over the recordings.
     losses: [u64; Counter::ALL.len()],
@@ -122,6 +125,8 @@ pub struct Merge {
 
 /// So many of them are named.
 const ELSEWHERE_NAMED: usize = 8;
+/// Processes that are known by the size of their heap.
+const LARGEST_HEAPS: usize = 12;
 
 /// Counters that say what a report does not show.
 const LOSSES: [Counter; 8] = [
@@ -158,6 +163,7 @@ impl Merge {
         if self.processes.len() <= file {
             self.processes.resize(file + 1, None);
         }
+        self.heap(extract.heap_peak, file as u32);
         self.processes[file] = Some((extract.head.pid, program, !extract.findings.is_empty()));
         let modules: Vec<u32> = extract.modules.iter().map(|module| self.tables.module(module)).collect();
         let stacks: Vec<u32> =
@@ -282,6 +288,19 @@ impl Merge {
         let read = (0..).zip(&self.processes).filter(|(_, process)| process.is_some());
         files.extend(read.map(|(file, _)| file).filter(|file| !seen.contains(file)));
         files
+    }
+
+    fn heap(&mut self, peak: u64, file: u32) {
+        let at = self.heaps.partition_point(|(known, other)| (Reverse(*known), *other) < (Reverse(peak), file));
+        if peak > 0 && at < LARGEST_HEAPS {
+            self.heaps.insert(at, (peak, file));
+            self.heaps.truncate(LARGEST_HEAPS);
+        }
+    }
+
+    /// The files of the processes with the largest heaps, whatever was found in them.
+    pub fn largest_heaps(&self) -> impl Iterator<Item = u32> {
+        self.heaps.iter().map(|(_, file)| *file)
     }
 
     /// What is missing, in words; `None` when nothing is.

@@ -15,9 +15,11 @@
 
 mod bytes;
 mod entries;
+mod heap;
 mod ring;
 
 pub use entries::{Finding, Head, Module, Sample, Site, Thread};
+pub use heap::{Calls, Heap, HeapSample, HeapSite, MOST};
 pub use ring::Event;
 
 use crate::layout::{
@@ -227,9 +229,11 @@ impl<B: AsRef<[u8]>> Recording<B> {
         (!path.is_empty()).then_some(path)
     }
 
-    /// The call stacks that opened descriptors, with their totals, by their index.
+    /// The call stacks that opened descriptors, with their totals, by their index; those that only allocated are
+    /// among [`Recording::heap_sites`].
     pub fn sites(&self) -> impl Iterator<Item = (usize, Site)> {
-        self.all(Section::Sites).filter_map(|(index, raw)| Site::read(raw).map(|site| (index, site)))
+        let all = self.all(Section::Sites).filter_map(|(index, raw)| Site::read(raw).map(|site| (index, site)));
+        all.filter(|(_, site)| site.opened > 0)
     }
 
     pub fn site(&self, index: usize) -> Option<Site> {

@@ -89,8 +89,13 @@ fn tell_elsewhere() {
     }
 }
 
-/// Does the hooks' fast path serve this process?
-pub fn counts_in_hooks() -> bool {
+/// Does the hooks' fast path serve this process? With `off`, too: a few additions cost less than to ask.
+pub fn has_fast_path() -> bool {
+    matches!(level(), Level::Count | Level::Sites | Level::Off)
+}
+
+/// Are some allocations sampled?
+pub fn samples() -> bool {
     matches!(level(), Level::Count | Level::Sites)
 }
 
@@ -101,14 +106,18 @@ pub fn protects() -> bool {
 
 /// The calling thread ends.
 pub fn thread_ends(scope: &Scope) {
-    if level() == Level::Full {
+    if samples() {
+        sampled::settle(scope.state);
+    } else if level() == Level::Full {
         accounts::of(scope.state).inspect(|accounts| accounts.tell(scope.state.entry));
     }
 }
 
 /// The process ends: what threads have not told yet.
-pub fn at_exit(_scope: &mut Scope) {
-    if level() == Level::Full {
+pub fn at_exit(scope: &mut Scope) {
+    if samples() {
+        sampled::settle(scope.state);
+    } else if level() == Level::Full {
         for state in thread::registry().filter(|state| state.is_live()) {
             accounts::of(state).inspect(|accounts| accounts.tell(state.entry));
         }

@@ -194,6 +194,8 @@ pub fn bootstrap(size: usize, align: usize) -> *mut c_void {
     }
     // SAFETY: inside the fresh range, HEADER bytes before the block.
     unsafe { *((block - size_of::<usize>()) as *mut usize) = size };
+    // The hooks' fast path asks this only.
+    crate::heap::sampled::mark(block);
     block as *mut c_void
 }
 

@@ -106,6 +106,8 @@ pub struct State {
     room_len: AtomicU64,
     /// Of the generator that chooses the allocations that are sampled; 0 = not seeded.
     pub random: AtomicU64,
+    /// What `Block::heap_left` was when it was last settled.
+    pub heap_gap: AtomicIsize,
     /// What it has allocated and not told yet, with `heap=full`.
     pub heap: Option<Box<heap::accounts::Accounts>>,
     inner: UnsafeCell<Inner>,
@@ -388,8 +390,9 @@ fn register(block: &'static Block) -> *mut State {
     block.state.store(at, Release);
     block.index.store(u32::from(state.index), Relaxed);
     block.watched.store(core::ptr::from_ref(state.entry).cast_mut(), Release);
-    block.heap_left.store(heap::sampled::next_gap(state), Relaxed);
-    if !resolve::any_mapped() && heap::counts_in_hooks() {
+    state.heap_gap.store(block.heap_left.load(Relaxed), Relaxed);
+    heap::sampled::next_gap(state);
+    if !resolve::any_mapped() && heap::has_fast_path() {
         block.entry.store(core::ptr::from_ref(state.entry).cast_mut(), Release);
     }
     inside_libc(|| {
@@ -501,6 +504,7 @@ impl State {
             room: AtomicU64::new(0),
             room_len: AtomicU64::new(0),
             random: AtomicU64::new(0),
+            heap_gap: AtomicIsize::new(0),
             heap: heap::accounts::of_new_thread(),
             inner: UnsafeCell::new(Inner {
                 unwinding: unwind::Scratch::default(),

@@ -4,10 +4,10 @@
 //!
 //! The cost of all others is a subtraction at malloc and the load of a byte at free: [`special`] counts, in a table of bytes
 //! indexed by a hash of the address, the blocks that need the hook's slow way. A byte that is not zero may be another
-//! block's; then the table of the sampled ones is asked.
+//! block's; then the table of the sampled ones is asked. Blocks of the bootstrap arena are special for ever.
 //!
 //! Why no lock: an entry is published by its key, after the allocator has handed the block out, and taken by a
-//! compare-exchange on the key, before the allocator gets it back. A full neighbourhood drops the sample, which is counted.
+//! compare-exchange on the key, before the allocator gets it back. A full bucket drops the sample, which is counted.
 #![allow(unsafe_code)] // Safety: the table is a private mapping of atomics that is never unmapped.
 
 use super::accounts;
@@ -17,86 +17,96 @@ use crate::{options, start, sys};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize};
-use record::layout::Counter;
+use record::layout::{Counter, ThreadCounter};
 use record::{heap, sites};
-use track::heap::sampling::{Random, gap, weight};
+use track::heap::sampling::{self, Random, weight};
 
-const FILTER: usize = 1 << 15;
-/// How many special blocks have this hash; at its maximum it stays, and says "perhaps" for ever.
-static SPECIAL: [AtomicU8; FILTER] = [const { AtomicU8::new(0) }; FILTER];
+const BUCKETS: usize = 1 << 12;
+/// How many special blocks have this hash; at its maximum it stays, and says "perhaps" for ever. Small enough for the cache
+/// nearest to the processor: every free looks here.
+static SPECIAL: [AtomicU8; BUCKETS] = [const { AtomicU8::new(0) }; BUCKETS];
 
-const SLOTS: usize = 1 << 17;
-/// Slots in which an address may lie.
-const WINDOW: usize = 16;
+const WAYS: usize = 8;
 const BUSY: usize = 1;
 
 /// A sampled block.
 #[repr(C)]
 struct Sampled {
-    /// 0 = free, 1 = being written, else the address.
-    key: AtomicUsize,
     /// stack:32 | epoch:16 from the low end.
     stack: AtomicU64,
     blocks: AtomicU64,
     bytes: AtomicU64,
 }
 
-static TABLE: AtomicPtr<[Sampled; SLOTS]> = AtomicPtr::new(null_mut());
+/// The sampled blocks of a hash. The keys are a line of the cache: 0 = free, 1 = being written, else the address.
+#[repr(C, align(64))]
+struct Bucket {
+    keys: [AtomicUsize; WAYS],
+    samples: [Sampled; WAYS],
+}
+
+type Table = [Bucket; BUCKETS];
+static TABLE: AtomicPtr<Table> = AtomicPtr::new(null_mut());
 
 #[inline(always)]
 fn hash(address: usize) -> usize {
-    // Blocks are 16 bytes apart at the least; the upper bits tell arenas apart.
-    (address >> 4).wrapping_mul(0x9e37_79b1) >> 7
+    // Blocks are 16 bytes apart at the least; large ones differ in the bits above the page only.
+    (((address >> 4) as u32).wrapping_mul(0x9e37_79b1) >> 20) as usize
 }
 
 /// May this block need more than the allocator's free? Async-signal-safe; a load.
 #[inline(always)]
 pub fn special(address: usize) -> bool {
-    SPECIAL[hash(address) % FILTER].load(Relaxed) != 0
+    SPECIAL[hash(address) % BUCKETS].load(Relaxed) != 0
 }
 
 /// From now on `address` is special.
 pub fn mark(address: usize) {
-    let _ = SPECIAL[hash(address) % FILTER].fetch_update(Relaxed, Relaxed, |n| (n != u8::MAX).then_some(n + 1));
+    let _ = SPECIAL[hash(address)].fetch_update(Relaxed, Relaxed, |n| (n != u8::MAX).then_some(n + 1));
 }
 
 pub fn unmark(address: usize) {
-    let _ =
-        SPECIAL[hash(address) % FILTER].fetch_update(Relaxed, Relaxed, |n| (n != u8::MAX).then_some(n.wrapping_sub(1)));
+    let less = |n| (n != u8::MAX).then_some(u8::saturating_sub(n, 1));
+    let _ = SPECIAL[hash(address)].fetch_update(Relaxed, Relaxed, less);
 }
 
 #[cold]
-fn make_table() -> Option<&'static [Sampled; SLOTS]> {
-    let at = sys::map_sparse(size_of::<[Sampled; SLOTS]>());
+fn make_table() -> Option<&'static Table> {
+    let at = sys::map_sparse(size_of::<Table>());
     if at == 0 {
         return None;
     }
     if TABLE.compare_exchange(null_mut(), at as *mut _, AcqRel, Acquire).is_err() {
         // SAFETY: just mapped, and known to nobody.
-        unsafe { sys::munmap(at, size_of::<[Sampled; SLOTS]>()) };
+        unsafe { sys::munmap(at, size_of::<Table>()) };
     }
     table()
 }
 
-fn table() -> Option<&'static [Sampled; SLOTS]> {
+fn table() -> Option<&'static Table> {
     // SAFETY: null, or the mapping of `make_table`: zero, which is a valid table, and never unmapped.
     unsafe { TABLE.load(Acquire).as_ref() }
 }
 
-fn window(table: &'static [Sampled; SLOTS], address: usize) -> impl Iterator<Item = &'static Sampled> {
-    let first = hash(address);
-    (0..WINDOW).map(move |i| &table[(first + i) % SLOTS])
+/// How many bytes a thread may allocate until its next sample: for a new thread, and after a sample. What it has used up of
+/// the gap before is added to what it requested: that is counted here only.
+pub fn next_gap(state: &thread::State) {
+    settle(state);
+    let mut gap = isize::MAX;
+    if super::samples() {
+        let mut random = random(state);
+        gap = sampling::gap(&mut random, options::heap_sampling()) as isize;
+        state.random.store(random.next(), Relaxed);
+    }
+    thread::block().heap_left.store(gap, Relaxed);
+    state.heap_gap.store(gap, Relaxed);
 }
 
-/// The bytes until the thread's next sample; never when allocations are only counted.
-pub fn next_gap(state: &thread::State) -> isize {
-    if !super::counts_in_hooks() {
-        return isize::MAX;
-    }
-    let mut random = random(state);
-    let gap = gap(&mut random, options::heap_sampling());
-    state.random.store(random.next(), Relaxed);
-    gap as isize
+/// What the thread has allocated of its gap. By the thread itself.
+pub fn settle(state: &thread::State) {
+    let left = thread::block().heap_left.load(Relaxed);
+    let used = state.heap_gap.swap(left, Relaxed).wrapping_sub(left);
+    state.add(ThreadCounter::BytesRequested, used.max(0) as u64);
 }
 
 fn random(state: &thread::State) -> Random {
@@ -108,16 +118,19 @@ fn random(state: &thread::State) -> Random {
 #[cold]
 #[inline(never)]
 pub fn sampled(address: usize, size: usize) {
+    let left = &thread::block().heap_left;
+    if address == 0 {
+        // Nothing was allocated.
+        left.store(left.load(Relaxed).wrapping_add_unsigned(size), Relaxed);
+        return;
+    }
     let Way::Full(mut scope) = thread::enter() else {
         // In a handler inside one of our hooks: this one is let go, and the count starts anew.
-        thread::block().heap_left.store(options::heap_sampling() as isize, Relaxed);
+        left.store(options::heap_sampling() as isize, Relaxed);
         return;
     };
     let state = scope.state;
-    thread::block().heap_left.store(next_gap(state), Relaxed);
-    if address == 0 {
-        return;
-    }
+    next_gap(state);
     start::materialise();
     let Some(totals) = heap::totals(&RECORDING) else { return };
     let stack = if super::level() == super::Level::Sites { scope.stack() } else { 0 };
@@ -136,17 +149,19 @@ pub fn sampled(address: usize, size: usize) {
 
 fn keep(address: usize, stack: u32, blocks: u64, bytes: u64) {
     let place = table().or_else(make_table).and_then(|table| {
-        window(table, address)
-            .find(|s| s.key.load(Relaxed) == 0 && s.key.compare_exchange(0, BUSY, Acquire, Relaxed).is_ok())
+        let Bucket { keys, samples } = &table[hash(address)];
+        keys.iter()
+            .zip(samples)
+            .find(|(key, _)| key.load(Relaxed) == 0 && key.compare_exchange(0, BUSY, Acquire, Relaxed).is_ok())
     });
-    let Some(place) = place else {
+    let Some((key, sample)) = place else {
         recording::count(Counter::BlocksUntracked);
         return;
     };
-    place.stack.store(u64::from(stack) | u64::from(start::epoch()) << 32, Relaxed);
-    place.blocks.store(blocks, Relaxed);
-    place.bytes.store(bytes, Relaxed);
-    place.key.store(address, Release);
+    sample.stack.store(u64::from(stack) | u64::from(start::epoch()) << 32, Relaxed);
+    sample.blocks.store(blocks, Relaxed);
+    sample.bytes.store(bytes, Relaxed);
+    key.store(address, Release);
     mark(address);
 }
 
@@ -154,11 +169,13 @@ fn keep(address: usize, stack: u32, blocks: u64, bytes: u64) {
 #[cold]
 #[inline(never)]
 pub fn freed(address: usize) {
-    let Some(found) = table().and_then(|table| window(table, address).find(|s| s.key.load(Acquire) == address)) else {
-        return;
-    };
-    let (stack, blocks, bytes) = (found.stack.load(Relaxed), found.blocks.load(Relaxed), found.bytes.load(Relaxed));
-    if found.key.compare_exchange(address, 0, AcqRel, Relaxed).is_err() {
+    let found = table().and_then(|table| {
+        let Bucket { keys, samples } = &table[hash(address)];
+        keys.iter().zip(samples).find(|(key, _)| key.load(Acquire) == address)
+    });
+    let Some((key, sample)) = found else { return };
+    let (stack, blocks, bytes) = (sample.stack.load(Relaxed), sample.blocks.load(Relaxed), sample.bytes.load(Relaxed));
+    if key.compare_exchange(address, 0, AcqRel, Relaxed).is_err() {
         return;
     }
     unmark(address);

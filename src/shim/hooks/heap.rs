@@ -42,7 +42,6 @@ pub(super) enum Way {
 pub(super) fn counted(counter: ThreadCounter, bytes: usize) -> Way {
     let Some(entry) = thread::counters() else { return Way::Slow };
     entry.add(counter, 1);
-    entry.add(BytesRequested, bytes as u64);
     let left = &thread::block().heap_left;
     let rest = left.load(Relaxed).wrapping_sub_unsigned(bytes);
     left.store(rest, Relaxed);
@@ -95,9 +94,12 @@ pub(super) fn slow_malloc(size: usize, call: &'static Call) -> *mut c_void {
     first_malloc(size, call)
 }
 
-#[cold]
 #[inline(never)]
 fn first_malloc(size: usize, call: &'static Call) -> *mut c_void {
+    if level() == Level::Off {
+        // SAFETY: as malloc(3), for any size.
+        return unsafe { known::malloc(size) };
+    }
     if slots::malloc.resolved().is_none() && thread::internal() {
         return bootstrap(size, 16);
     }
@@ -157,7 +159,7 @@ fn slow_calloc(count: usize, size: usize) -> *mut c_void {
 
 #[inline(always)]
 pub unsafe fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
-    if special(block as usize) || in_arena(block) {
+    if special(block as usize) {
         return slow_realloc(block, size);
     }
     match counted(Reallocations, size) {
@@ -216,7 +218,7 @@ fn slow_realloc(block: *mut c_void, size: usize) -> *mut c_void {
 #[inline(always)]
 pub unsafe fn free(block: *mut c_void) {
     match thread::counters() {
-        Some(entry) if !special(block as usize) && !in_arena(block) => {
+        Some(entry) if !special(block as usize) => {
             entry.add(Frees, 1);
             // SAFETY: the caller's; the thread is registered.
             unsafe { known::free(block) }
@@ -247,6 +249,10 @@ fn unfollowed_free(block: *mut c_void, call: &'static Call) {
             unsafe { real::free(block) }
         }
         return;
+    }
+    if level() == Level::Off {
+        // SAFETY: as free(3): the hook's own contract.
+        return unsafe { known::free(block) };
     }
     if special(block as usize) {
         sampled::freed(block as usize);

@@ -14,7 +14,6 @@ use super::c_types::*;
 use super::heap::{Way, aligned, counted, sampled_malloc, slow_free, slow_malloc};
 use crate::heap::full::Call;
 use crate::heap::sampled::special;
-use crate::resolve::in_arena;
 use crate::roster::{known, real, slots};
 use crate::unwind::Modules;
 use crate::{message, sys, thread};
@@ -81,7 +80,7 @@ fn allocate_aligned(size: usize, align: usize, call: &'static Call) -> *mut c_vo
 #[inline(always)]
 fn release(block: *mut c_void, call: &'static Call) {
     match thread::counters() {
-        Some(entry) if !special(block as usize) && !in_arena(block) => {
+        Some(entry) if !special(block as usize) => {
             entry.add(Frees, 1);
             // SAFETY: the caller's block; the thread is registered.
             unsafe { known::free(block) }
