@@ -13,6 +13,7 @@
 //! `track::heap` decides, `accounts` adds up, `finding` tells.
 
 pub mod accounts;
+pub mod elsewhere;
 pub mod full;
 pub mod sampled;
 mod shadow;
@@ -24,6 +25,7 @@ use crate::unwind;
 use core::sync::atomic::AtomicU8;
 use core::sync::atomic::Ordering::Relaxed;
 use record::heap::level as recorded;
+use record::text::Line;
 
 /// How closely the heap is watched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,7 +54,10 @@ pub fn level() -> Level {
 
 /// At start, with the options known, the recording open and the modules read.
 pub fn start() {
-    unwind::with_modules(crate::hooks::operators::start);
+    unwind::with_modules(|modules| {
+        elsewhere::start(modules);
+        crate::hooks::operators::start(modules);
+    });
     let mut level = options::heap_level();
     if level == Level::Full && !full::start() {
         crate::message::say(b"shim: heap=full: no address space for its table; heap=sites instead\n");
@@ -65,6 +70,23 @@ pub fn start() {
         Level::Unknown | Level::Off => {}
     }
     LEVEL.store(level as u8, Relaxed);
+    if elsewhere::is_owner() && level != Level::Off {
+        tell_elsewhere();
+    }
+}
+
+/// In the recording; on stderr when the user has asked for more than what is on by itself.
+#[cold]
+fn tell_elsewhere() {
+    let mut path = [0; 256];
+    let Some(owner) = elsewhere::owner(&mut path) else { return };
+    record::heap::is_elsewhere(&RECORDING, owner);
+    if options::heap_level() == Level::Full {
+        let mut buffer = [0; 512];
+        let mut line = Line::new(&mut buffer);
+        line.text("shim: the heap is not seen: malloc is that of ").foreign(owner).text("\n");
+        crate::message::say(line.as_bytes());
+    }
 }
 
 /// Does the hooks' fast path serve this process? With `off`, too: a few additions cost less than to ask.

@@ -240,6 +240,8 @@ fn invalid(scope: &mut Scope, address: usize, by: Party, call: &Call) -> Verdict
         detail = &path[..len];
     } else if address % size_of::<usize>() != 0 {
         block.place = place::MISALIGNED;
+    } else if !shadow::is_complete() {
+        return foreign();
     } else {
         // Memory from an allocator that we do not see, perhaps.
         block.place = place::UNKNOWN;

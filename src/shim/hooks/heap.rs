@@ -12,6 +12,7 @@
 #![allow(clippy::missing_safety_doc)]
 
 use super::c_types::*;
+use crate::heap::elsewhere;
 use crate::heap::full::{self, Call, Verdict};
 use crate::heap::sampled::{self, special};
 use crate::heap::{Level, level};
@@ -270,7 +271,7 @@ pub unsafe fn reallocarray(block: *mut c_void, count: usize, size: usize) -> *mu
     match count.checked_mul(size) {
         // glibc's reallocarray is this (malloc/reallocarray.c), and 2.25 and older have none.
         // SAFETY: the caller's.
-        Some(bytes) => unsafe { realloc(block, bytes) },
+        Some(bytes) => unsafe { elsewhere::realloc(block, bytes).unwrap_or_else(|| realloc(block, bytes)) },
         None => {
             sys::set_errno(libc::ENOMEM);
             null_mut()
@@ -346,19 +347,30 @@ pub unsafe fn malloc_usable_size(block: *mut c_void) -> usize {
 #[inline(always)]
 pub unsafe fn cfree(block: *mut c_void) {
     // SAFETY: the caller's.
-    unsafe { free(block) }
+    unsafe { free_of_process(block) }
+}
+
+/// free, or that of the allocator whose blocks the process has: it may lack the names below.
+#[inline(always)]
+unsafe fn free_of_process(block: *mut c_void) {
+    // SAFETY: the caller's.
+    unsafe {
+        if !elsewhere::is_owner() || !elsewhere::free(block) {
+            free(block);
+        }
+    }
 }
 
 /// C23; glibc has none yet. The size is a hint.
 #[inline(always)]
 pub unsafe fn free_sized(block: *mut c_void, _size: usize) {
     // SAFETY: the caller's.
-    unsafe { free(block) }
+    unsafe { free_of_process(block) }
 }
 
 /// C23; as [`free_sized`].
 #[inline(always)]
 pub unsafe fn free_aligned_sized(block: *mut c_void, _align: usize, _size: usize) {
     // SAFETY: the caller's.
-    unsafe { free(block) }
+    unsafe { free_of_process(block) }
 }
