@@ -6,6 +6,7 @@
  *     watched busy N     N connections, each with a thread that waits in recv: in use, not forgotten
  *     watched idle N     N connections to one server that nobody looks at
  *     watched limit N    as leaks, with a limit that this nearly reaches
+ *     watched heap N     N blocks of 1 MiB that are kept, and N that are freed
  *
  * Prints `ready` when it is so. Then each line on stdin does N more of the first kind and prints `ready`; `quit` exits.
  */
@@ -124,6 +125,18 @@ static void connections(int n, int busy)
     }
 }
 
+/* The blocks lead to each other, so that none is lost. */
+static void grow(void)
+{
+    static void **kept;
+    void **block = malloc(1 << 20); /* heap: kept */
+    void *passing = malloc(1 << 20); /* heap: freed */
+    CHECK(block && passing);
+    *block = kept;
+    kept = block;
+    free(passing);
+}
+
 int main(int argc, char **argv)
 {
     CHECK(argc == 3);
@@ -144,10 +157,12 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "busy") == 0 || strcmp(argv[1], "idle") == 0)
         connections(n, argv[1][0] == 'b');
     else
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n && argv[1][0] != 'h'; i++)
             ended(listener, port);
     do {
-        for (int i = 0; i < n && argv[1][0] != 'b' && argv[1][0] != 'i'; i++)
+        for (int i = 0; i < n && argv[1][0] == 'h'; i++)
+            grow();
+        for (int i = 0; i < n && strchr("bih", argv[1][0]) == NULL; i++)
             refused();
         printf("ready\n");
         fflush(stdout);

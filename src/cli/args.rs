@@ -1,6 +1,8 @@
 //! The command line: what clap accepts, and one line for what it does not.
 
 use crate::escape::bytes;
+use crate::heap::export::Format;
+use crate::heap::profile::Measure;
 use crate::merge::Sort;
 use crate::message::{exit, say};
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -20,6 +22,8 @@ Examples:
   shim report --json /var/tmp/r             one finding per line
   shim report --html r.html /var/tmp/r      a page to look at
   shim top 4711                             its descriptors, live; PID or recording
+  shim heap 4711                            who holds its memory
+  shim diff before.shim after.shim          what grew, which findings are new
   shim suppress /var/tmp/r -o known.supp    what not to report from now on
   shim explain fd.double-close              what it means and how to fix it
   shim doctor ./server                      can it be watched?
@@ -29,6 +33,7 @@ Exit status:
            cannot be executed, 127 it was not found
            --error-exitcode N: N when CMD exited and a process of the run had errors
   report   0, or 1 when something could not be read; suppress likewise
+  heap, diff   0; 1 when something could not be read, or nothing is known of a heap
   snapshot, top, metrics   0; 1 without such a process or recording
   doctor   0 when the program can be watched, else 1
   all      2 for a usage error (run: 125)
@@ -48,12 +53,27 @@ A path is a recording, or a directory that holds one. Exit status: 0; 1 when the
 the snapshot could not be kept.";
 
 const TOP_NOTES: &str = "\
-Keys: q leaves, arrows or j and k move, tab changes the view (sites, findings, descriptors of the selected site), s sorts,
+Keys: q leaves, arrows or j and k move, tab changes the view (sites, heap, findings, descriptors of the selected site), s sorts,
 p pauses, ? helps. Without a terminal it is as with --once. Exit status: 0, whatever was found; 1 when there is no such
 process or recording.";
 
 const METRICS_NOTES: &str = "\
 Exit status: 0; 1 when something could not be read: the page holds the rest.";
+
+const HEAP_NOTES: &str = "\
+Recordings of several processes become one profile: equal call stacks are one. With heap=sites the numbers are estimates
+with the standard error shown; `~` marks a guess from fewer than four samples.
+  collapsed    one stack per line, by --by: for flame graph tools, speedscope
+  pprof        gzipped protobuf with alloc, inuse, peak and lost: go tool pprof -http : FILE
+  firefox      JSON for profiler.firefox.com
+  csv          one call stack per row
+  flamegraph   an SVG, by --by
+Exit status: 0; 1 when something could not be read, or nothing is known of a heap; 2 for a usage error.";
+
+const DIFF_NOTES: &str = "\
+Call stacks are the same when their modules (by build id) and offsets are; where the builds differ, when their functions
+are. Neither addresses nor file names matter. Exit status: 0, whatever has changed; 1 when something could not be read;
+2 for a usage error.";
 
 #[derive(Parser)]
 #[command(name = "shim", version, about = "A resource-lifetime sanitizer for programs that nobody can recompile")]
@@ -73,9 +93,15 @@ pub enum Command {
     /// Take a snapshot of a running program into its recording, and print what it finds
     #[command(after_help = SNAPSHOT_NOTES)]
     Snapshot(SnapshotArgs),
-    /// Show a running program's descriptors, live
+    /// Show a running program's descriptors and its heap, live
     #[command(after_help = TOP_NOTES)]
     Top(TopArgs),
+    /// Tell which call stacks hold the heap, or held it at its peak; export it to other tools
+    #[command(after_help = HEAP_NOTES)]
+    Heap(HeapArgs),
+    /// Compare two recordings: what grew and shrank on the heap, which findings are new or gone
+    #[command(after_help = DIFF_NOTES)]
+    Diff(DiffArgs),
     /// Print recordings as OpenMetrics text
     #[command(after_help = METRICS_NOTES)]
     Metrics(MetricsArgs),
@@ -190,10 +216,63 @@ pub struct TopArgs {
 }
 
 #[derive(Args)]
+pub struct HeapArgs {
+    /// Watched processes, recordings, or directories to search for *.shim
+    #[arg(required = true, value_name = "PID|PATH")]
+    pub targets: Vec<OsString>,
+    /// What is measured [default: live; where nothing is, peak]
+    #[arg(long, value_name = "MEASURE", value_enum)]
+    pub by: Option<Measure>,
+    /// The first N call stacks [default of the text: 20, else all]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Show stacks in full
+    #[arg(long, conflicts_with_all = ["json", "export"])]
+    pub stacks: bool,
+    /// As JSON: a line of totals, one per process, one per call stack
+    #[arg(long, conflicts_with = "export")]
+    pub json: bool,
+    /// For another tool
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub export: Option<Format>,
+    /// Write the export to this file; `-`, and without it, is stdout
+    #[arg(short, long, value_name = "FILE", requires = "export")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct DiffArgs {
+    /// A recording, a directory of them, or a PID: before
+    #[arg(value_name = "A")]
+    pub before: OsString,
+    /// The same: after
+    #[arg(value_name = "B")]
+    pub after: OsString,
+    /// What is measured [default: live; where nothing is, peak]
+    #[arg(long, value_name = "MEASURE", value_enum)]
+    pub by: Option<Measure>,
+    /// The first N call stacks, and the first N findings [default of the text: 20, else all]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Show stacks in full
+    #[arg(long, conflicts_with_all = ["json", "html"])]
+    pub stacks: bool,
+    /// As JSON: a line of totals, one per call stack, one per finding
+    #[arg(long, conflicts_with = "html")]
+    pub json: bool,
+    /// One self-contained page, to look at in a browser; `-` is stdout
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+#[derive(Args)]
 pub struct MetricsArgs {
     /// Watched processes, recordings, or directories to search for *.shim
     #[arg(required = true, value_name = "PID|PATH")]
     pub targets: Vec<OsString>,
+    /// The heap also by the calls that allocated most, ten of each process
+    #[arg(long)]
+    pub heap_sites: bool,
 }
 
 #[derive(Args)]

@@ -5,6 +5,7 @@
 //!      ─→ report ───→ recordings ─→ merge ─→ symbolise ─→ text, json
 //!      ─→ snapshot, top, metrics ─→ target ─→ look ─→ findings, a screen, a page
 //!      ─→ report ───→ recordings ─→ merge ─→ suppressions ─→ symbolise ─→ text, json
+//!      ─→ heap, diff ─→ recordings ─→ profile ─→ symbolise ─→ text, json, exports, a page
 //!      ─→ suppress ─→ recordings ─→ merge ─→ a suppressions file
 //!      ─→ explain, hooks, doctor: a text, the roster in the library, an ELF file
 //! ```
@@ -13,11 +14,13 @@
 //! is shown through [`escape`]; each subcommand is one file that says what it does from top to bottom.
 
 mod args;
+mod diff;
 mod doctor;
 mod escape;
 mod explain;
 mod fd_kind;
 mod files;
+mod heap;
 mod hooks;
 mod library;
 mod look;
@@ -28,6 +31,7 @@ mod options;
 mod recordings;
 mod report;
 mod run;
+mod size;
 mod snapshot;
 mod source;
 mod suppress;
@@ -51,6 +55,8 @@ fn main() -> ExitCode {
         Command::Report(args) => report::report(args),
         Command::Snapshot(args) => snapshot::snapshot(&args),
         Command::Top(args) => top::top(&args),
+        Command::Heap(args) => heap::heap(&args),
+        Command::Diff(args) => diff::diff(&args),
         Command::Metrics(args) => metrics::metrics(&args),
         Command::Suppress(args) => suppress::suppress(args),
         Command::Explain(args) => explain::explain(args),

@@ -11,18 +11,20 @@
 mod entry;
 mod extract;
 mod gather;
-mod tables;
+pub mod tables;
 
-pub use extract::{Extract, Sites};
-pub use gather::gather;
+pub use extract::{Extract, KEYS, Sites};
+pub use gather::{gather, read_each};
 
+use crate::escape;
 use crate::recordings::Loaded;
 use entry::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use record::kind::{Kind, Role, Severity};
 use record::layout::Counter;
 use record::reader::{Finding, Head};
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use tables::Tables;
@@ -110,12 +112,21 @@ pub struct Merge {
     entries: Vec<Entry>,
     /// By the number of the file: pid and program, and whether it has a finding.
     processes: Vec<Option<(u32, u32, bool)>>,
+    /// The files of the largest heaps, the largest first; peaks and numbers.
+    heaps: Vec<(u64, u32)>,
     pub recordings: usize,
     /// Losses: what was dropped, summed over the recordings.
     losses: [u64; Counter::ALL.len()],
     unreadable: u64,
     errors_dropped: bool,
+    /// Programs whose heap was not seen, each with the module whose malloc it calls.
+    elsewhere: BTreeSet<(Vec<u8>, Vec<u8>)>,
 }
+
+/// So many of them are named.
+const ELSEWHERE_NAMED: usize = 8;
+/// Processes that are known by the size of their heap.
+const LARGEST_HEAPS: usize = 12;
 
 /// Counters that say what a report does not show.
 const LOSSES: [Counter; 8] = [
@@ -145,10 +156,14 @@ impl Merge {
         for (sum, lost) in self.losses.iter_mut().zip(extract.counters) {
             *sum = sum.saturating_add(lost);
         }
+        if let Some(module) = &extract.heap_elsewhere {
+            self.elsewhere.insert((program(&extract.head).to_vec(), module.clone()));
+        }
         let program = self.tables.text(program(&extract.head));
         if self.processes.len() <= file {
             self.processes.resize(file + 1, None);
         }
+        self.heap(extract.heap_peak, file as u32);
         self.processes[file] = Some((extract.head.pid, program, !extract.findings.is_empty()));
         let modules: Vec<u32> = extract.modules.iter().map(|module| self.tables.module(module)).collect();
         let stacks: Vec<u32> =
@@ -275,6 +290,19 @@ impl Merge {
         files
     }
 
+    fn heap(&mut self, peak: u64, file: u32) {
+        let at = self.heaps.partition_point(|(known, other)| (Reverse(*known), *other) < (Reverse(peak), file));
+        if peak > 0 && at < LARGEST_HEAPS {
+            self.heaps.insert(at, (peak, file));
+            self.heaps.truncate(LARGEST_HEAPS);
+        }
+    }
+
+    /// The files of the processes with the largest heaps, whatever was found in them.
+    pub fn largest_heaps(&self) -> impl Iterator<Item = u32> {
+        self.heaps.iter().map(|(_, file)| *file)
+    }
+
     /// What is missing, in words; `None` when nothing is.
     pub fn losses(&self) -> Option<String> {
         let lost = Counter::ALL.iter().zip(self.losses);
@@ -282,6 +310,12 @@ impl Merge {
             .filter(|((counter, _), sum)| *sum > 0 && LOSSES.contains(counter))
             .map(|((_, name), sum)| format!("{name}: {sum}"))
             .collect();
+        parts.extend(self.elsewhere.iter().take(ELSEWHERE_NAMED).map(|(program, module)| {
+            format!("the heap of {}, whose malloc is that of {}", escape::bytes(program), escape::bytes(module))
+        }));
+        if self.elsewhere.len() > ELSEWHERE_NAMED {
+            parts.push(format!("the heaps of {} programs more", self.elsewhere.len() - ELSEWHERE_NAMED));
+        }
         if self.unreadable > 0 {
             parts.push(format!("findings of a kind that this shim does not know: {}", self.unreadable));
         }

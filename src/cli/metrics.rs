@@ -3,6 +3,7 @@
 //! Of a process that lives the kernel is asked, as in `shim snapshot`; of one that has ended the page shows its last moment,
 //! and `shim_process_up` is 0. Several recordings of one program and pid (it executed itself) are one: the latest.
 
+mod heap;
 mod openmetrics;
 
 use crate::args::MetricsArgs;
@@ -10,10 +11,10 @@ use crate::escape::bytes;
 use crate::fd_kind;
 use crate::look::kernel::Kernel;
 use crate::look::{self, Look};
-use crate::merge::{Sites, program};
+use crate::merge::{Site, Sites, program};
 use crate::message::{Failure, exit, say};
 use crate::recordings::Loaded;
-use crate::symbolise::Symboliser;
+use crate::symbolise::{Location, Symboliser};
 use crate::target::{self, Target};
 use openmetrics::{Family, Labels, Type};
 use record::findings::Resource;
@@ -54,7 +55,7 @@ pub fn metrics(args: &MetricsArgs) -> Result<ExitCode, Failure> {
     if latest.is_empty() {
         return Ok(ExitCode::from(exit::PARTLY));
     }
-    let mut page = Page::default();
+    let mut page = Page { heap: heap::Families::new(args.heap_sites), ..Page::default() };
     let mut symbols = Symboliser::default();
     let mut failed = !problems.is_empty();
     for (_, target) in latest.values() {
@@ -92,6 +93,7 @@ struct Page {
     reallocations: Family,
     frees: Family,
     requested: Family,
+    heap: heap::Families,
     findings: Family,
     losses: Family,
     events: Family,
@@ -127,6 +129,7 @@ impl Default for Page {
             reallocations: counter("shim_heap_reallocations", "Calls of realloc and reallocarray."),
             frees: counter("shim_heap_frees", "Calls of free."),
             requested: counter("shim_heap_requested_bytes", "Bytes asked for.").unit("bytes"),
+            heap: heap::Families::new(false),
             findings: counter(
                 "shim_findings",
                 "Findings by kind and severity: events, of fd.leak and fd.limit distinct ones.",
@@ -180,6 +183,7 @@ impl Page {
         self.descriptors(&base, &look);
         self.sites(&base, &look, recording, symbols);
         self.counters(&base, recording);
+        self.heap.process(&base, recording, symbols);
         self.findings(&base, recording);
     }
 
@@ -206,24 +210,7 @@ impl Page {
         let mut resolved = Sites::new(recording);
         let mut calls: BTreeMap<Labels, [u64; 3]> = BTreeMap::new();
         for site in look.sites.iter().filter(|s| s.stack != 0) {
-            let labels = match resolved.stack(site.stack).first() {
-                Some(call) => {
-                    let locations = symbols.locate(call);
-                    let first = locations.first().cloned().unwrap_or_default();
-                    let line = first.line.map_or_else(String::new, |line| line.to_string());
-                    let module = call.module.as_ref().map_or_else(String::new, |m| bytes(&m.path));
-                    // Without a line the offset tells two calls of a function apart.
-                    let offset = if line.is_empty() { format!("{:#x}", call.offset) } else { String::new() };
-                    vec![
-                        ("function", first.function.unwrap_or_default()),
-                        ("file", first.file.unwrap_or_default()),
-                        ("line", line),
-                        ("module", module),
-                        ("offset", offset),
-                    ]
-                }
-                None => vec![("function", "unknown".to_owned())],
-            };
+            let labels = call_labels(resolved.stack(site.stack).first(), symbols);
             let sums = calls.entry(labels).or_default();
             for (sum, n) in sums.iter_mut().zip([site.open, site.history.opened, site.history.closed]) {
                 *sum = sum.saturating_add(n);
@@ -313,14 +300,37 @@ impl Page {
             &self.reallocations,
             &self.frees,
             &self.requested,
-            &self.findings,
-            &self.losses,
-            &self.events,
         ] {
+            family.write(out)?;
+        }
+        self.heap.write(out)?;
+        for family in [&self.findings, &self.losses, &self.events] {
             family.write(out)?;
         }
         writeln!(out, "# EOF")
     }
+}
+
+/// What tells one call from another.
+fn call_labels(call: Option<&Site>, symbols: &mut Symboliser) -> Labels {
+    let Some(call) = call else { return vec![("function", "unknown".to_owned())] };
+    let first = symbols.locate(call).first().cloned().unwrap_or_default();
+    located(call, first)
+}
+
+/// Of a call that may be inlined: which one of it.
+fn located(call: &Site, location: Location) -> Labels {
+    let line = location.line.map_or_else(String::new, |line| line.to_string());
+    let module = call.module.as_ref().map_or_else(String::new, |m| bytes(&m.path));
+    // Without a line the offset tells two calls of a function apart.
+    let offset = if line.is_empty() { format!("{:#x}", call.offset) } else { String::new() };
+    vec![
+        ("function", location.function.unwrap_or_default()),
+        ("file", location.file.unwrap_or_default()),
+        ("line", line),
+        ("module", module),
+        ("offset", offset),
+    ]
 }
 
 /// `StacksDropped` as `stacks_dropped`.

@@ -115,7 +115,7 @@ pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
 }
 
 /// To a file, or to stdout for `-`.
-fn page_to(to: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+pub fn page_to(to: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     if to == Path::new("-") {
         let mut out = BufWriter::new(io::stdout().lock());
         write(&mut out)?;

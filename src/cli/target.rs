@@ -7,7 +7,7 @@
 use crate::escape::{bytes, shown};
 use crate::files;
 use crate::message::reason;
-use crate::recordings::{self, Loaded};
+use crate::recordings::{self, Found, Loaded};
 use record::layout::state;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -55,6 +55,25 @@ pub fn find_all(named: &OsStr) -> (Vec<Target>, Vec<String>) {
         }
     }
     (targets, problems)
+}
+
+/// The files of all recordings that are meant: of a PID one, of a directory each, of a path itself.
+pub fn files(named: &[OsString]) -> Found {
+    let mut all = Found::default();
+    for named in named {
+        if number(named).is_some() {
+            match find(named) {
+                Ok(target) => all.files.push(target.path),
+                Err(line) => all.problems.push(line),
+            }
+        } else {
+            let found = recordings::find(&[PathBuf::from(named)]);
+            all.files.extend(found.files);
+            all.problems.extend(found.problems);
+            all.unbegun += found.unbegun;
+        }
+    }
+    all
 }
 
 /// A PID is all digits; a file of such a name is `./123`.

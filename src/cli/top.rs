@@ -1,4 +1,4 @@
-//! `shim top`: a running program's descriptors, live, through its recording.
+//! `shim top`: a running program's descriptors and its heap, live, through its recording.
 //!
 //! ```text
 //! target ─→ watch (a look a second) ─→ screen   keys choose, nothing is written to the program
@@ -8,6 +8,7 @@
 //! The terminal is restored on every way out: the end of the loop, a panic (ratatui's hook), a signal. A process that
 //! ends while it is watched stays on the screen, and is said to have ended, until the user leaves.
 
+mod heap;
 mod plain;
 mod screen;
 mod watch;
@@ -40,16 +41,16 @@ pub fn top(args: &TopArgs) -> Result<ExitCode, Failure> {
         return once(&mut watch);
     }
     // The first look before the terminal is touched: what cannot be read is a line, and no flicker.
-    let view = watch.look(Sort::default(), None).map_err(fail)?;
+    let view = watch.look(Sort::default(), heap::Sort::default(), None).map_err(fail)?;
     live(&mut watch, view)
 }
 
 fn once(watch: &mut Watch) -> Result<ExitCode, Failure> {
     let fail = |line| Failure::new(exit::PARTLY, line);
-    let mut view = watch.look(Sort::default(), None).map_err(fail)?;
+    let mut view = watch.look(Sort::default(), heap::Sort::default(), None).map_err(fail)?;
     if watch.lives() {
         sleep(ONCE);
-        view = watch.look(Sort::default(), None).map_err(fail)?;
+        view = watch.look(Sort::default(), heap::Sort::default(), None).map_err(fail)?;
     }
     let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let mut out = BufWriter::new(io::stdout().lock());
@@ -82,6 +83,7 @@ fn run(terminal: &mut DefaultTerminal, watch: &mut Watch, mut view: View, caught
     let mut choice = Choice::default();
     let mut next = Instant::now() + REFRESH;
     let mut stacks = Vec::new();
+    choice.has_heap = view.heap.is_some();
     while caught.load(Ordering::Relaxed) == 0 {
         if choice.tab == Tab::Findings {
             stacks = lines(&view, choice.finding.selected().unwrap_or(0), watch);
@@ -100,12 +102,16 @@ fn run(terminal: &mut DefaultTerminal, watch: &mut Watch, mut view: View, caught
             }
         }
         if due && !choice.paused {
+            let held = heap_site(&view, &choice);
             let listed = choice.site.selected().and_then(|at| view.rows.get(at)).map(|row| row.stack);
-            match watch.look(choice.sort, listed.filter(|_| choice.tab == Tab::Descriptors)) {
+            match watch.look(choice.sort, choice.heap_sort, listed.filter(|_| choice.tab == Tab::Descriptors)) {
                 Ok(new) => {
                     // The selected site stays selected wherever it went.
                     let at = new.rows.iter().position(|row| Some(row.stack) == listed);
                     choice.site.select(at.or(choice.site.selected()));
+                    choice.has_heap = new.heap.is_some();
+                    let at = new.heap.iter().flat_map(|heap| &heap.rows).position(|row| Some(row.stack) == held);
+                    choice.heap.select(at.or(choice.heap.selected()));
                     (view, choice.trouble) = (new, None);
                 }
                 Err(why) => choice.trouble = Some(why),
@@ -114,6 +120,11 @@ fn run(terminal: &mut DefaultTerminal, watch: &mut Watch, mut view: View, caught
         }
     }
     Ok(())
+}
+
+/// The stack of the selected row of the heap.
+fn heap_site(view: &View, choice: &Choice) -> Option<u32> {
+    Some(view.heap.as_ref()?.rows.get(choice.heap.selected()?)?.stack)
 }
 
 /// A signal interrupts the wait, which is no fault.
@@ -141,12 +152,18 @@ fn press(key: KeyEvent, choice: &mut Choice) -> Pressed {
         KeyCode::Char('q') | KeyCode::Esc => return Pressed::Leave,
         KeyCode::Char('?') | KeyCode::Char('h') => choice.help = true,
         KeyCode::Char('p') | KeyCode::Char(' ') => choice.paused = !choice.paused,
+        KeyCode::Char('s') if choice.tab == Tab::Heap => {
+            choice.heap_sort = choice.heap_sort.next();
+            // What comes first now is wanted, not what was selected.
+            choice.heap.select(Some(0));
+            return Pressed::Look;
+        }
         KeyCode::Char('s') => {
             choice.sort = choice.sort.next();
             return Pressed::Look;
         }
         KeyCode::Tab => {
-            choice.tab = choice.tab.next();
+            choice.tab = choice.tab.next(choice.has_heap);
             return Pressed::Look;
         }
         KeyCode::Down | KeyCode::Char('j') => selected(choice).select_next(),
@@ -163,6 +180,7 @@ fn press(key: KeyEvent, choice: &mut Choice) -> Pressed {
 fn selected(choice: &mut Choice) -> &mut TableState {
     match choice.tab {
         Tab::Sites => &mut choice.site,
+        Tab::Heap => &mut choice.heap,
         Tab::Findings => &mut choice.finding,
         Tab::Descriptors => &mut choice.descriptor,
     }

@@ -530,7 +530,10 @@ pub struct Heap {
     /// At the last look for leaks: when, and blocks and bytes of each class: definitely, indirectly, possibly lost, reachable.
     pub looked: AtomicU64,
     pub leak_classes: [[AtomicU64; 2]; 4],
-    pub _reserved: [AtomicU64; 14],
+    /// The path of the module whose malloc the program calls, when that is not libshim.so's: text in [`Section::Strings`]. The
+    /// heap was not seen then.
+    pub elsewhere: AtomicU64,
+    pub _reserved: [AtomicU64; 13],
     pub sizes: [SizeClass; SIZE_CLASSES],
 }
 
@@ -696,7 +699,8 @@ assert_offsets!(
     sample_interval = 64,
     looked = 72,
     leak_classes = 80,
-    _reserved = 144,
+    elsewhere = 144,
+    _reserved = 152,
     sizes = 256
 );
 assert_offsets!(Sample, 256, time = 0, open = 8, limit = 16, _reserved = 24, sites = 32);

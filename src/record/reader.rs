@@ -15,9 +15,11 @@
 
 mod bytes;
 mod entries;
+mod heap;
 mod ring;
 
 pub use entries::{Finding, Head, Module, Sample, Site, Thread};
+pub use heap::{Calls, Heap, HeapSample, HeapSite, MOST};
 pub use ring::Event;
 
 use crate::layout::{
@@ -220,9 +222,18 @@ impl<B: AsRef<[u8]>> Recording<B> {
         self.run(Section::Strings, text.offset(), text.len()).unwrap_or_default()
     }
 
-    /// The call stacks that opened descriptors, with their totals, by their index.
+    /// The path of the module whose malloc the program calls, where that was not ours: its heap was not seen.
+    pub fn heap_elsewhere(&self) -> Option<&[u8]> {
+        let totals = self.entry(Section::Heap, 0)?;
+        let path = self.string(Text(totals.u64(offset_of!(crate::layout::Heap, elsewhere))));
+        (!path.is_empty()).then_some(path)
+    }
+
+    /// The call stacks that opened descriptors, with their totals, by their index; those that only allocated are
+    /// among [`Recording::heap_sites`].
     pub fn sites(&self) -> impl Iterator<Item = (usize, Site)> {
-        self.all(Section::Sites).filter_map(|(index, raw)| Site::read(raw).map(|site| (index, site)))
+        let all = self.all(Section::Sites).filter_map(|(index, raw)| Site::read(raw).map(|site| (index, site)));
+        all.filter(|(_, site)| site.opened > 0)
     }
 
     pub fn site(&self, index: usize) -> Option<Site> {

@@ -21,7 +21,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Frames that a stack may have; `stack_depth` is cut to it.
 pub const MAX_FRAMES: usize = 64;
-/// The index grows: stacks that find no place among the first slots are looked for among all.
+/// The index grows: stacks that find no place among the first slots are looked for among the rest.
 const FIRST_SLOTS: usize = 2 * Section::StackIndex.per_chunk();
 const SLOTS: usize = Section::StackIndex.capacity();
 /// A probe sequence longer than this means that the table is as good as full.
@@ -70,8 +70,12 @@ pub fn intern(store: &impl Store, frames: &[u64]) -> u32 {
     let hash = hash(frames);
     let head = (frames.len() as u64) << 56 | hash & 0x00ff_ffff_ffff_ffff;
     let mut ours = 0;
-    let places = |slots: usize| (0..PROBES).map(move |probe| (hash as usize).wrapping_add(probe) % slots);
-    for place in places(FIRST_SLOTS).chain(places(SLOTS)) {
+    let places = |hash: u64, from: usize, slots: usize| {
+        (0..PROBES).map(move |probe| from + (hash as usize).wrapping_add(probe) % slots)
+    };
+    // Mixed once more: stacks that crowd each other out in the first part do not meet again.
+    let rest = places(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32, FIRST_SLOTS, SLOTS - FIRST_SLOTS);
+    for place in places(hash, 0, FIRST_SLOTS).chain(rest) {
         let Some(slot) = index_slot(store, place) else { break };
         let mut id = slot.load(Acquire);
         if id == 0 {

@@ -183,8 +183,8 @@ pub struct Scratch {
     next_way: usize,
     /// The way of each set that was the right one last.
     latest: Box<[u8]>,
-    /// For a place of our own from which stacks are taken: where, seen from its stack pointer, the program's return address
-    /// lies. Only to spread captures over the sets: there may be many calls at one depth.
+    /// For a place of our own from which stacks are taken: where, seen from its stack pointer, the address lies at which our
+    /// own frames end. Only to spread captures over the sets: there may be many calls at one depth.
     origins: [(u64, u32); ORIGINS],
     #[cfg(not(target_arch = "x86"))]
     cache: Option<Box<engine::Cache>>,
@@ -297,8 +297,8 @@ struct Walk {
     value: [u64; SLOTS],
     /// Every return address was found in its slot, on the thread's own stack.
     exact: bool,
-    /// The slot of the first frame that was kept.
-    origin: usize,
+    /// The slot of the return address out of our own frames.
+    origin: Option<usize>,
 }
 
 /// Takes the caller's stack; its id, 0 when there is none. Under the guard, by the owning thread.
@@ -322,7 +322,8 @@ pub extern "C" fn capture_at(state: *const State, scratch: *mut Scratch, sp: u64
     // Hooks that are called from one function are at one depth: which of its calls it is tells them apart.
     let (place, offset) = scratch.origins[(from >> 2) as usize % ORIGINS];
     let caller = if place == from {
-        // SAFETY: as in `Remembered::matches`: a frame of our own, whose layout `from` fixes.
+        // SAFETY: our own frames reached that far when the same call took a stack before, and there is at least as much of
+        // the stack above ours: the hook's caller.
         unsafe { *((sp + u64::from(offset)) as usize as *const usize) as u64 }
     } else {
         from
@@ -424,7 +425,9 @@ fn capture_slowly(
 }
 
 fn remember(scratch: &mut Scratch, set: usize, at: Registers, generation: u32, id: u32, walked: &Walk) {
-    scratch.origins[(at.pc >> 2) as usize % ORIGINS] = (at.pc, walked.slot[walked.origin]);
+    if let Some(origin) = walked.origin {
+        scratch.origins[(at.pc >> 2) as usize % ORIGINS] = (at.pc, walked.slot[origin]);
+    }
     let set = &mut scratch.remembered[set];
     // An outdated entry first, else in turn.
     let way = set.iter().position(|r| r.generation != generation).unwrap_or(scratch.next_way % WAYS);
@@ -505,7 +508,8 @@ fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Reg
     use engine::{FrameAddress, Unwinder};
     let cache = scratch.cache.get_or_insert_with(spare_cache);
     let mut reader = Reader::new(state, start.sp);
-    let mut walked = Walk { len: 0, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: reader.on_stack, origin: 0 };
+    let mut walked =
+        Walk { len: 0, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: reader.on_stack, origin: None };
     let mut registers = engine::registers(&start);
     let Some(mut at) = FrameAddress::from_return_address(start.pc) else { return walked };
     let first_only = UNLOADING.load(Acquire) != 0;
@@ -535,11 +539,14 @@ fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Reg
             walked.slots += 1;
         }
         // frames[0] is the program's call, never ours and never one of libc on its own behalf.
-        if walked.len == 0 && (ours(pc) || list.object(pc).is_some_and(|o| o.flags & module_flag::LIBC != 0)) {
-            continue;
-        }
         if walked.len == 0 {
-            walked.origin = walked.slots.saturating_sub(1);
+            let own = ours(pc);
+            if !own && walked.origin.is_none() {
+                walked.origin = walked.slots.checked_sub(1);
+            }
+            if own || list.object(pc).is_some_and(|o| o.flags & module_flag::LIBC != 0) {
+                continue;
+            }
         }
         out[walked.len] = pc;
         walked.len += 1;
@@ -571,7 +578,7 @@ fn walk(state: &'static State, _: &mut Scratch, list: &Modules, start: Registers
             break;
         }
     }
-    Walk { len, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: false, origin: 0 }
+    Walk { len, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: false, origin: None }
 }
 
 /// Builds the first list. At start, by the thread that starts us, with no lock of the program's held.
@@ -582,7 +589,7 @@ pub fn start() {
             let find = libc::dlsym(libc::RTLD_DEFAULT, c"_dl_find_object".as_ptr());
             let end = libc::dlsym(libc::RTLD_DEFAULT, c"__libc_stack_end".as_ptr());
             if find.is_null() || end.is_null() {
-                libc::dlerror();
+                crate::resolve::forget_failure();
             }
             (find, end)
         });

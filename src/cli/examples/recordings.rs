@@ -1,19 +1,24 @@
-//! Makes recordings for measurements: `recordings DIR COUNT FINDINGS SHARED`.
+//! Makes recordings for measurements: `recordings DIR COUNT FINDINGS SHARED [SITES]`.
 //!
 //! COUNT recordings with FINDINGS findings each, of which SHARED percent are those of every other recording and the rest of
 //! this one alone. Each has three parties with stacks of 16 frames, in this very program (which has symbols) and two
 //! libraries that are not there; 16 threads with full rings; 512 descriptor slots in use.
+//!
+//! With SITES, the heap of so many call stacks of 32 frames each, of which as many percent are shared, as a tree of calls has
+//! them: two stacks in succession differ in their innermost frames.
 //!
 //! Made by the writer of the recording, so that they are what the library would have left.
 #![allow(clippy::expect_used)] // A tool of the tests, which may end so.
 
 use object::{Object, ObjectSection};
 use record::findings::{self, Involved, Report, Resource};
+use record::heap;
 use record::kind::{Kind, Role, Severity};
 use record::label::{Endpoint, Label};
 use record::layout::{Op, Thread};
 use record::memory::Memory;
 use record::modules::{self, Loaded};
+use record::sites;
 use record::stacks::{self, Frame};
 use record::store::{Logged, Store, entry_or_commit};
 use record::text;
@@ -36,10 +41,14 @@ fn main() {
     let directory = arguments.next().expect("DIR COUNT FINDINGS SHARED");
     let mut number = || arguments.next().and_then(|a| a.to_str()?.parse::<u64>().ok()).expect("a number");
     let (count, each, shared) = (number(), number(), number());
+    let sites = arguments.next().and_then(|a| a.to_str()?.parse::<u64>().ok()).unwrap_or(0);
     std::fs::create_dir_all(&directory).expect("the directory");
     let program = Program::own();
     for index in 0..count {
         let memory = recording(&program, index, each, each * shared / 100);
+        if sites > 0 {
+            heap(&memory, &program, index, sites, sites * shared / 100);
+        }
         let path = Path::new(&directory).join(format!("app.{}.0.shim", 1000 + index));
         std::fs::write(path, memory.to_bytes()).expect("room on the disk");
     }
@@ -138,6 +147,39 @@ fn rings(memory: &Memory, modules: &[usize], text: (u64, u64)) {
                 detail: 1 + step / 64,
                 stack: place,
             });
+        }
+    }
+}
+
+/// `shared` of the call stacks are those of all recordings.
+fn heap(memory: &Memory, program: &Program, index: u64, sites: u64, shared: u64) {
+    heap::begin(memory, heap::level::SITES, 524_288);
+    let totals = heap::totals(memory).expect("begun");
+    let module = modules::register(
+        memory,
+        &Loaded { path: &program.path, build_id: &program.build_id, bias: 0, start: 0, end: 1 << 40, flags: 1 },
+        1,
+    )
+    .expect("room for a module");
+    for number in 0..sites {
+        let seed = if number < shared { number } else { (index + 1) << 32 | number };
+        let frames: Vec<u64> = (0..32u64)
+            .map(|depth| {
+                // The innermost is one of many, the outermost nearly always the same.
+                let branch = seed >> (depth / 2).min(63);
+                let (start, len) = program.text;
+                let mixed = (branch * 64 + depth).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
+                Frame::in_module(module, start + mixed % (len / 64).max(1) * 64).0
+            })
+            .collect();
+        let site = sites::of(memory, stacks::intern(memory, &frames)).expect("room for a site");
+        let (blocks, bytes) = (1 + seed % 1000, (1 + seed % 1000) * (16 + seed % 4096));
+        site.allocated(totals, blocks, bytes, 1 + seed % 40);
+        totals.sized(bytes / blocks, blocks, bytes);
+        totals.changed(blocks as i64, bytes as i64, 2 + number);
+        if seed % 3 > 0 {
+            site.freed(totals, blocks / 2, bytes / 2);
+            totals.changed(-((blocks / 2) as i64), -((bytes / 2) as i64), 2 + number);
         }
     }
 }

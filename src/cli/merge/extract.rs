@@ -16,14 +16,18 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, LazyLock};
 
 /// One for all readers: their hashes meet in one table.
-static KEYS: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
+pub static KEYS: LazyLock<DefaultHashBuilder> = LazyLock::new(DefaultHashBuilder::default);
 
 pub struct Extract {
     pub head: Head,
     pub counters: [u64; Counter::ALL.len()],
     pub unreadable: u64,
+    /// The module whose malloc the program calls, when its heap was not seen.
+    pub heap_elsewhere: Option<Vec<u8>>,
     /// A table that is full counts errors that are in no finding.
     pub errors_dropped: bool,
+    /// Most bytes of the heap at any time.
+    pub heap_peak: u64,
     pub modules: Vec<Arc<ModuleId>>,
     /// Each with the places of its parties' stacks, [`NONE`] for none.
     pub findings: Vec<(Finding, [u32; PARTIES])>,
@@ -47,8 +51,10 @@ impl Extract {
             errors_dropped: recording.counter(Counter::FindingsDropped) > 0
                 && recording.counter(Counter::Errors) > told(),
             head: recording.head(),
+            heap_peak: recording.heap().map_or(0, |heap| heap.peak_bytes),
             counters: Counter::ALL.map(|(counter, _)| recording.counter(counter)),
             unreadable: recording.findings_unreadable() as u64,
+            heap_elsewhere: recording.heap_elsewhere().map(<[u8]>::to_vec),
             modules: Vec::new(),
             findings: Vec::new(),
             frames: Vec::new(),

@@ -8,7 +8,7 @@ use super::{Extract, Merge};
 use crate::escape::shown;
 use crate::files;
 use crate::message::reason;
-use crate::recordings;
+use crate::recordings::{self, Loaded};
 use crate::report::filter::Filter;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -23,8 +23,18 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Files what the filter lets through; what is wrong with files, one line each, in their order.
 pub fn gather(paths: &[PathBuf], filter: &Filter, merge: &mut Merge) -> Vec<String> {
-    let next = AtomicUsize::new(0);
     let merge = Mutex::new(merge);
+    read_each(paths, &|number, recording| {
+        if filter.wants_process(&recording.head()) {
+            let extract = Extract::new(recording, &|f| filter.wants(f), &|m| filter.wants_module(m));
+            merge.lock().unwrap_or_else(PoisonError::into_inner).take(number, &extract);
+        }
+    })
+}
+
+/// Reads the files and gives each, with its number, to `take`; what is wrong with files, one line each, in their order.
+pub fn read_each(paths: &[PathBuf], take: &(dyn Fn(usize, &Loaded) + Sync)) -> Vec<String> {
+    let next = AtomicUsize::new(0);
     let problems = Mutex::new(Vec::new());
     let progress = Progress::new(paths.len());
     let read = || {
@@ -35,10 +45,7 @@ pub fn gather(paths: &[PathBuf], filter: &Filter, merge: &mut Merge) -> Vec<Stri
             let opened = files::open(path).map_err(|e| reason(&e));
             match opened.and_then(|(file, _)| recordings::load_file(&file, std::mem::take(&mut buffer))) {
                 Ok(recording) => {
-                    if filter.wants_process(&recording.head()) {
-                        let extract = Extract::new(&recording, &|f| filter.wants(f), &|m| filter.wants_module(m));
-                        merge.lock().unwrap_or_else(PoisonError::into_inner).take(number, &extract);
-                    }
+                    take(number, &recording);
                     buffer = recording.into_bytes();
                 }
                 Err(why) => {

@@ -8,7 +8,7 @@
 //!
 //! Rules: hashes are keyed anew in each run, because the file may come from somebody who would like them to collide.
 
-use super::ModuleId;
+use super::{ModuleId, Site};
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -52,6 +52,14 @@ impl Tables {
         id
     }
 
+    pub fn modules(&self) -> impl Iterator<Item = &Arc<ModuleId>> {
+        self.modules.iter()
+    }
+
+    pub fn module_of(&self, id: u32) -> Option<&Arc<ModuleId>> {
+        self.modules.get(id as usize)
+    }
+
     /// `ids` gives the id of each module of the recording; `hash` is what [`hash`] says of the frames.
     pub fn stack(&mut self, hash: u64, frames: &[RawFrame], ids: &[u32]) -> u32 {
         let Self { sites, stacks, .. } = self;
@@ -77,6 +85,22 @@ impl Tables {
             let (module, offset) = self.sites.known[*site as usize];
             (self.modules.get(module as usize), offset)
         })
+    }
+
+    /// The call sites of a stack by their numbers, innermost first.
+    pub fn sites_of(&self, stack: u32) -> &[u32] {
+        self.stacks.frames_of(stack)
+    }
+
+    /// A call site by its number.
+    pub fn site(&self, site: u32) -> Site {
+        let (module, offset) = self.sites.known.get(site as usize).copied().unwrap_or((NONE, 0));
+        Site { module: self.modules.get(module as usize).cloned(), offset }
+    }
+
+    /// One more than the highest number of a call site.
+    pub fn sites_len(&self) -> usize {
+        self.sites.known.len()
     }
 
     pub fn is_empty_stack(&self, stack: u32) -> bool {

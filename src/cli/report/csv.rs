@@ -110,7 +110,7 @@ fn top(stack: &Stack, symbols: &mut Symboliser) -> Option<String> {
     symbols.locate(site).first().map(|location| frame(location, site))
 }
 
-fn row(cells: &[String], out: &mut dyn Write) -> io::Result<()> {
+pub fn row(cells: &[String], out: &mut dyn Write) -> io::Result<()> {
     for (i, text) in cells.iter().enumerate() {
         if i > 0 {
             out.write_all(b",")?;

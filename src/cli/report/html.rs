@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! findings ─→ frames.rs (calls, stacks, source: each once) ─┐
-//! files ────→ process.rs (a second look at those that matter: lifelines, curves) ─→ data ─→ page.rs ─→ the file
+//! files ────→ process.rs (a second look at those that matter: lifelines, curves, heap.rs) ─→ data ─→ page.rs ─→ the file
 //! ```
 //!
 //! Why the data is JSON and the page a program that reads it: ten thousand findings as markup would be a hundred
@@ -11,17 +11,19 @@
 //! Rules: text of the watched program is escaped as for a terminal ([`crate::escape`]) before it becomes JSON, the JSON is
 //! escaped for where it stands ([`page`]), and a content security policy lets nothing run but our own script.
 
-mod frames;
+mod about;
+pub mod frames;
+pub mod heap;
 mod lifelines;
-mod page;
+pub mod page;
 mod process;
 
-use super::{Render, Shown, owner, sentence, written};
+use super::{Render, Shown, sentence};
 use crate::escape::bytes;
 use crate::explain;
-use crate::fd_kind;
 use crate::merge::{Merged, Process};
 use crate::symbolise::Symboliser;
+use about::{Memory, about, memory};
 use frames::Frames;
 use record::findings::Resource;
 use record::sentence::TCP_NAMES;
@@ -70,6 +72,8 @@ struct Finding {
     generation: Option<u32>,
     /// What else is known of the resource: name and value.
     about: Vec<(&'static str, String)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<Memory>,
     stacks: Vec<Stack>,
 }
 
@@ -103,6 +107,8 @@ struct Data<'a> {
     processes: &'a [Named],
     findings: &'a [Finding],
     frames: &'a Frames,
+    #[serde(skip_serializing_if = "heap::Tree::is_empty")]
+    tree: heap::Tree,
     seen: Vec<process::Seen>,
     more_seen: usize,
     leaks: &'a [Leak],
@@ -173,6 +179,7 @@ impl Render for Html {
                 _ => None,
             },
             about,
+            memory: memory(&finding.resource),
             stacks,
         });
         Ok(())
@@ -182,13 +189,13 @@ impl Render for Html {
         let merge = shown.merge;
         let files = merge.files();
         let none = Vec::new();
-        let seen: Vec<process::Seen> = files
+        let mut tree = heap::Tree::default();
+        let seen: Vec<process::Seen> = looked_at(&files, merge.largest_heaps().collect())
             .iter()
             .filter_map(|file| {
                 let incidents = self.numbers.get(file).unwrap_or(&none);
-                process::look(self.files.get(*file as usize)?, incidents, &mut self.frames, symbols)
+                process::look(self.files.get(*file as usize)?, incidents, &mut self.frames, &mut tree, symbols)
             })
-            .take(LOOKED_AT)
             .collect();
         let kinds = merge.kinds().into_iter().map(|(kind, count)| {
             let (summary, page) = explain::text(kind);
@@ -206,6 +213,7 @@ impl Render for Html {
             processes: &self.processes,
             findings: &self.findings,
             frames: &self.frames,
+            tree,
             more_seen: files.len().saturating_sub(seen.len()),
             seen,
             leaks: &self.leaks,
@@ -214,36 +222,14 @@ impl Render for Html {
     }
 }
 
-/// The descriptor number, and what is known of what is behind it.
-fn about(found: &Merged) -> (Option<i32>, Vec<(&'static str, String)>) {
-    let (fd, kind, owner_kind, object) = match found.finding.resource {
-        Resource::Descriptor { fd, kind, owner_kind, owner, .. } => (fd, kind, owner_kind, owner),
-        Resource::Leak(leak) => (leak.fd, leak.kind, 0, 0),
-        Resource::Limit(limit) => {
-            return (None, vec![("open", limit.open.to_string()), ("limit", limit.limit.to_string())]);
-        }
-        Resource::Block(block) => {
-            return (None, vec![("block", format!("{:#x}", block.address)), ("bytes", block.size.to_string())]);
-        }
-        Resource::Lost(lost) => {
-            return (None, vec![("blocks", lost.blocks.to_string()), ("bytes", lost.bytes.to_string())]);
-        }
-        Resource::None => return (None, Vec::new()),
+/// Those with the largest heaps, and of the others the first: in `files` those with findings are first.
+fn looked_at(files: &[u32], largest: Vec<u32>) -> Vec<u32> {
+    let mut room = LOOKED_AT.saturating_sub(largest.len());
+    let mut wanted = |file: &u32| {
+        let large = largest.contains(file);
+        let taken = large || room > 0;
+        room -= usize::from(taken && !large);
+        taken
     };
-    let label = &found.finding.label;
-    let path = if label.is_path() { written(|line| label.write_name(line)) } else { None };
-    let local = written(|line| {
-        label.write_local(line);
-    });
-    let peer = written(|line| {
-        label.write_peer(line);
-    });
-    let known = [
-        ("type", Some(fd_kind::name(kind).to_owned()).filter(|name| name != "unknown")),
-        ("local", local),
-        ("peer", peer),
-        ("path", path),
-        ("owner", owner(owner_kind, object)),
-    ];
-    (Some(fd), known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+    files.iter().filter(|file| wanted(file)).copied().collect()
 }

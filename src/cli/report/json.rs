@@ -19,7 +19,7 @@ use std::io::{self, Write};
 pub struct Json;
 
 #[derive(Serialize)]
-struct JsonFinding {
+pub struct JsonFinding {
     kind: &'static str,
     severity: &'static str,
     pid: u32,
@@ -64,7 +64,7 @@ struct JsonStack {
 }
 
 #[derive(Serialize)]
-struct JsonFrame {
+pub struct JsonFrame {
     #[serde(skip_serializing_if = "Option::is_none")]
     function: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,18 +78,7 @@ struct JsonFrame {
 
 impl Render for Json {
     fn finding(&mut self, found: &Merged, symbols: &mut Symboliser, out: &mut dyn Write) -> io::Result<()> {
-        let finding = &found.finding;
-        let value = JsonFinding {
-            kind: finding.kind.name(),
-            severity: finding.severity.name(),
-            pid: found.processes.first().map_or(0, |p| p.pid),
-            tid: finding.tid,
-            thread: text(until_nul(&finding.thread)),
-            count: found.count,
-            message: sentence(finding),
-            resource: resource(&finding.resource, &finding.label),
-            stacks: found.stacks.iter().map(|s| stack(s, symbols)).collect(),
-        };
+        let value = value(found, symbols);
         let mut line = serde_json::Serializer::with_formatter(&mut *out, Escaping);
         value.serialize(&mut line).map_err(io::Error::from)?;
         out.write_all(b"\n")
@@ -100,8 +89,24 @@ impl Render for Json {
     }
 }
 
+/// The finding as `--json` has it.
+pub fn value(found: &Merged, symbols: &mut Symboliser) -> JsonFinding {
+    let finding = &found.finding;
+    JsonFinding {
+        kind: finding.kind.name(),
+        severity: finding.severity.name(),
+        pid: found.processes.first().map_or(0, |p| p.pid),
+        tid: finding.tid,
+        thread: text(until_nul(&finding.thread)),
+        count: found.count,
+        message: sentence(finding),
+        resource: resource(&finding.resource, &finding.label),
+        stacks: found.stacks.iter().map(|s| stack(s, symbols)).collect(),
+    }
+}
+
 /// As it is when it is UTF-8: [`Escaping`] does the rest.
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(valid) => valid.to_owned(),
         Err(_) => escape::bytes(bytes),
@@ -160,7 +165,7 @@ fn stack(stack: &Stack, symbols: &mut Symboliser) -> JsonStack {
     JsonStack { role: stack.role.name(), tid: stack.tid, frames }
 }
 
-fn frame(location: &Location, site: &Site) -> JsonFrame {
+pub fn frame(location: &Location, site: &Site) -> JsonFrame {
     JsonFrame {
         function: location.function.clone(),
         file: location.file.clone(),
@@ -171,7 +176,7 @@ fn frame(location: &Location, site: &Site) -> JsonFrame {
 }
 
 /// Compact JSON in which nothing can confuse a terminal.
-struct Escaping;
+pub struct Escaping;
 
 impl Formatter for Escaping {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {

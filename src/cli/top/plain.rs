@@ -1,7 +1,9 @@
 //! `shim top --once`: the same as the screen shows, as plain text.
 
+use super::heap;
 use super::watch::{View, Watch};
 use crate::report::{Render, text::Text};
+use crate::size;
 use crate::snapshot::open;
 use crate::when::duration;
 use record::kind::Severity;
@@ -39,12 +41,39 @@ pub fn write(view: &View, watch: &mut Watch, colour: bool, out: &mut dyn Write) 
     if view.rows.len() > ROWS {
         writeln!(out, "and {} more places", view.rows.len() - ROWS)?;
     }
+    if let Some(held) = &view.heap {
+        heap_part(held, out)?;
+    }
     let mut text = Text::default();
     for (found, _) in view.findings.iter().take(FINDINGS) {
         text.finding(found, &mut watch.symbols, out)?;
     }
     if view.findings.len() > FINDINGS {
         writeln!(out, "\nand {} more findings", view.findings.len() - FINDINGS)?;
+    }
+    Ok(())
+}
+
+fn heap_part(held: &heap::View, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\n{}", heap::headline(held))?;
+    writeln!(out, "{}; {}", heap::rates(held), heap::standing(held))?;
+    if held.rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{:>8} {:>6} {:>9} {:>9} {:>8}  ALLOCATED AT", "LIVE", "±", "+/MIN", "BLOCKS", "TOTAL")?;
+    for row in held.rows.iter().take(ROWS) {
+        let (live, growth, total) =
+            (size::bytes(row.live.bytes), heap::change(row.growth), size::bytes(row.total.bytes));
+        let blocks = size::count(row.live.blocks);
+        let for_whom = if row.callers.is_empty() { "" } else { "  " };
+        writeln!(
+            out,
+            "{live:>8} {:>6} {growth:>9} {blocks:>9} {total:>8}  {}{for_whom}{}",
+            row.error, row.call, row.callers
+        )?;
+    }
+    if held.rows.len() > ROWS {
+        writeln!(out, "and more places with less")?;
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
-//! The screen of `shim top`: a header with the gauge and the curve, and one of three tables below it.
+//! The screen of `shim top`: a header with the gauge and the curve, and one of four tables below it.
 //!
 //! All text of the watched program has passed `crate::escape` before it comes here. Nothing here reads or judges.
 
-use super::plain;
 use super::watch::{Row, Sort, View};
+use super::{heap, plain};
+use crate::size;
 use crate::when::duration;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -17,14 +18,16 @@ use record::kind::Severity;
 pub enum Tab {
     #[default]
     Sites,
+    Heap,
     Findings,
     Descriptors,
 }
 
 impl Tab {
-    pub const fn next(self) -> Self {
+    pub const fn next(self, has_heap: bool) -> Self {
         match self {
-            Self::Sites => Self::Findings,
+            Self::Sites if has_heap => Self::Heap,
+            Self::Sites | Self::Heap => Self::Findings,
             Self::Findings => Self::Descriptors,
             Self::Descriptors => Self::Sites,
         }
@@ -36,9 +39,12 @@ impl Tab {
 pub struct Choice {
     pub tab: Tab,
     pub sort: Sort,
+    pub heap_sort: heap::Sort,
+    pub has_heap: bool,
     pub paused: bool,
     pub help: bool,
     pub site: TableState,
+    pub heap: TableState,
     pub finding: TableState,
     pub descriptor: TableState,
     /// Why the last look failed.
@@ -48,13 +54,15 @@ pub struct Choice {
 const HELP: &str = "\
  q          leave
  ↑ ↓ j k    move
- tab        sites, findings, descriptors of the selected site
- s          sort by open, growth, opened, oldest, verdict
+ tab        sites, heap, findings, descriptors of the site
+ s          sort by open, growth, opened, oldest, verdict;
+            the heap by live, growth, total
  p          pause, go on
  ?          this help
 
  OPEN       open now, by the place that opened them
- +/MIN      how many more than a minute ago
+ LIVE       allocated and not freed; ±: the error of an estimate
+ +/MIN      how many, or how much, more than a minute ago
  red        forgotten: proved; yellow: evidence";
 
 /// `stacks`: the lines of the selected finding.
@@ -67,18 +75,20 @@ pub fn draw(frame: &mut Frame, view: &View, choice: &mut Choice, stacks: &[Strin
         Constraint::Length(1),
     ])
     .areas(frame.area());
-    header(frame, top, view);
-    frame.render_widget(Sparkline::default().data(last(&view.curve, curve.width)).style(Color::Cyan), curve);
-    let selected = match choice.tab {
-        Tab::Sites => 0,
-        Tab::Findings => 1,
-        Tab::Descriptors => 2,
-    };
+    header(frame, top, view, choice.tab);
+    let held = view.heap.as_ref().filter(|_| choice.tab == Tab::Heap);
+    let (data, paint) = held.map_or((&view.curve, Color::Cyan), |heap| (&heap.curve, Color::Magenta));
+    frame.render_widget(Sparkline::default().data(last(data, curve.width)).style(paint), curve);
     let findings = format!("findings ({})", view.findings.len());
-    let names = ["sites".to_owned(), findings, "descriptors".to_owned()];
+    let mut panes = vec![(Tab::Sites, "sites".to_owned()), (Tab::Heap, "heap".to_owned()), (Tab::Findings, findings)];
+    panes.push((Tab::Descriptors, "descriptors".to_owned()));
+    panes.retain(|(tab, _)| *tab != Tab::Heap || view.heap.is_some());
+    let selected = panes.iter().position(|(tab, _)| *tab == choice.tab);
+    let names = panes.into_iter().map(|(_, name)| name);
     frame.render_widget(Tabs::new(names).select(selected).highlight_style(Modifier::REVERSED), tabs);
     match choice.tab {
         Tab::Sites => sites(frame, body, view, choice),
+        Tab::Heap => heap_tab(frame, body, view, choice),
         Tab::Findings => findings_tab(frame, body, view, choice, stacks),
         Tab::Descriptors => descriptors(frame, body, view, choice),
     }
@@ -88,7 +98,7 @@ pub fn draw(frame: &mut Frame, view: &View, choice: &mut Choice, stacks: &[Strin
     }
 }
 
-fn header(frame: &mut Frame, area: Rect, view: &View) {
+fn header(frame: &mut Frame, area: Rect, view: &View, tab: Tab) {
     let [who, gauge, rates, states] = Layout::vertical([Constraint::Length(1); 4]).areas(area);
     let ended = !matches!(view.state, "running" | "starting");
     let state = if ended { format!("{}, after", view.state).red() } else { "up".green() };
@@ -99,6 +109,15 @@ fn header(frame: &mut Frame, area: Rect, view: &View) {
         format!(" {}", duration(view.uptime)).into(),
     ]);
     frame.render_widget(title, who);
+    if let (Tab::Heap, Some(held)) = (tab, &view.heap) {
+        let (live, peak) = (held.held.1.unwrap_or(0), held.totals.peak_bytes.max(1));
+        let ratio = (live as f64 / peak as f64).clamp(0.0, 1.0);
+        let gauge_ = Gauge::default().ratio(ratio).label(heap::headline(held)).gauge_style(Color::Blue);
+        frame.render_widget(gauge_, gauge);
+        frame.render_widget(Line::from(heap::rates(held)), rates);
+        frame.render_widget(Line::from(heap::standing(held)), states);
+        return;
+    }
     let limit = view.look.limit;
     let known = limit != 0 && limit != u64::MAX;
     let ratio = if known { (view.look.open as f64 / limit as f64).clamp(0.0, 1.0) } else { 0.0 };
@@ -162,6 +181,41 @@ fn sites(frame: &mut Frame, area: Rect, view: &View, choice: &mut Choice) {
     let table = Table::new(view.rows.iter().map(row), widths).header(head).row_highlight_style(Modifier::REVERSED);
     select(&mut choice.site, view.rows.len());
     frame.render_stateful_widget(table, area, &mut choice.site);
+}
+
+fn heap_tab(frame: &mut Frame, area: Rect, view: &View, choice: &mut Choice) {
+    let rows = view.heap.as_ref().map_or(&[][..], |heap| &heap.rows);
+    if rows.is_empty() {
+        frame.render_widget(Paragraph::new("no call stacks have allocated, as far as is known"), area);
+        return;
+    }
+    let row = |row: &heap::Row| {
+        let call = Text::from(vec![Line::from(row.call.clone()), Line::from(format!("  {}", row.callers)).dim()]);
+        let cell = |text: String| Text::from(text).right_aligned();
+        let grows = if row.growth.is_some_and(|by| by > 0) { Style::new().fg(Color::Yellow) } else { Style::new() };
+        TableRow::new(vec![
+            cell(size::bytes(row.live.bytes)),
+            cell(row.error.clone()),
+            cell(heap::change(row.growth)).style(grows),
+            cell(size::count(row.live.blocks)),
+            cell(size::bytes(row.total.bytes)),
+            call,
+        ])
+        .height(2)
+    };
+    let widths = [
+        Constraint::Length(8),
+        Constraint::Length(6),
+        Constraint::Length(9),
+        Constraint::Length(9),
+        Constraint::Length(8),
+        Constraint::Min(20),
+    ];
+    let head = ["LIVE", "±", "+/MIN", "BLOCKS", "TOTAL"].map(|t| Text::from(t).right_aligned());
+    let head = TableRow::new(head.into_iter().chain([Text::from("ALLOCATED AT; for whom")])).bold();
+    let table = Table::new(rows.iter().map(row), widths).header(head).row_highlight_style(Modifier::REVERSED);
+    select(&mut choice.heap, rows.len());
+    frame.render_stateful_widget(table, area, &mut choice.heap);
 }
 
 fn findings_tab(frame: &mut Frame, area: Rect, view: &View, choice: &mut Choice, stacks: &[String]) {
@@ -239,7 +293,8 @@ fn footer(frame: &mut Frame, area: Rect, view: &View, choice: &Choice) {
         (None, Some(ended)) => Line::from(format!("{ended}: q leaves")).red(),
         (None, None) => {
             let paused = if choice.paused { "PAUSED  " } else { "" };
-            Line::from(format!("{paused}q quit  tab view  s sort: {}  p pause  ? help", choice.sort.name())).dim()
+            let sort = if choice.tab == Tab::Heap { choice.heap_sort.name() } else { choice.sort.name() };
+            Line::from(format!("{paused}q quit  tab view  s sort: {sort}  p pause  ? help")).dim()
         }
     };
     frame.render_widget(text, area);
@@ -247,7 +302,7 @@ fn footer(frame: &mut Frame, area: Rect, view: &View, choice: &Choice) {
 
 fn help(frame: &mut Frame) {
     let area = frame.area();
-    let (width, height) = (66.min(area.width), 13.min(area.height));
+    let (width, height) = (66.min(area.width), 15.min(area.height));
     let place = Rect { x: (area.width - width) / 2, y: (area.height - height) / 2, width, height };
     frame.render_widget(Clear, place);
     frame.render_widget(Paragraph::new(HELP).block(Block::bordered().title(" shim top ")), place);

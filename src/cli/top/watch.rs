@@ -2,6 +2,7 @@
 //!
 //! Names are looked up for the rows that are shown, once each; reading and judging is done anew at each look.
 
+use super::heap;
 use crate::look::findings::{Context, merged};
 use crate::look::kernel::Kernel;
 use crate::look::{self, Look, Site, words};
@@ -101,6 +102,7 @@ pub struct View {
     pub descriptors: Vec<Descriptor>,
     /// Open descriptors over time.
     pub curve: Vec<u64>,
+    pub heap: Option<heap::View>,
 }
 
 /// A process under observation.
@@ -111,12 +113,14 @@ pub struct Watch {
     pub symbols: Symboliser,
     /// Time, opens and closes of the last look.
     before: Option<(u64, u64, u64)>,
+    heap: heap::Watch,
 }
 
 impl Watch {
     pub fn new(target: Target) -> Self {
         let kernel = target.pid.map(Kernel::of);
-        Self { target, kernel, memory: Vec::new(), symbols: Symboliser::default(), before: None }
+        let (memory, symbols, heap) = <_>::default();
+        Self { target, kernel, memory, symbols, before: None, heap }
     }
 
     pub fn lives(&self) -> bool {
@@ -124,7 +128,7 @@ impl Watch {
     }
 
     /// Looks; `listed` is the site whose descriptors are wanted.
-    pub fn look(&mut self, sort: Sort, listed: Option<u32>) -> Result<View, String> {
+    pub fn look(&mut self, sort: Sort, heap: heap::Sort, listed: Option<u32>) -> Result<View, String> {
         if self.kernel.is_some() && !self.target.lives() {
             self.kernel = None;
         }
@@ -135,17 +139,17 @@ impl Watch {
             if let Ok(next) = target::find(pid.to_string().as_ref())
                 && next.path != self.target.path
             {
-                (self.target, self.before) = (next, None);
+                (self.target, self.before, self.heap) = (next, None, heap::Watch::default());
                 recording = self.target.read(recording.into_bytes())?;
             }
         }
         let look = look::take(&recording, self.kernel.as_mut(), listed);
-        let view = self.view(look, &recording, sort);
+        let view = self.view(look, &recording, sort, heap);
         self.memory = recording.into_bytes();
         Ok(view)
     }
 
-    fn view(&mut self, look: Look, recording: &Loaded, sort: Sort) -> View {
+    fn view(&mut self, look: Look, recording: &Loaded, sort: Sort, heap: heap::Sort) -> View {
         let head = &look.head;
         let sum = |counter: ThreadCounter| {
             recording.threads().fold(0u64, |sum, t| sum.saturating_add(t.counters[counter as usize]))
@@ -179,6 +183,7 @@ impl Watch {
             findings: self.findings(&look, recording),
             descriptors: descriptors(&look),
             curve,
+            heap: self.heap.look(recording, head.started, look.time, heap, &mut self.symbols),
             look,
         }
     }

@@ -18,7 +18,7 @@ use crate::recording;
 use crate::sys;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicPtr, AtomicU64};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64};
 use record::layout::Counter;
 use track::heap::{Entry, Facts, State};
 
@@ -49,6 +49,8 @@ struct Region {
 
 type Directory = [AtomicPtr<Region>; REGIONS];
 
+/// There are blocks without entries.
+static INCOMPLETE: AtomicBool = AtomicBool::new(false);
 static DIRECTORY: AtomicPtr<Directory> = AtomicPtr::new(null_mut());
 /// Where in the directory regions may be, a bit for each [`PART`] of its places: it is far too large to be walked.
 const PART: usize = if REGIONS < 512 { REGIONS } else { 512 };
@@ -79,6 +81,7 @@ fn make(address: usize) -> Option<&'static Region> {
     let place = directory()?.get(address >> REGION_BITS)?;
     let at = sys::map_sparse(size_of::<Region>());
     if at == 0 {
+        INCOMPLETE.store(true, Relaxed);
         return None;
     }
     let part = (address >> REGION_BITS) / PART;
@@ -124,6 +127,11 @@ pub fn entry_of_new(address: usize) -> Option<&'static Entry> {
         region.touched[page].fetch_or(bit, Relaxed);
     }
     Some(&region.entries[at])
+}
+
+/// Has every block that was handed out its entry? Not where the table could not grow.
+pub fn is_complete() -> bool {
+    !INCOMPLETE.load(Relaxed)
 }
 
 /// How far back the start of a block is looked for, in regions: 1 GiB.

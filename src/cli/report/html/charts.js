@@ -13,15 +13,8 @@ function curveCard(seen) {
   const { sites, points } = seen.curve;
   const last = points[points.length - 1];
   const most = points.reduce((a, p) => Math.max(a, p[1]), 0);
-  const paint = () => chart.replaceChildren(areas(seen, Math.max(300, chart.clientWidth || 900), most));
-  new ResizeObserver(paint).observe(chart);
-  chart.addEventListener('pointermove', event => {
-    const box = chart.getBoundingClientRect();
-    const at = points[0][0] + (event.clientX - box.left - 46) / (box.width - 60) * (last[0] - points[0][0]);
-    const point = points.reduce((a, p) => Math.abs(p[0] - at) < Math.abs(a[0] - at) ? p : a);
-    showTip([el('b', {}, `${number(point[1])} open at ${span(point[0])}`), ...sites.map((s, i) => [point[3][i], s]).filter(([n]) => n).map(([n, s]) => el('div', { class: 'mono' }, `${number(n)}  ${call(s[0]) || 'no stack'}`))], event.clientX, event.clientY);
-  });
-  chart.addEventListener('pointerleave', hideTip);
+  const picture = { points, parts: sites.length, most, limit: last[2], text: number, left: 46, label: `Open descriptors over time, at most ${most}` };
+  watchChart(chart, picture, index => [el('b', {}, `${number(points[index][1])} open at ${span(points[index][0])}`), ...sites.map((s, i) => [points[index][3][i], s]).filter(([n]) => n).map(([n, s]) => el('div', { class: 'mono' }, `${number(n)}  ${call(s[0]) || 'no stack'}`))]);
   const rows = sites.map(([stack, opened, closed], i) => el('tr', {}, el('td', {}, el('i', { class: `key c${i % COLOURS}` }), ' ', el('span', { class: 'mono' }, call(stack) || 'no stack')),
     el('td', { class: 'num' }, number(opened)), el('td', { class: 'num' }, number(closed)), el('td', { class: 'num' }, number(Math.max(0, opened - closed)))));
   return el('div', { class: 'card' }, el('h2', {}, `${seen.program} (${seen.pid})`),
@@ -29,17 +22,29 @@ function curveCard(seen) {
     el('table', {}, el('thead', {}, el('tr', {}, el('th', {}, 'Opened at'), el('th', { class: 'num' }, 'opened'), el('th', { class: 'num' }, 'closed'), el('th', { class: 'num' }, 'open'))), el('tbody', {}, ...rows)));
 }
 
-function areas(seen, width, most) {
-  const { sites, points } = seen.curve;
-  const [left, height, top, bottom] = [46, 260, 12, 26];
+/** Keeps a picture of areas as wide as there is room; `lines` are the elements of the tip at a point. */
+function watchChart(chart, picture, lines) {
+  const { points, left } = picture;
+  new ResizeObserver(() => chart.replaceChildren(areas(picture, Math.max(300, chart.clientWidth || 900)))).observe(chart);
+  chart.addEventListener('pointermove', event => {
+    const box = chart.getBoundingClientRect();
+    const at = points[0][0] + (event.clientX - box.left - left) / (box.width - left - 14) * (points[points.length - 1][0] - points[0][0]);
+    showTip(lines(points.reduce((a, p, i) => Math.abs(p[0] - at) < Math.abs(points[a][0] - at) ? i : a, 0)), event.clientX, event.clientY);
+  });
+  chart.addEventListener('pointerleave', hideTip);
+}
+
+/** Points are [time, all, limit, parts]: the parts on top of each other, then what is left of all. */
+function areas(picture_, width) {
+  const { points, parts, most, limit, text, mark, left, label } = picture_;
+  const [height, top, bottom] = [260, mark ? 22 : 12, 26];
   const [first, last] = [points[0][0], points[points.length - 1][0]];
-  const limit = points[points.length - 1][2];
   const high = Math.max(1, limit && limit < most * 1.6 ? Math.max(limit, most) * 1.05 : most * 1.12);
   const x = at => left + (at - first) / Math.max(1, last - first) * (width - left - 14);
   const y = n => top + (1 - n / high) * (height - top - bottom);
-  const picture = svg('svg', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `Open descriptors over time, at most ${most}` });
-  for (const n of ticks(0, high, 5)) picture.append(svg('line', { x1: left, x2: width - 14, y1: y(n), y2: y(n), class: 'grid' }), svg('text', { x: left - 8, y: y(n) + 4, 'text-anchor': 'end', class: 'soft', text: number(Math.round(n * 100) / 100) }));
-  for (const at of ticks(first, last, Math.max(3, width / 150))) picture.append(svg('text', { x: x(at), y: height - 7, 'text-anchor': 'middle', class: 'soft', text: span(at) }));
+  const picture = svg('svg', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label });
+  for (const n of text === size ? sizeTicks(high) : ticks(0, high, 5)) picture.append(svg('line', { x1: left, x2: width - 14, y1: y(n), y2: y(n), class: 'grid' }), svg('text', { x: left - 8, y: y(n) + 4, 'text-anchor': 'end', class: 'soft', text: text(Math.round(n * 100) / 100) }));
+  for (const at of timeTicks(first, last, Math.max(3, width / 150))) picture.append(svg('text', { x: x(at), y: height - 7, 'text-anchor': x(at) > width - 34 ? 'end' : 'middle', class: 'soft', text: span(at) }));
   const base = points.map(() => 0);
   const layer = (values, class_) => {
     const upper = points.map((p, i) => `${x(p[0]).toFixed(1)} ${y(base[i] + values[i]).toFixed(1)}`);
@@ -47,10 +52,21 @@ function areas(seen, width, most) {
     picture.append(svg('path', { d: `M${upper.join('L')}L${lower.join('L')}Z`, class: class_, opacity: .85 }));
     values.forEach((v, i) => { base[i] += v; });
   };
-  sites.forEach((site, s) => layer(points.map(p => p[3][s]), `c${s % COLOURS}`));
+  for (let s = 0; s < parts; s++) layer(points.map(p => p[3][s]), `c${s % COLOURS}`);
   layer(points.map((p, i) => Math.max(0, p[1] - base[i])), 'cx');
   if (limit && limit <= high) picture.append(svg('line', { x1: left, x2: width - 14, y1: y(limit), y2: y(limit), class: 'limit' }), svg('text', { x: width - 16, y: y(limit) - 5, 'text-anchor': 'end', class: 'offender', text: `limit ${number(limit)}` }));
+  if (mark) {
+    const at = Math.min(Math.max(x(mark.at), left), width - 14);
+    const anchor = at > width - 90 ? 'end' : at < left + 60 ? 'start' : 'middle';
+    picture.append(svg('line', { x1: at, x2: at, y1: y(mark.value), y2: height - bottom, class: 'peak' }), svg('circle', { cx: at, cy: y(mark.value), r: 4, class: 'peak' }), svg('text', { x: at, y: y(mark.value) - 9, 'text-anchor': anchor, class: 'strong', text: mark.text }));
+  }
   return picture;
+}
+
+/** Round steps in powers of two. */
+function sizeTicks(high) {
+  const unit = 1024 ** Math.floor(Math.log2(Math.max(1, high)) / 10);
+  return ticks(0, high / unit, 5).map(n => n * unit);
 }
 
 const TCP = { ESTABLISHED: 'connected', CLOSE_WAIT: 'the peer has closed; this side never did', FIN_WAIT2: 'this side has shut down, the peer has not, and the descriptor is still open', FIN_WAIT1: 'this side has shut down; no answer yet',

@@ -7,7 +7,7 @@ function detail(index) {
   const kind = data.kinds.find(k => k.name === f.kind);
   const copy = el('button', { type: 'button', title: 'Copy as text (c)', id: 'copy', onclick: () => copyText(plainText(f), copy) }, 'Copy');
   const facts = [
-    ['first seen', moment(f.first)], f.count > 1 ? [f.kind === 'fd.leak' ? 'descriptors' : 'times', number(f.count)] : null,
+    ['first seen', moment(f.first)], f.count > 1 ? [f.kind === 'fd.leak' ? 'descriptors' : f.kind === 'heap.leak' ? 'blocks' : 'times', number(f.count)] : null,
     [f.processes.length > 1 ? 'processes' : 'process', f.processes.slice(0, 6).map(programOf).join(', ') + (f.processes.length + f.more > 6 ? ` and ${number(f.processes.length + f.more - 6)} more` : '')],
     ...f.about,
   ].filter(Boolean);
@@ -17,10 +17,29 @@ function detail(index) {
       el('span', { class: 'quiet' }, kind ? kind.summary : ''), copy),
     el('h2', { class: 'sentence' }, f.message),
     el('div', { class: 'facts' }, ...facts.map(([name, value]) => el('span', {}, `${name} `, el('b', {}, value)))),
+    f.memory ? memoryOf(f.memory) : '',
     story(index),
     ...f.stacks.map(stackOf),
     kind && kind.page ? el('details', { class: 'card explain' }, el('summary', {}, `What ${f.kind} means, and how to fix it`), markdown(kind.page.replace(/^# .*\n/, ''))) : '',
   ].filter(Boolean);
+}
+
+/** Bytes of a block and around it: its own, those outside of it, and the first that is wrong. */
+function memoryOf(memory) {
+  const bytes = memory.bytes.match(/../g);
+  const kind = offset => `${offset === memory.wrong ? 'wrong' : ''} ${offset >= 0 && offset < memory.size ? 'own' : 'out'}`;
+  const signed = n => n < 0 ? `−${-n}` : `+${n}`;
+  const rows = [];
+  for (let from = 0; from < bytes.length; from += 16) {
+    const cells = bytes.slice(from, from + 16).map((byte, i) => [byte, memory.at + from + i]);
+    const text = byte => { const code = parseInt(byte, 16); return code > 32 && code < 127 ? String.fromCharCode(code) : '·'; };
+    rows.push(el('div', {}, el('span', { class: 'at' }, signed(memory.at + from)), ...cells.flatMap(([byte, offset]) => [' ', el('span', { class: kind(offset), title: signed(offset) }, byte)]), '   '.repeat(17 - cells.length), ...cells.map(([byte, offset]) => el('span', { class: kind(offset) }, text(byte)))));
+  }
+  const inside = memory.wrong >= memory.at && memory.wrong < memory.at + bytes.length;
+  const key = (class_, text) => el('span', {}, el('i', { class: `key ${class_}` }), text);
+  const has = test => bytes.some((byte, i) => test(memory.at + i));
+  return el('div', { class: 'card' }, el('h3', {}, `Memory from ${signed(memory.at)}, counted from the block's start`), el('div', { class: 'memory mono' }, ...rows),
+    el('div', { class: 'legend' }, inside ? key('wrong', `${signed(memory.wrong)}: the first wrong byte`) : '', has(at => at >= 0 && at < memory.size) ? key('own', 'of the block') : '', has(at => at < 0 || at >= memory.size) ? key('out', 'outside of it') : ''));
 }
 
 function stackOf(s) {

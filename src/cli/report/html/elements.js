@@ -36,7 +36,8 @@ const plural = (count, one, many) => `${number(count)} ${count === 1 ? one : man
 function span(ns) {
   const units = [[1, 'ns'], [1e3, 'µs'], [1e6, 'ms'], [1e9, 's'], [60e9, 'min'], [3600e9, 'h'], [86400e9, 'days']];
   let unit = units[0];
-  for (const candidate of units) if (Math.abs(ns) >= candidate[0] * 0.9999) unit = candidate;
+  // 90 s is more easily read than 1.5 min.
+  for (const candidate of units) if (Math.abs(ns) >= candidate[0] * (candidate[1] === 'min' || candidate[1] === 'h' ? 2 : 0.9999)) unit = candidate;
   const value = ns / unit[0];
   return `${value >= 100 || Number.isInteger(value) ? Math.round(value) : value.toPrecision(3)} ${unit[1]}`;
 }
@@ -95,6 +96,12 @@ function ticks(from, to, about) {
   return all;
 }
 
+/** The same of time: from two minutes on in minutes, then hours. */
+function timeTicks(from, to, about) {
+  const unit = to - from > 7200e9 ? 3600e9 : to - from > 120e9 ? 60e9 : 1;
+  return ticks(from / unit, to / unit, about).map(at => at * unit);
+}
+
 /** The little markdown of the explain pages: headings, paragraphs, code. */
 function markdown(text) {
   const box = el('div', { class: 'md' });
@@ -112,3 +119,16 @@ function markdown(text) {
   });
   return box;
 }
+
+function theme(next) {
+  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+  const root = document.documentElement;
+  let stored = null;
+  try { stored = localStorage.getItem('shim-theme'); } catch { /* A page from a file may have no storage. */ }
+  const wanted = next || stored || (dark ? 'dark' : 'light');
+  root.dataset.theme = wanted;
+  if (next) try { localStorage.setItem('shim-theme', next); } catch { /* As above. */ }
+  byId('theme').textContent = wanted === 'dark' ? 'Light' : 'Dark';
+}
+
+const toggleTheme = () => theme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark');

@@ -48,12 +48,7 @@ struct Known {
 impl Frames {
     /// The index of a stack; frames that start a program or a thread are left out.
     pub fn stack(&mut self, sites: &[Site], symbols: &mut Symboliser) -> usize {
-        let mut frames = Vec::new();
-        if !sites.is_empty() {
-            for site in &sites[..before_start(sites, symbols).min(sites.len())] {
-                frames.extend_from_slice(self.site(site, symbols));
-            }
-        }
+        let frames = self.frames(sites, symbols, true);
         if let Some(index) = self.known.stacks.get(&frames) {
             return *index;
         }
@@ -62,13 +57,28 @@ impl Frames {
         self.stacks.len() - 1
     }
 
+    /// The frames of a stack that is kept elsewhere, without source: there may be many.
+    pub fn calls(&mut self, sites: &[Site], symbols: &mut Symboliser) -> Vec<usize> {
+        self.frames(sites, symbols, false)
+    }
+
+    fn frames(&mut self, sites: &[Site], symbols: &mut Symboliser, with_source: bool) -> Vec<usize> {
+        let mut frames = Vec::new();
+        if !sites.is_empty() {
+            for site in &sites[..before_start(sites, symbols).min(sites.len())] {
+                frames.extend_from_slice(self.site(site, symbols, with_source));
+            }
+        }
+        frames
+    }
+
     /// Several where the compiler inlined.
-    fn site(&mut self, site: &Site, symbols: &mut Symboliser) -> &[usize] {
+    fn site(&mut self, site: &Site, symbols: &mut Symboliser, with_source: bool) -> &[usize] {
         if !self.known.sites.contains_key(site) {
             let module = site.module.as_ref().map(|module| self.module(module));
             let mut frames = Vec::new();
             for location in symbols.locate(site).iter() {
-                let source = self.source(location);
+                let source = if with_source { self.source(location) } else { None };
                 let function = location.function.as_ref().map(shown);
                 let file = location.file.as_ref().map(shown);
                 let offset = format!("{:#x}", site.offset);

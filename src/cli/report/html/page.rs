@@ -10,42 +10,62 @@ use sha2::{Digest, Sha256};
 use std::io::{self, Write};
 
 const PAGE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = concat!(include_str!("page.css"), include_str!("flame.css"));
 const SCRIPT: &str = concat!(
     include_str!("elements.js"),
     include_str!("findings.js"),
     include_str!("detail.js"),
     include_str!("lifelines.js"),
     include_str!("charts.js"),
+    include_str!("flame.js"),
+    include_str!("calls.js"),
+    include_str!("heap.js"),
     include_str!("start.js")
 );
 
-pub fn write(data: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    let mut rest = PAGE;
-    // Each mark stands once, in this order.
-    for mark in ["{{policy}}", "{{style}}", "{{data}}", "{{script}}"] {
-        let Some((before, after)) = rest.split_once(mark) else { continue };
-        out.write_all(before.as_bytes())?;
-        match mark {
-            "{{policy}}" => out.write_all(policy().as_bytes())?,
-            "{{style}}" => out.write_all(STYLE.as_bytes())?,
-            "{{script}}" => out.write_all(SCRIPT.as_bytes())?,
-            _ => {
-                let mut json = serde_json::Serializer::with_formatter(&mut *out, Embedded);
-                data.serialize(&mut json).map_err(io::Error::from)?;
-            }
-        }
-        rest = after;
-    }
-    out.write_all(rest.as_bytes())
+/// Markup with a mark for each of the rest, in this order: `{{policy}}`, `{{style}}`, `{{data}}`, `{{script}}`.
+pub struct Page {
+    pub markup: &'static str,
+    pub style: &'static str,
+    pub script: &'static str,
 }
 
-fn policy() -> String {
-    let (style, script) = (hash(STYLE), hash(SCRIPT));
-    format!(
-        "default-src 'none'; style-src '{style}'; script-src '{script}'; img-src data:; base-uri 'none'; form-action 'none'"
-    )
+const REPORT: Page = Page { markup: PAGE, style: STYLE, script: SCRIPT };
+
+/// The page of a report.
+pub fn write(data: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    REPORT.write(data, out)
 }
+
+impl Page {
+    pub fn write(&self, data: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+        let mut rest = self.markup;
+        for mark in MARKS {
+            let Some((before, after)) = rest.split_once(mark) else { continue };
+            out.write_all(before.as_bytes())?;
+            match mark {
+                "{{policy}}" => out.write_all(self.policy().as_bytes())?,
+                "{{style}}" => out.write_all(self.style.as_bytes())?,
+                "{{script}}" => out.write_all(self.script.as_bytes())?,
+                _ => {
+                    let mut json = serde_json::Serializer::with_formatter(&mut *out, Embedded);
+                    data.serialize(&mut json).map_err(io::Error::from)?;
+                }
+            }
+            rest = after;
+        }
+        out.write_all(rest.as_bytes())
+    }
+
+    fn policy(&self) -> String {
+        let (style, script) = (hash(self.style), hash(self.script));
+        format!(
+            "default-src 'none'; style-src '{style}'; script-src '{script}'; img-src data:; base-uri 'none'; form-action 'none'"
+        )
+    }
+}
+
+const MARKS: [&str; 4] = ["{{policy}}", "{{style}}", "{{data}}", "{{script}}"];
 
 /// `sha256-…`, as a policy writes it.
 fn hash(text: &str) -> String {
@@ -83,6 +103,22 @@ impl Formatter for Embedded {
     }
 }
 
+/// What holds for every page.
+#[cfg(test)]
+pub fn is_whole(page: &Page) {
+    for mark in MARKS {
+        assert_eq!(page.markup.matches(mark).count(), 1, "{mark}");
+    }
+    assert!(!page.script.contains("</script") && !page.style.contains("</style"));
+    // Text becomes elements by textContent alone.
+    for way in
+        ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "http:", "https:"]
+    {
+        let allowed = page.script.replace("http://www.w3.org/2000/svg", "");
+        assert!(!allowed.contains(way) && !page.markup.contains(way) && !page.style.contains(way), "{way}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,23 +142,6 @@ mod tests {
 
     #[test]
     fn the_page_has_all_its_parts_once() {
-        for mark in ["{{policy}}", "{{style}}", "{{data}}", "{{script}}"] {
-            assert_eq!(PAGE.matches(mark).count(), 1, "{mark}");
-        }
-        assert!(!SCRIPT.contains("</script") && !STYLE.contains("</style"));
-        // Text becomes elements by textContent alone.
-        for way in [
-            "innerHTML",
-            "outerHTML",
-            "insertAdjacentHTML",
-            "document.write",
-            "eval(",
-            "new Function",
-            "http:",
-            "https:",
-        ] {
-            let allowed = SCRIPT.replace("http://www.w3.org/2000/svg", "");
-            assert!(!allowed.contains(way) && !PAGE.contains(way) && !STYLE.contains(way), "{way}");
-        }
+        is_whole(&REPORT);
     }
 }

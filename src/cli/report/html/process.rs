@@ -1,9 +1,11 @@
-//! A second look at one recording: who the process was, the lives of its descriptor numbers, its open descriptors over time.
+//! A second look at one recording: who the process was, the lives of its descriptor numbers, its open descriptors over time,
+//! its heap.
 //!
 //! Why a second look: these need the whole recording, which the merge lets go; only the processes that a person will look at
 //! are read again. A file that has gone since is left out.
 
 use super::frames::Frames;
+use super::heap::{self, Profile, Tree};
 use super::lifelines::{self, Incident, Row};
 use crate::escape::bytes;
 use crate::merge::{Sites, program};
@@ -38,6 +40,8 @@ pub struct Seen {
     rows: Vec<Row>,
     more_rows: usize,
     curve: Option<Curve>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heap: Option<Profile>,
 }
 
 /// Open descriptors over time.
@@ -56,12 +60,19 @@ struct Place(usize, u64, u64);
 #[derive(Serialize)]
 struct Point(u64, u64, u64, Vec<u32>);
 
-pub fn look(path: &Path, incidents: &[Incident], frames: &mut Frames, symbols: &mut Symboliser) -> Option<Seen> {
+pub fn look(
+    path: &Path,
+    incidents: &[Incident],
+    frames: &mut Frames,
+    tree: &mut Tree,
+    symbols: &mut Symboliser,
+) -> Option<Seen> {
     let recording = recordings::load(path).ok()?;
     let head = recording.head();
     let mut stacks = Stacks { sites: Sites::new(&recording), known: HashMap::new(), frames, symbols };
     let lines = lifelines::lines(&recording, &head, incidents, &mut stacks);
     let curve = curve(&recording, &head, &mut stacks);
+    let heap = heap::look(&recording, &head, tree, stacks.frames, stacks.symbols);
     let sampled = curve.as_ref().and_then(|c| c.points.last()).map_or(0, |p| p.0);
     let ended = head.ended.saturating_sub(head.started);
     Some(Seen {
@@ -85,6 +96,7 @@ pub fn look(path: &Path, incidents: &[Incident], frames: &mut Frames, symbols: &
         rows: lines.rows,
         more_rows: lines.more,
         curve,
+        heap,
     })
 }
 

@@ -4,6 +4,7 @@ const views = [
   ['findings', 'Findings', findingsView, () => data.findings.length],
   ['lifelines', 'Lifelines', lifelinesView, () => 0],
   ['curves', 'Open descriptors', curvesView, () => 0],
+  ...heaps.length ? [['heap', 'Heap', heapView, () => 0]] : [],
   ['tcp', 'TCP states', tcpView, () => data.leaks.filter(l => l.states.length).length],
   ['kinds', 'What it means', kindsView, () => 0],
   ['processes', 'Processes', processesView, () => data.seen.length],
@@ -45,6 +46,8 @@ function summary() {
   if (peak) parts.push(tile(number(peak), 'descriptors open at most'));
   parts.push(tile(data.kinds.length ? data.kinds.slice(0, 3).map(k => k.name).join(' ') + (data.kinds.length > 3 ? ' …' : '') : 'none', data.kinds.length === 1 ? 'kind' : 'kinds', 'kinds'));
   parts.pop();
+  const held = heaps.reduce((a, s) => Math.max(a, s.heap.peak), 0);
+  if (held) parts.push(tile(size(held), 'of heap at most'));
   const lost = [data.left_out ? `${plural(data.left_out, 'finding', 'findings')} more, left out by --limit` : '', data.losses ? `Not recorded, for want of room or of a way to see it: ${data.losses}` : '', ...data.notes].filter(Boolean);
   byId('summary').replaceChildren(...parts, ...lost.map(text => el('p', { class: 'lost' }, text)));
   const first = data.seen[0];
@@ -53,21 +56,8 @@ function summary() {
   document.title = `${first ? `${first.program}: ` : ''}${plural(data.total, 'finding', 'findings')} — shim report`;
 }
 
-function theme(next) {
-  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
-  const root = document.documentElement;
-  let stored = null;
-  try { stored = localStorage.getItem('shim-theme'); } catch { /* A page from a file may have no storage. */ }
-  const wanted = next || stored || (dark ? 'dark' : 'light');
-  root.dataset.theme = wanted;
-  if (next) try { localStorage.setItem('shim-theme', next); } catch { /* As above. */ }
-  byId('theme').textContent = wanted === 'dark' ? 'Light' : 'Dark';
-}
-
-const toggleTheme = () => theme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark');
-
-const KEYS = [['/', 'search'], ['j  k', 'next and previous finding'], ['Enter', 'read the finding'], ['Esc', 'back; clear the search'], ['1 … 6', 'the views'], ['c', 'copy the finding as text'],
-  ['← → ↑ ↓', 'from life to life in the lifelines'], ['+  -  0', 'zoom the lifelines, fit'], ['t', 'light or dark'], ['?', 'this']];
+const KEYS = [['/', 'search'], ['j  k', 'next and previous finding'], ['Enter', 'read the finding'], ['Esc', 'back; clear the search'], [`1 … ${views.length}`, 'the views'], ['c', 'copy the finding as text'],
+  ['← → ↑ ↓', 'from life to life in the lifelines, from call to call in the flame graph'], ['Enter  Esc  Home', 'zoom into the flame graph, back, all of it'], ['+  -  0', 'zoom the lifelines, fit'], ['t', 'light or dark'], ['?', 'this']];
 
 function showKeys() {
   const dialog = byId('keys');
@@ -79,13 +69,15 @@ function keys(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || byId('keys').open) return;
   const typing = event.target.closest && event.target.closest('input, select, textarea');
   if (event.key === 'Escape') {
-    if (typing) { list.search.value = ''; refilter(); typing.blur(); list.box.focus(); }
+    if (typing && typing === heap.search) { typing.value = ''; typing.dispatchEvent(new Event('input')); typing.blur(); heap.graph.element.firstChild.focus(); }
+    else if (typing) { list.search.value = ''; refilter(); typing.blur(); list.box.focus(); }
     else if (list.split) { list.split.classList.remove('reading'); list.box.focus(); }
     hideTip();
     return;
   }
   if (typing) {
-    if (event.key === 'Enter' || event.key === 'ArrowDown') { list.box.focus(); event.preventDefault(); }
+    if (typing === heap.search && event.key === 'Enter') heap.graph.element.firstChild.focus();
+    else if (typing.type === 'search' && typing !== heap.search && (event.key === 'Enter' || event.key === 'ArrowDown')) { list.box.focus(); event.preventDefault(); }
     return;
   }
   const findings = opened === 'findings';
@@ -93,11 +85,12 @@ function keys(event) {
   const inDetail = event.target.closest && event.target.closest('.detail');
   if (findings && step !== undefined && (!inDetail || 'jk'.includes(event.key))) { choose(list.on + step); event.preventDefault(); }
   else if (findings && event.key === 'Enter' && event.target === list.box) { list.split.classList.add('reading'); list.detail.focus(); event.preventDefault(); }
+  else if (event.key === '/' && opened === 'heap' && heap.search) { heap.search.focus(); heap.search.select(); event.preventDefault(); }
   else if (event.key === '/') { open('findings'); list.search.focus(); list.search.select(); event.preventDefault(); }
   else if (event.key === 'c' && findings && byId('copy')) byId('copy').click();
   else if (event.key === 't') toggleTheme();
   else if (event.key === '?') showKeys();
-  else if (/^[1-6]$/.test(event.key)) open(views[Number(event.key) - 1][0]);
+  else if (/^[1-9]$/.test(event.key) && views[Number(event.key) - 1]) open(views[Number(event.key) - 1][0]);
   else if (opened === 'lifelines' && ['+', '=', '-', '0'].includes(event.key)) lineKeys(event);
 }
 
@@ -135,8 +128,10 @@ function follow() {
   const name = decodeURIComponent(location.hash.slice(1));
   const finding = /^finding-(\d+)$/.exec(name);
   if (finding && data.findings[finding[1] - 1]) goTo(finding[1] - 1);
-  else open(views.some(v => v[0] === name) ? name : 'findings');
+  else open(views.some(v => v[0] === name) ? name : home);
 }
+// A run without findings was made for its profile.
+const home = data.findings.length || !heaps.length ? 'findings' : 'heap';
 open('findings');
 follow();
 addEventListener('hashchange', follow);

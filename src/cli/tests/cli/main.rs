@@ -4,15 +4,21 @@
 //! recording where the library would. The real pair is tested by the C tests.
 #![allow(clippy::expect_used, clippy::unwrap_used)] // A test may end so, in its functions too.
 
+mod allocations;
 mod bad_files;
 mod built;
+mod diff;
 mod doctor;
 mod explain;
 mod filters;
+mod heap;
 mod hooks;
 mod installed;
 mod json_lines;
 mod page;
+mod page_heap;
+mod profiled;
+mod proto;
 mod report;
 mod run;
 mod sample;

@@ -16,7 +16,7 @@ use std::process::Command;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// A script that would leave its mark, in the ways in which text becomes one.
-const CANARY: &str = "document.documentElement.dataset.canary='ran'";
+pub const CANARY: &str = "document.documentElement.dataset.canary='ran'";
 
 fn browser() -> Option<&'static str> {
     let names = ["chromium", "chromium-browser", "google-chrome"];
@@ -30,7 +30,7 @@ fn browser() -> Option<&'static str> {
 }
 
 /// The document after the scripts of the page have run.
-fn dom(page: &Path, place: &str) -> Option<String> {
+pub fn dom(page: &Path, place: &str) -> Option<String> {
     let profile = tempfile::tempdir().unwrap();
     let output = Command::new("timeout")
         .args(["120", browser()?, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
@@ -49,7 +49,7 @@ fn dom(page: &Path, place: &str) -> Option<String> {
     Some(dom)
 }
 
-fn page(recordings: &Path, name: &str) -> PathBuf {
+pub fn page(recordings: &Path, name: &str) -> PathBuf {
     let page = built::scratch().join(name);
     let arguments = ["report".as_ref(), "--html".as_ref(), page.as_os_str(), recordings.as_os_str()];
     let (stdout, _, code) = parts(&output(&arguments));
@@ -58,9 +58,15 @@ fn page(recordings: &Path, name: &str) -> PathBuf {
 }
 
 /// Elements of the document, without what stands in `script`.
-fn body(dom: &str) -> &str {
+pub fn body(dom: &str) -> &str {
     let body = &dom[dom.find("<body").unwrap()..];
     &body[..body.find("<script").unwrap()]
+}
+
+/// A number that the page has noted about itself.
+pub fn attribute(dom: &str, name: &str) -> u64 {
+    let at = dom.find(&format!("{name}=\"")).unwrap() + name.len() + 2;
+    dom[at..at + dom[at..].find('"').unwrap()].parse().unwrap()
 }
 
 #[test]
@@ -151,10 +157,7 @@ fn ten_thousand_findings_are_there_in_two_seconds() {
     }
     let page = page(&directory, "many.html");
     let Some(dom) = dom(&page, "") else { return };
-    let attribute = |name: &str| {
-        let at = dom.find(&format!("{name}=\"")).unwrap() + name.len() + 2;
-        dom[at..at + dom[at..].find('"').unwrap()].parse::<u64>().unwrap()
-    };
+    let attribute = |name: &str| attribute(&dom, name);
     assert_eq!(attribute("data-findings"), 10_000);
     assert!(attribute("data-rendered") < 2000, "{} ms", attribute("data-rendered"));
     // All of them are there to scroll to, few of them are elements.
@@ -164,7 +167,7 @@ fn ten_thousand_findings_are_there_in_two_seconds() {
 }
 
 /// The page with a script more, which the policy would not let run.
-fn driven(page: &Path, script: &str) -> PathBuf {
+pub fn driven(page: &Path, script: &str) -> PathBuf {
     let source = std::fs::read_to_string(page).unwrap();
     let at = source.find("<meta http-equiv").unwrap();
     let end = at + source[at..].find('>').unwrap() + 1;

@@ -44,6 +44,49 @@ fn of_a_running_program() {
 }
 
 #[test]
+fn of_a_heap() {
+    const MIB: f64 = 1048576.0;
+    let mut watched = Watched::start_with("heap", 5, ":heap=full");
+    let pid = watched.pid().to_string();
+    let found = page(&[&pid]);
+    let of = |page: &Page, name: &str, labels: &[(&str, &str)]| {
+        page.value(name, &[&[("pid", pid.as_str())], labels].concat()).unwrap_or_else(|| panic!("no {name}"))
+    };
+    assert_eq!(of(&found, "shim_heap_info", &[("heap", "full"), ("sampling", "0")]), 1.0);
+    let live = of(&found, "shim_heap_live_bytes", &[]);
+    let peak = of(&found, "shim_heap_peak_bytes", &[]);
+    assert!((5.0 * MIB..6.0 * MIB).contains(&live) && peak >= live + MIB, "{live} {peak}");
+    assert!(of(&found, "shim_heap_live_blocks", &[]) >= 5.0);
+    let (allocations, frees) =
+        (of(&found, "shim_heap_allocations_total", &[]), of(&found, "shim_heap_frees_total", &[]));
+    assert!(allocations >= 10.0 && frees >= 5.0 && frees < allocations, "{allocations} {frees}");
+    assert!(of(&found, "shim_heap_allocated_bytes_total", &[]) >= 10.0 * MIB);
+    // Places only where they were asked for.
+    assert_eq!(found.all("shim_heap_site_live_bytes").count(), 0);
+
+    watched.more();
+    let more = page(&[&"--heap-sites", &pid]);
+    assert!(of(&more, "shim_heap_live_bytes", &[]) >= live + 5.0 * MIB);
+    assert!(of(&more, "shim_heap_allocated_bytes_total", &[]) >= 20.0 * MIB);
+    for (mark, live) in [("heap: kept", 10.0 * MIB), ("heap: freed", 0.0)] {
+        let line = line(mark).to_string();
+        let place = [("function", "grow"), ("line", line.as_str())];
+        assert_eq!(of(&more, "shim_heap_site_live_bytes", &place), live, "{mark}");
+        assert_eq!(of(&more, "shim_heap_site_allocated_bytes_total", &place), 10.0 * MIB, "{mark}");
+    }
+    assert!(more.all("shim_heap_site_live_bytes").count() <= 11);
+
+    // Blocks that are much larger than the interval are all in the sample; calls are not known.
+    let counted = page(&[&"--heap-sites", &Watched::start_with("heap", 5, ":heap=count").record]);
+    let live: Vec<f64> = counted.all("shim_heap_live_bytes").map(|(_, n)| n).collect();
+    assert!(live.len() == 1 && (5.0 * MIB..6.0 * MIB).contains(&live[0]), "{live:?}");
+    assert_eq!(counted.all("shim_heap_site_live_bytes").count(), 0);
+    // What is not watched has no sample: not even a zero.
+    let off = Watched::start_with("heap", 5, ":heap=off");
+    assert_eq!(page(&[&"--heap-sites", &off.pid().to_string()]).all("shim_heap_live_bytes").count(), 0);
+}
+
+#[test]
 fn the_reader_is_strict() {
     let good = "# TYPE a counter\n# HELP a Help.\na_total{x=\"1\"} 1\n# EOF\n";
     assert!(parse(good).is_ok());

@@ -1,6 +1,7 @@
 //! The recording from both sides: what the writer puts in, what the reader makes of it and of anything else.
 #![allow(clippy::expect_used)] // A test may end so, in its functions too.
 
+mod heap;
 mod leaks;
 mod reader;
 mod sample;

@@ -28,6 +28,10 @@ fn read_all(bytes: &[u8]) -> Option<usize> {
     }
     seen += recording.modules().count() + recording.descriptors().count();
     seen += recording.threads().map(|t| t.events.len()).sum::<usize>();
+    seen += recording.heap().map_or(0, |heap| heap.level as usize & 1);
+    seen += recording.heap_sites().map(|(_, site)| recording.stack(site.stack).len()).sum::<usize>();
+    seen += recording.heap_samples().iter().map(|sample| sample.sites.len()).sum::<usize>();
+    seen += recording.sites().count() + recording.samples().len() + recording.heap_calls().frees as usize;
     seen += Counter::ALL.iter().map(|(c, _)| recording.counter(*c) as usize & 1).sum::<usize>();
     Some(seen)
 }

@@ -67,6 +67,15 @@ pub fn recording() -> Memory {
         entry.log(Logged { time: 10, op: Op::Open, errno: 0, fd: 7, detail: 1, stack: here });
         entry.log(Logged { time: 20, op: Op::Close, errno: 0, fd: 7, detail: 1, stack: closed });
     }
+    record::heap::begin(&memory, record::heap::level::SITES, 512);
+    let heap = record::heap::totals(&memory).expect("begun");
+    for (stack, blocks) in [(here, 10), (closed, 3)] {
+        let site = record::sites::of(&memory, stack).expect("room");
+        site.opened(10);
+        site.allocated(heap, blocks, blocks * 100, 2);
+        heap.changed(blocks as i64, blocks as i64 * 100, 30);
+        record::heap::sample(&memory, 20 + blocks).expect("room");
+    }
     let slots = memory.commit(Section::Descriptors, 0).expect("room");
     mark(slots, 7);
     memory
