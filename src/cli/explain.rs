@@ -41,7 +41,7 @@ pages! {
     HeapOverflow: "a write went past the end of a block";
     HeapUnderflow: "a write went before the start of a block";
     HeapMismatch: "a block was freed by the wrong function for how it was allocated";
-    HeapLeak: "blocks that nothing points to any more";
+    HeapLeak: "blocks that nothing points to any more", "heap.leak";
     KeyNeverCreated: "a thread-specific key was used that was never created";
     KeyDeleted: "a thread-specific key was used after its deletion";
     KeyForeign: "a thread-specific key of somebody else was used or deleted";

@@ -143,7 +143,7 @@ fn go_on(scope: &mut Scope, here: &leaks::Here, mut job: Box<Job>) -> Option<Box
         return Some(job);
     }
     if job.lost.is_none() {
-        if scope.state.moving.load(Relaxed) {
+        if scope.state.moving.load(Relaxed) != 0 {
             // In the middle of a realloc: what its block leads to would seem lost.
             return Some(job);
         }

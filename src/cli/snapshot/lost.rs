@@ -1,8 +1,8 @@
 //! How the lost blocks of two snapshots compare.
 
 use super::CHANGES;
-use crate::merge::Sites;
 use crate::look::words;
+use crate::merge::Sites;
 use crate::symbolise::Symboliser;
 use record::heap::class;
 use record::snapshot::{Lost, Snapshot};
@@ -11,9 +11,12 @@ use std::io::{self, Write};
 
 /// Blocks and bytes of a class, of the lost ones with what only they lead to.
 fn total(snapshot: &Snapshot, class: u8) -> (u64, u64) {
-    snapshot.lost.iter().filter(|lost| lost.class == class).map(amount).fold((0, 0), |(blocks, bytes), (more, by)| {
-        (u64::saturating_add(blocks, more), u64::saturating_add(bytes, by))
-    })
+    snapshot
+        .lost
+        .iter()
+        .filter(|lost| lost.class == class)
+        .map(amount)
+        .fold((0, 0), |(blocks, bytes), (more, by)| (u64::saturating_add(blocks, more), u64::saturating_add(bytes, by)))
 }
 
 fn amount(lost: &Lost) -> (u64, u64) {
