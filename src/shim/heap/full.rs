@@ -355,7 +355,7 @@ fn invalid(scope: &mut Scope, address: usize, by: Party, call: &Call) -> Verdict
     } else if address % size_of::<usize>() != 0 {
         block.place = place::MISALIGNED;
     } else if !shadow::is_complete() {
-        return foreign();
+        return foreign(address);
     } else {
         // Memory from an allocator that we do not see, perhaps.
         block.place = place::UNKNOWN;
