@@ -134,6 +134,7 @@ fn missed_fork(page: &AtomicU32) {
     for lock in [&thread::REGISTRY_LOCK, &unwind::CHANGING, recording::commit_lock(), alloc::PRIVATE.lock()] {
         lock.release();
     }
+    heap::after_missed_fork();
     become_child(&[]);
 }
 
@@ -197,6 +198,7 @@ unsafe extern "C" fn before_fork() {
         unwind::CHANGING.acquire();
         recording::commit_lock().acquire();
         descriptors::before_fork();
+        heap::quarantine::LOCK.acquire();
         alloc::PRIVATE.lock().acquire();
         FORKING.store(sys::gettid(), Relaxed);
         descriptors::freeze();
@@ -209,6 +211,7 @@ static FORKING: AtomicU32 = AtomicU32::new(0);
 
 fn unlock() {
     alloc::PRIVATE.lock().release();
+    heap::quarantine::LOCK.release();
     recording::commit_lock().release();
     unwind::CHANGING.release();
     thread::REGISTRY_LOCK.release();

@@ -279,6 +279,32 @@ pub fn readable(address: u64) -> bool {
     answer != -(libc::EFAULT as isize)
 }
 
+/// Copies memory of our own that another thread may unmap at any moment; false when it is not mapped, or when a sandbox forbids to
+/// ask (process_vm_readv).
+pub fn read_own_memory(at: usize, out: &mut [u8]) -> bool {
+    let local = [out.as_mut_ptr() as usize, out.len()];
+    let remote = [at, out.len()];
+    let (to, from) = (local.as_ptr() as usize, remote.as_ptr() as usize);
+    // SAFETY: one iovec each; the kernel checks what it copies from.
+    let copied = unsafe { call(libc::SYS_process_vm_readv, [getpid() as usize, to, 1, from, 1, 0]) };
+    copied == out.len() as isize
+}
+
+/// Bytes of a page.
+pub fn page() -> usize {
+    // SAFETY: reads the auxiliary vector.
+    (unsafe { libc::getauxval(libc::AT_PAGESZ) } as usize).max(4096)
+}
+
+/// Changes the protection of whole pages of ours.
+///
+/// # Safety
+/// Nothing of ours is in them.
+pub unsafe fn mprotect(address: usize, len: usize, protection: c_int) -> bool {
+    // SAFETY: the caller's.
+    unsafe { call(libc::SYS_mprotect, [address, len, protection as usize, 0, 0, 0]) == 0 }
+}
+
 /// The signal stack (sigaltstack(2)) that this thread is running on, if it is: its lowest address and its length.
 pub fn signal_stack() -> Option<(u64, u64)> {
     let mut old = MaybeUninit::<libc::stack_t>::zeroed();

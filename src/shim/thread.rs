@@ -122,6 +122,8 @@ pub struct Inner {
     pub sweep: Sweep,
     pub held: Held<(i32, Verdict), 8>,
     pub text: Box<[u8; 8192]>,
+    /// Freed blocks on their way into the quarantine.
+    pub quarantine: heap::quarantine::Batch,
 }
 
 impl Inner {
@@ -130,6 +132,7 @@ impl Inner {
         self.unwinding.forget();
         self.sweep = Sweep::new();
         self.held.discard();
+        self.quarantine.abandon();
     }
 }
 
@@ -440,7 +443,7 @@ fn end() {
     let block = block();
     if let Entry::Full(mut scope) = enter() {
         crate::finding::flush_held(&mut scope);
-        heap::thread_ends(&scope);
+        heap::thread_ends(&mut scope);
         let state = scope.state;
         state.log(Op::ThreadEnd, 0, 0, 0, 0);
         state.entry.ended.store(sys::now(), Relaxed);
@@ -511,6 +514,7 @@ impl State {
                 sweep: Sweep::new(),
                 held: Held::new((0, Verdict::default())),
                 text: unwind::boxed(0),
+                quarantine: heap::quarantine::Batch::new(),
             }),
         })
     }

@@ -15,7 +15,7 @@ use record::{heap, sites};
 
 /// Events after which a thread tells; so many bytes count as one more, or a peak could be missed by any number of bytes.
 const EVENTS: u64 = 512;
-const BYTES_SHIFT: u32 = 10;
+const BYTES_SHIFT: u32 = 8;
 const STACKS: usize = 128;
 
 /// The sums of one call stack.

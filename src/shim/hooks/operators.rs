@@ -74,7 +74,7 @@ fn allocate_aligned(size: usize, align: usize, call: &'static Call) -> *mut c_vo
     // As libstdc++'s new_opa.cc: aligned_alloc wants a multiple.
     let Some(size) = size.max(1).checked_next_multiple_of(align.max(1)) else { return core::ptr::null_mut() };
     // SAFETY: as aligned_alloc(3).
-    aligned(size, call, || unsafe { real::aligned_alloc(align, size) })
+    aligned(size, align, call, |whole| unsafe { real::aligned_alloc(align, whole) })
 }
 
 #[inline(always)]
