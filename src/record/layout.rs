@@ -196,10 +196,14 @@ pub enum Counter {
     BlocksQuarantined,
     /// Allocations that were put on guard pages.
     BlocksGuarded,
+    /// Looks for lost blocks that had no time or no room, or were not possible.
+    LooksGivenUp,
+    /// Groups of blocks that a look for lost ones had no room for.
+    LostLeftOut,
 }
 
 impl Counter {
-    pub const ALL: [(Self, &'static str); 27] = [
+    pub const ALL: [(Self, &'static str); 29] = [
         (Self::Errors, "errors"),
         (Self::Suspects, "suspects"),
         (Self::Infos, "infos"),
@@ -227,6 +231,8 @@ impl Counter {
         (Self::FreesRefused, "frees refused"),
         (Self::BlocksQuarantined, "heap blocks quarantined"),
         (Self::BlocksGuarded, "heap blocks on guard pages"),
+        (Self::LooksGivenUp, "looks for lost blocks given up"),
+        (Self::LostLeftOut, "groups of heap blocks left out of the look for lost ones"),
     ];
 }
 

@@ -4,6 +4,7 @@
 //! heap=count    counters in the hook itself                                             hooks/heap.rs
 //! heap=sites    as count, and one allocation in many is followed with its call stack    sampled.rs
 //! heap=full     every block has an entry in the side table                              full.rs, shadow.rs
+//!               and is looked for at the end: which are lost                            leaks.rs
 //! canary=1      full, with redzones around every block                                  redzone.rs
 //! quarantine=N  full, and freed blocks are held back                                    quarantine.rs
 //! ```
@@ -17,6 +18,7 @@
 pub mod accounts;
 pub mod elsewhere;
 pub mod full;
+pub mod leaks;
 pub mod quarantine;
 mod redzone;
 pub mod sampled;
@@ -83,6 +85,9 @@ pub fn start() {
         crate::message::say(b"shim: quarantine: no address space for it\n");
     }
     REINFORCED.store(redzone::on() || quarantine::on(), Relaxed);
+    if level == Level::Full {
+        leaks::start();
+    }
     match level {
         Level::Count => record::heap::begin(&RECORDING, recorded::COUNT, options::heap_sampling()),
         Level::Sites => record::heap::begin(&RECORDING, recorded::SITES, options::heap_sampling()),
@@ -134,16 +139,22 @@ pub fn thread_ends(scope: &mut Scope) {
     }
 }
 
-/// The process ends: what threads have not told yet.
-pub fn at_exit(scope: &mut Scope) {
+/// The process ends: what threads have not told yet, and what was lost.
+pub fn at_exit(scope: &mut Scope, here: &leaks::Here) {
     if samples() {
         sampled::settle(scope.state);
     } else if level() == Level::Full {
         quarantine::settle(scope);
         look_at_blocks(scope);
-        for state in thread::registry().filter(|state| state.is_live()) {
-            accounts::of(state).inspect(|accounts| accounts.tell(state.entry));
-        }
+        settle();
+        leaks::look(scope, here, leaks::Occasion::Exit);
+    }
+}
+
+/// With `full`: what threads have not told yet.
+pub fn settle() {
+    for state in thread::registry().filter(|state| state.is_live()) {
+        accounts::of(state).inspect(|accounts| accounts.tell(state.entry));
     }
 }
 
@@ -179,6 +190,7 @@ pub fn after_missed_fork() {
 pub fn after_fork() {
     LOOKED.store(false, Relaxed);
     accounts::after_fork();
+    leaks::after_fork();
     for state in thread::registry() {
         accounts::of(state).inspect(|accounts| accounts.forget());
     }

@@ -367,6 +367,14 @@ pub fn rank() -> Option<u32> {
     })
 }
 
+/// Where it lies in memory: start and end of each part.
+pub fn ranges() -> impl Iterator<Item = (u64, u64)> {
+    let header = HEADER.load(Relaxed) as u64;
+    let chunks = IN_ORDER.iter().take(MADE.load(Relaxed)).map(|chunk| chunk.load(Relaxed) as u64);
+    let all = chunks.map(|chunk| (chunk, chunk + CHUNK_LEN as u64)).chain([(header, header + CHUNKS_AT as u64)]);
+    all.filter(|(start, _)| *start != 0)
+}
+
 /// A thread entry that was never used. Under the registry's lock.
 pub fn new_thread_entry() -> Option<(u16, &'static Thread)> {
     let index = RECORDING.header().threads.load(Relaxed) as usize;

@@ -292,11 +292,16 @@ pub fn exec_failed() {
 
 /// The process ends with `status`, as far as we can see.
 pub fn exiting(status: Option<c_int>) {
+    heap::leaks::from_here(&mut |here| ending(status, here));
+}
+
+#[inline(never)]
+fn ending(status: Option<c_int>, here: &heap::leaks::Here) {
     finding::guarded(|scope| {
         finding::flush_held(scope);
         scope.state.log(Op::Exit, 0, status.unwrap_or(0) as u64, 0, 0);
         descriptors::at_exit(scope);
-        heap::at_exit(scope);
+        heap::at_exit(scope, here);
         let header = recording::RECORDING.header();
         header.exit_status.store(status.map_or(0, |s| s as u32), Relaxed);
         header.ended.store(sys::now(), Relaxed);

@@ -216,7 +216,11 @@ pub fn mmap(address: usize, len: usize, protection: c_int, flags: c_int, fd: c_i
 pub fn map_anonymous(len: usize) -> usize {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     let at = mmap(0, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
-    if failed(at) { 0 } else { at as usize }
+    if failed(at) {
+        return 0;
+    }
+    crate::ours::add(at as usize, len);
+    at as usize
 }
 
 /// Zeroed address space of which only a part will be used: nothing is promised for the rest. 0: none.
@@ -229,12 +233,14 @@ pub fn map_sparse(len: usize) -> usize {
     // Where huge pages are used unasked, a table of which every page is touched once would be a whole heap of them.
     // SAFETY: advice on our own fresh mapping.
     unsafe { call(libc::SYS_madvise, [at as usize, len, libc::MADV_NOHUGEPAGE as usize, 0, 0, 0]) };
+    crate::ours::add(at as usize, len);
     at as usize
 }
 
 /// # Safety
 /// Nobody uses the range any more.
 pub unsafe fn munmap(address: usize, len: usize) {
+    crate::ours::remove(address);
     // SAFETY: the caller's.
     unsafe { call(libc::SYS_munmap, [address, len, 0, 0, 0, 0]) };
 }
@@ -352,6 +358,20 @@ pub fn identity_of_path(path: &[u8]) -> Option<Identity> {
     identity_at(libc::AT_FDCWD, path, 0)
 }
 
+/// How many threads the process has, as the kernel sees it: each is a directory.
+pub fn threads() -> Option<u32> {
+    let mut out = MaybeUninit::<libc::statx>::zeroed();
+    let (path, wanted) = (b"/proc/self/task\0", libc::STATX_NLINK as usize);
+    // SAFETY: a NUL-terminated path; statx writes one struct statx.
+    let answer = unsafe {
+        let (at, out) = (libc::AT_FDCWD as usize, out.as_mut_ptr() as usize);
+        call(libc::SYS_statx, [at, path.as_ptr() as usize, 0, wanted, out, 0])
+    };
+    // SAFETY: zeroed, and filled on success.
+    let links = unsafe { out.assume_init() }.stx_nlink;
+    (answer == 0 && links > 2).then(|| links - 2)
+}
+
 fn identity_at(fd: c_int, path: &[u8], flags: c_int) -> Option<Identity> {
     debug_assert!(path.last() == Some(&0));
     let mut out = MaybeUninit::<libc::statx>::zeroed();
@@ -433,6 +453,12 @@ pub fn socket_name(fd: c_int, peer: bool, out: &mut [u8; 128]) -> usize {
     // SAFETY: the kernel writes at most `len` bytes.
     let answer = unsafe { call(number, [fd as usize, out.as_mut_ptr() as usize, &raw mut len as usize, 0, 0, 0]) };
     if answer == 0 { (len as usize).min(128) } else { 0 }
+}
+
+/// lseek from the start.
+pub fn lseek(fd: c_int, to: usize) -> isize {
+    // SAFETY: no memory.
+    unsafe { call(libc::SYS_lseek, [fd as usize, to, libc::SEEK_SET as usize, 0, 0, 0]) }
 }
 
 /// getdents64 into a buffer.

@@ -101,6 +101,10 @@ pub struct State {
     pub again_at: AtomicU64,
     pub stack_low: AtomicU64,
     pub stack_high: AtomicU64,
+    /// libc's description of the thread, pthread_self(); it stays when the thread has ended.
+    pub description: AtomicU64,
+    /// Inside the real realloc: its block is neither here nor there.
+    pub moving: AtomicBool,
     /// Where on it an unwinder has room, and how many bytes that is.
     room: AtomicU64,
     room_len: AtomicU64,
@@ -504,6 +508,8 @@ impl State {
             again_at: AtomicU64::new(0),
             stack_low: AtomicU64::new(0),
             stack_high: AtomicU64::new(0),
+            description: AtomicU64::new(0),
+            moving: AtomicBool::new(false),
             room: AtomicU64::new(0),
             room_len: AtomicU64::new(0),
             random: AtomicU64::new(0),
@@ -533,6 +539,9 @@ impl State {
         self.entry.state.store(thread_state::LIVE, Release);
         self.stack_low.store(0, Relaxed);
         self.stack_high.store(0, Relaxed);
+        // SAFETY: returns a number.
+        self.description.store(unsafe { libc::pthread_self() } as u64, Relaxed);
+        self.moving.store(false, Relaxed);
         self.room_len.store(0, Relaxed);
         self.name();
         self.log(Op::ThreadStart, 0, 0, 0, 0);

@@ -38,6 +38,11 @@ pub fn start() -> bool {
     shadow::start()
 }
 
+/// The allocator is libc's own.
+pub fn is_glibc() -> bool {
+    !DENSE.load(Relaxed)
+}
+
 /// What the allocator is asked for: no less than a granule of the table, where blocks may be nearer together than that.
 #[inline(always)]
 pub fn request(size: usize) -> usize {
@@ -431,6 +436,18 @@ pub fn publish(
 /// # Safety
 /// As realloc(3); `block` is not null.
 pub unsafe fn realloc(block: *mut c_void, size: usize, call: &Call) -> *mut c_void {
+    let state = thread::current();
+    state.inspect(|state| state.moving.store(true, Relaxed));
+    // SAFETY: the caller's.
+    let new = unsafe { moved(block, size, call) };
+    state.inspect(|state| state.moving.store(false, Relaxed));
+    new
+}
+
+/// # Safety
+/// As [`realloc`].
+#[inline(always)]
+unsafe fn moved(block: *mut c_void, size: usize, call: &Call) -> *mut c_void {
     if is_reinforced() {
         // SAFETY: the caller's.
         if let Some(done) = unsafe { realloc_by_copy(block, size, call) } {

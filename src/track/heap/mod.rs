@@ -8,6 +8,7 @@
 //! - **redzone** ([`pattern`]): bytes in front of a block and behind it that nobody may write to. **moved**: there is one in
 //!   front, so that the program's pointer is not the allocator's.
 //! - **untracked**: handed out where we could not follow. Whatever happens to it is right.
+//! - **root**: memory that the program can reach without a pointer: its data, stacks, registers ([`reach`]).
 //!
 //! The table itself (which entry belongs to which address) is `shim`'s; here are the transitions of one entry, the sampling of
 //! allocations ([`sampling`]), what redzones and freed blocks are filled with ([`pattern`]), and the words of a fault.
@@ -16,8 +17,10 @@
 //! block starts at the same place again; every allocation does that, also one that we do not follow ([`Entry::untrack`]), or a
 //! legitimate free would look like a second one.
 
+pub mod blocks;
 mod entry;
 pub mod pattern;
+pub mod reach;
 pub mod sampling;
 
 pub use entry::{Ended, Entry, Facts, Freeing, State};

@@ -109,7 +109,8 @@ impl Scene<'_> {
         let escaped = |path: &Path| path.to_string_lossy().replace('\\', "\\\\").replace(':', "\\:");
         let here = self.program.source.parent().unwrap_or(Path::new("."));
         let given = self.section.options(self.program.family(), self.name).replace("{here}", &escaped(here));
-        let options = format!("{given}:record={}", escaped(&recordings));
+        let extra = std::env::var("EXTRA_OPTIONS").map_or_else(|_| String::new(), |extra| format!(":{extra}"));
+        let options = format!("{given}{extra}:record={}", escaped(&recordings));
         let watch = Watch { library: &self.judge.places.library, options: &options };
         let ran = run(binary, folder, Some(&watch))?;
         let mut complain = |what: &str, expected: &str, got: &str| {
