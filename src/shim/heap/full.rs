@@ -21,6 +21,7 @@ use record::heap::{place, sight};
 use record::kind::{Kind, Role, Severity};
 use record::label::Label;
 use record::layout::{Counter, PARTIES, module_flag};
+use record::stacks::{Frame, MAX_FRAMES};
 use track::fd::{Party, StackId, Tid};
 use track::heap::pattern::REDZONE;
 use track::heap::{Entry, Facts, Family, Freeing, State};
@@ -323,7 +324,18 @@ fn mismatch(scope: &mut Scope, address: usize, entry: &Entry, by: Party, call: &
     let Some(facts) = &entry.facts() else { return };
     let block = about(address, facts, call);
     let parties = [(Role::Here, by), (Role::Allocated, facts.allocator)];
-    publish(scope, Kind::HeapMismatch, Severity::Error, block, &parties, call.name.as_bytes());
+    // A module may have a C++ runtime of its own inside, whose new and delete end in malloc and free.
+    let plain = call.family == Family::Malloc || facts.allocated == Family::Malloc;
+    let proved = !plain || module_of(by.stack) == module_of(facts.allocator.stack);
+    let severity = if proved { Severity::Error } else { Severity::Suspect };
+    publish(scope, Kind::HeapMismatch, severity, block, &parties, call.name.as_bytes());
+}
+
+/// The module of the call that a stack begins with.
+fn module_of(stack: StackId) -> Option<usize> {
+    let mut frames = [0; MAX_FRAMES];
+    let len = record::stacks::load(&RECORDING, stack.0, &mut frames);
+    frames[..len].first().and_then(|frame| Frame(*frame).module())
 }
 
 fn about(address: usize, facts: &Facts, call: &Call) -> Block {
