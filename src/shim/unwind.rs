@@ -508,7 +508,8 @@ fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Reg
     use engine::{FrameAddress, Unwinder};
     let cache = scratch.cache.get_or_insert_with(spare_cache);
     let mut reader = Reader::new(state, start.sp);
-    let mut walked = Walk { len: 0, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: reader.on_stack, origin: None };
+    let mut walked =
+        Walk { len: 0, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: reader.on_stack, origin: None };
     let mut registers = engine::registers(&start);
     let Some(mut at) = FrameAddress::from_return_address(start.pc) else { return walked };
     let first_only = UNLOADING.load(Acquire) != 0;
