@@ -16,6 +16,7 @@ pub mod tables;
 pub use extract::{Extract, KEYS, Sites};
 pub use gather::{gather, read_each};
 
+use crate::escape;
 use crate::recordings::Loaded;
 use entry::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -23,7 +24,7 @@ use record::kind::{Kind, Role, Severity};
 use record::layout::Counter;
 use record::reader::{Finding, Head};
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use tables::Tables;
@@ -118,8 +119,12 @@ pub struct Merge {
     losses: [u64; Counter::ALL.len()],
     unreadable: u64,
     errors_dropped: bool,
+    /// Programs whose heap was not seen, each with the module whose malloc it calls.
+    elsewhere: BTreeSet<(Vec<u8>, Vec<u8>)>,
 }
 
+/// So many of them are named.
+const ELSEWHERE_NAMED: usize = 8;
 /// Processes that are known by the size of their heap.
 const LARGEST_HEAPS: usize = 12;
 
@@ -150,6 +155,9 @@ impl Merge {
         self.errors_dropped |= extract.errors_dropped;
         for (sum, lost) in self.losses.iter_mut().zip(extract.counters) {
             *sum = sum.saturating_add(lost);
+        }
+        if let Some(module) = &extract.heap_elsewhere {
+            self.elsewhere.insert((program(&extract.head).to_vec(), module.clone()));
         }
         let program = self.tables.text(program(&extract.head));
         if self.processes.len() <= file {
@@ -302,6 +310,12 @@ impl Merge {
             .filter(|((counter, _), sum)| *sum > 0 && LOSSES.contains(counter))
             .map(|((_, name), sum)| format!("{name}: {sum}"))
             .collect();
+        parts.extend(self.elsewhere.iter().take(ELSEWHERE_NAMED).map(|(program, module)| {
+            format!("the heap of {}, whose malloc is that of {}", escape::bytes(program), escape::bytes(module))
+        }));
+        if self.elsewhere.len() > ELSEWHERE_NAMED {
+            parts.push(format!("the heaps of {} programs more", self.elsewhere.len() - ELSEWHERE_NAMED));
+        }
         if self.unreadable > 0 {
             parts.push(format!("findings of a kind that this shim does not know: {}", self.unreadable));
         }

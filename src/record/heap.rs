@@ -10,6 +10,7 @@
 pub use crate::layout::Heap;
 use crate::layout::{HeapSample, SAMPLE_SITES, SIZE_CLASSES, Section, Site};
 use crate::store::{Store, entry, entry_or_commit};
+use crate::strings;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::fence;
 
@@ -116,6 +117,14 @@ pub fn begin(store: &impl Store, level: u32, sampling: u64) {
     if let Some(heap) = entry_or_commit::<Heap>(store, 0) {
         heap.sampling.store(sampling, Relaxed);
         heap.level.store(level, Release);
+    }
+}
+
+/// The program's malloc is that of the module at `path`: nothing is seen of its heap.
+pub fn is_elsewhere(store: &impl Store, path: &[u8]) {
+    if let Some(heap) = entry_or_commit::<Heap>(store, 0) {
+        let path = if path.is_empty() { &b"?"[..] } else { path };
+        heap.elsewhere.store(strings::intern(store, path).0, Relaxed);
     }
 }
 

@@ -196,10 +196,14 @@ pub enum Counter {
     BlocksQuarantined,
     /// Allocations that were put on guard pages.
     BlocksGuarded,
+    /// Looks for lost blocks that had no time or no room, or were not possible.
+    LooksGivenUp,
+    /// Groups of blocks that a look for lost ones had no room for.
+    LostLeftOut,
 }
 
 impl Counter {
-    pub const ALL: [(Self, &'static str); 27] = [
+    pub const ALL: [(Self, &'static str); 29] = [
         (Self::Errors, "errors"),
         (Self::Suspects, "suspects"),
         (Self::Infos, "infos"),
@@ -227,6 +231,8 @@ impl Counter {
         (Self::FreesRefused, "frees refused"),
         (Self::BlocksQuarantined, "heap blocks quarantined"),
         (Self::BlocksGuarded, "heap blocks on guard pages"),
+        (Self::LooksGivenUp, "looks for lost blocks given up"),
+        (Self::LostLeftOut, "groups of heap blocks left out of the look for lost ones"),
     ];
 }
 
@@ -524,7 +530,10 @@ pub struct Heap {
     /// At the last look for leaks: when, and blocks and bytes of each class: definitely, indirectly, possibly lost, reachable.
     pub looked: AtomicU64,
     pub leak_classes: [[AtomicU64; 2]; 4],
-    pub _reserved: [AtomicU64; 14],
+    /// The path of the module whose malloc the program calls, when that is not libshim.so's: text in [`Section::Strings`]. The
+    /// heap was not seen then.
+    pub elsewhere: AtomicU64,
+    pub _reserved: [AtomicU64; 13],
     pub sizes: [SizeClass; SIZE_CLASSES],
 }
 
@@ -690,7 +699,8 @@ assert_offsets!(
     sample_interval = 64,
     looked = 72,
     leak_classes = 80,
-    _reserved = 144,
+    elsewhere = 144,
+    _reserved = 152,
     sizes = 256
 );
 assert_offsets!(Sample, 256, time = 0, open = 8, limit = 16, _reserved = 24, sites = 32);

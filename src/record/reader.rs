@@ -222,6 +222,13 @@ impl<B: AsRef<[u8]>> Recording<B> {
         self.run(Section::Strings, text.offset(), text.len()).unwrap_or_default()
     }
 
+    /// The path of the module whose malloc the program calls, where that was not ours: its heap was not seen.
+    pub fn heap_elsewhere(&self) -> Option<&[u8]> {
+        let totals = self.entry(Section::Heap, 0)?;
+        let path = self.string(Text(totals.u64(offset_of!(crate::layout::Heap, elsewhere))));
+        (!path.is_empty()).then_some(path)
+    }
+
     /// The call stacks that opened descriptors, with their totals, by their index; those that only allocated are
     /// among [`Recording::heap_sites`].
     pub fn sites(&self) -> impl Iterator<Item = (usize, Site)> {

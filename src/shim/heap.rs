@@ -4,6 +4,9 @@
 //! heap=count    counters in the hook itself                                             hooks/heap.rs
 //! heap=sites    as count, and one allocation in many is followed with its call stack    sampled.rs
 //! heap=full     every block has an entry in the side table                              full.rs, shadow.rs
+//!               and is looked for at the end: which are lost                            leaks.rs
+//! canary=1      full, with redzones around every block                                  redzone.rs
+//! quarantine=N  full, and freed blocks are held back                                    quarantine.rs
 //! ```
 //!
 //! How the hooks find their way: a registered thread of `count` and `sites` has its entry in the block
@@ -13,17 +16,25 @@
 //! `track::heap` decides, `accounts` adds up, `finding` tells.
 
 pub mod accounts;
+pub mod elsewhere;
 pub mod full;
+pub mod leaks;
+pub mod quarantine;
+mod redzone;
 pub mod sampled;
 mod shadow;
 
 use crate::options::{self, Mode};
 use crate::recording::RECORDING;
 use crate::thread::{self, Scope};
-use crate::unwind;
-use core::sync::atomic::AtomicU8;
+use crate::{start, unwind};
 use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicBool, AtomicU8};
 use record::heap::level as recorded;
+use record::text::Line;
+use redzone::Eyes;
+use track::fd::Party;
+use track::heap::State;
 
 /// How closely the heap is watched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,13 +61,32 @@ pub fn level() -> Level {
     }
 }
 
+static REINFORCED: AtomicBool = AtomicBool::new(false);
+
+/// Is there more to an allocation of `heap=full` than its entry: redzones, the quarantine?
+#[inline(always)]
+pub fn is_reinforced() -> bool {
+    REINFORCED.load(Relaxed)
+}
+
 /// At start, with the options known, the recording open and the modules read.
 pub fn start() {
-    unwind::with_modules(crate::hooks::operators::start);
+    unwind::with_modules(|modules| {
+        elsewhere::start(modules);
+        crate::hooks::operators::start(modules);
+    });
     let mut level = options::heap_level();
     if level == Level::Full && !full::start() {
         crate::message::say(b"shim: heap=full: no address space for its table; heap=sites instead\n");
         level = Level::Sites;
+    }
+    redzone::start();
+    if level == Level::Full && !quarantine::start() {
+        crate::message::say(b"shim: quarantine: no address space for it\n");
+    }
+    REINFORCED.store(redzone::on() || quarantine::on(), Relaxed);
+    if level == Level::Full {
+        leaks::start();
     }
     match level {
         Level::Count => record::heap::begin(&RECORDING, recorded::COUNT, options::heap_sampling()),
@@ -65,6 +95,23 @@ pub fn start() {
         Level::Unknown | Level::Off => {}
     }
     LEVEL.store(level as u8, Relaxed);
+    if elsewhere::is_owner() && level != Level::Off {
+        tell_elsewhere();
+    }
+}
+
+/// In the recording; on stderr when the user has asked for more than what is on by itself.
+#[cold]
+fn tell_elsewhere() {
+    let mut path = [0; 256];
+    let Some(owner) = elsewhere::owner(&mut path) else { return };
+    record::heap::is_elsewhere(&RECORDING, owner);
+    if options::heap_level() == Level::Full {
+        let mut buffer = [0; 512];
+        let mut line = Line::new(&mut buffer);
+        line.text("shim: the heap is not seen: malloc is that of ").foreign(owner).text("\n");
+        crate::message::say(line.as_bytes());
+    }
 }
 
 /// Does the hooks' fast path serve this process? With `off`, too: a few additions cost less than to ask.
@@ -83,28 +130,67 @@ pub fn protects() -> bool {
 }
 
 /// The calling thread ends.
-pub fn thread_ends(scope: &Scope) {
+pub fn thread_ends(scope: &mut Scope) {
     if samples() {
         sampled::settle(scope.state);
     } else if level() == Level::Full {
+        quarantine::settle(scope);
         accounts::of(scope.state).inspect(|accounts| accounts.tell(scope.state.entry));
     }
 }
 
-/// The process ends: what threads have not told yet.
-pub fn at_exit(scope: &mut Scope) {
+/// The process ends: what threads have not told yet, and what was lost.
+pub fn at_exit(scope: &mut Scope, here: &leaks::Here) {
     if samples() {
         sampled::settle(scope.state);
     } else if level() == Level::Full {
-        for state in thread::registry().filter(|state| state.is_live()) {
-            accounts::of(state).inspect(|accounts| accounts.tell(state.entry));
+        quarantine::settle(scope);
+        look_at_blocks(scope);
+        settle();
+        leaks::look(scope, here, leaks::Occasion::Exit);
+    }
+}
+
+/// With `full`: what threads have not told yet.
+pub fn settle() {
+    for state in thread::registry().filter(|state| state.is_live()) {
+        accounts::of(state).inspect(|accounts| accounts.tell(state.entry));
+    }
+}
+
+/// Redzones of live blocks, and what lies in the quarantine. Once: `_exit` and the destructors both come here. A forked child
+/// looks at its own blocks: those of before are its parent's to look at.
+fn look_at_blocks(scope: &mut Scope) {
+    if !redzone::on() && !quarantine::on() || LOOKED.swap(true, Relaxed) {
+        return;
+    }
+    let eyes = if thread::alone() { Eyes::Owner } else { Eyes::Stranger };
+    for (address, entry, facts) in shadow::blocks().filter(|(_, _, facts)| facts.epoch == start::epoch()) {
+        match facts.state {
+            State::Live => {}
+            State::Quarantined => quarantine::look_from_outside(scope, address, entry, &facts, eyes),
+            _ => continue,
+        }
+        let damage = redzone::settled(entry, &facts, || redzone::look(address, &facts, eyes));
+        if let Some(damage) = damage.filter(|damage| !damage.is_none()) {
+            redzone::report(scope, address, &facts, damage, Party::ABSENT, eyes);
         }
     }
 }
 
+static LOOKED: AtomicBool = AtomicBool::new(false);
+
+/// In the child of a fork that nobody saw, before [`after_fork`].
+pub fn after_missed_fork() {
+    quarantine::abandon();
+    quarantine::LOCK.release();
+}
+
 /// In a forked child.
 pub fn after_fork() {
+    LOOKED.store(false, Relaxed);
     accounts::after_fork();
+    leaks::after_fork();
     for state in thread::registry() {
         accounts::of(state).inspect(|accounts| accounts.forget());
     }

@@ -6,7 +6,7 @@
 //!   unless `suppressions` forbids it; `json_lines` tells log shippers.
 //! - `heap` follows blocks: counted, sampled or each with its entry; `track::heap` decides.
 //! - `recording` maps the memory that `record` writes to; `unwind` takes stacks; `symbols` names them.
-//! - `arch`, `sys`, `clock`, `spin`, `alloc`, `private`, `message`, `options` are the ground that the rest stands on.
+//! - `arch`, `sys`, `ours`, `clock`, `spin`, `alloc`, `private`, `message`, `options` are the ground that the rest stands on.
 
 mod address;
 mod alloc;
@@ -19,6 +19,7 @@ mod hooks;
 mod json_lines;
 mod message;
 mod options;
+mod ours;
 mod private;
 mod recording;
 mod resolve;

@@ -6,7 +6,7 @@
 use crate::heap::Level;
 use crate::{json_lines, message};
 use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64};
 use once_cell::race::OnceBox;
 use record::text::Line;
 
@@ -23,6 +23,12 @@ static HEAP: AtomicU8 = AtomicU8::new(Level::Unknown as u8);
 static HEAP_MODE: AtomicU8 = AtomicU8::new(0);
 /// One byte in so many is sampled; 0 means the default.
 static HEAP_SAMPLING: AtomicU32 = AtomicU32::new(0);
+/// Redzones around blocks.
+static CANARY: AtomicBool = AtomicBool::new(false);
+/// Bytes of freed blocks that are held; 0 = none.
+static HEAP_QUARANTINE: AtomicU64 = AtomicU64::new(0);
+/// One allocation in so many goes on guard pages; 0 = none.
+static GUARD: AtomicU32 = AtomicU32::new(0);
 pub static FD: AtomicU8 = AtomicU8::new(0);
 /// Hold closed socket numbers in the quarantine: protect and hunt.
 pub static QUARANTINE_FDS: AtomicBool = AtomicBool::new(false);
@@ -90,6 +96,19 @@ pub fn heap_sampling() -> u64 {
     }
 }
 
+pub fn canary() -> bool {
+    CANARY.load(Relaxed)
+}
+
+pub fn heap_quarantine() -> u64 {
+    HEAP_QUARANTINE.load(Relaxed)
+}
+
+#[inline(always)]
+pub fn guard() -> u32 {
+    GUARD.load(Relaxed)
+}
+
 pub fn stack_depth() -> usize {
     match STACK_DEPTH.load(Relaxed) {
         0 => 32,
@@ -99,14 +118,7 @@ pub fn stack_depth() -> usize {
 
 /// Keys of the interface whose family this build does not contain: accepted, and said where they ask for more than
 /// what is there.
-const ABSENT: &[(&str, &[&str])] = &[
-    ("quarantine", &["0"]),
-    ("guard", &["0"]),
-    ("canary", &["0"]),
-    ("keys", &["observe", "off"]),
-    ("locks", &["observe", "off"]),
-    ("tiers", &[]),
-];
+const ABSENT: &[(&str, &[&str])] = &[("keys", &["observe", "off"]), ("locks", &["observe", "off"]), ("tiers", &[])];
 
 const KNOWN: &str = "preset, fd, heap, heap_sampling, quarantine, guard, canary, keys, locks, tiers, stack_depth, report, record, \
                      json, suppressions, error_exitcode, follow, snapshot_signal";
@@ -168,6 +180,9 @@ fn preset(value: &[u8]) {
         b"hunt" => {
             QUARANTINE_FDS.store(true, Relaxed);
             heap(Level::Full, Mode::Observe);
+            CANARY.store(true, Relaxed);
+            HEAP_QUARANTINE.store(64 << 20, Relaxed);
+            GUARD.store(1000, Relaxed);
         }
         _ => complain(b"preset", value, "expected observe, protect or hunt"),
     }
@@ -197,6 +212,26 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
             b"abort" => heap(Level::Full, Mode::Abort),
             b"off" => heap(Level::Off, Mode::Observe),
             _ => complain(key, value, "expected sites, count, full, protect, abort or off"),
+        },
+        b"canary" => match value {
+            b"0" => CANARY.store(false, Relaxed),
+            b"1" => {
+                CANARY.store(true, Relaxed);
+                follow_every_block();
+            }
+            _ => complain(key, value, "expected 0 or 1"),
+        },
+        b"quarantine" => match size(value) {
+            Some(0) => HEAP_QUARANTINE.store(0, Relaxed),
+            Some(n) if (4096..=1 << 40).contains(&n) => {
+                HEAP_QUARANTINE.store(n, Relaxed);
+                follow_every_block();
+            }
+            _ => complain(key, value, "expected 0, or 4K to 1024G bytes"),
+        },
+        b"guard" => match size(value) {
+            Some(n) if n <= 1 << 30 => GUARD.store(n as u32, Relaxed),
+            _ => complain(key, value, "expected 0 to 1G"),
         },
         b"heap_sampling" => match size(value) {
             Some(n) if (1..=1 << 30).contains(&n) => HEAP_SAMPLING.store(n as u32, Relaxed),
@@ -246,9 +281,24 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
     }
 }
 
+/// What the level does not carry goes with it.
 fn heap(level: Level, mode: Mode) {
     HEAP.store(level as u8, Relaxed);
     HEAP_MODE.store(mode as u8, Relaxed);
+    if level != Level::Full {
+        CANARY.store(false, Relaxed);
+        HEAP_QUARANTINE.store(0, Relaxed);
+    }
+    if level == Level::Off {
+        GUARD.store(0, Relaxed);
+    }
+}
+
+/// Redzones and the quarantine need the table of all blocks.
+fn follow_every_block() {
+    if heap_level() != Level::Full {
+        HEAP.store(Level::Full as u8, Relaxed);
+    }
 }
 
 /// A number of bytes, with K, M or G.

@@ -212,6 +212,13 @@ pub fn count(counter: Counter) {
     }
 }
 
+/// As [`count`], of several at once.
+pub fn count_many(counter: Counter, by: u64) {
+    if ready() {
+        RECORDING.header().counters[counter as usize].fetch_add(by, Relaxed);
+    }
+}
+
 /// Makes the recording. Called once, by the thread that starts us. False: there is no memory, and shim stays inert.
 pub fn open() -> bool {
     let len = CHUNKS_AT + INITIAL.len() * CHUNK_LEN;
@@ -358,6 +365,14 @@ pub fn rank() -> Option<u32> {
             value.to_str().ok()?.parse().ok()
         }))
     })
+}
+
+/// Where it lies in memory: start and end of each part.
+pub fn ranges() -> impl Iterator<Item = (u64, u64)> {
+    let header = HEADER.load(Relaxed) as u64;
+    let chunks = IN_ORDER.iter().take(MADE.load(Relaxed)).map(|chunk| chunk.load(Relaxed) as u64);
+    let all = chunks.map(|chunk| (chunk, chunk + CHUNK_LEN as u64)).chain([(header, header + CHUNKS_AT as u64)]);
+    all.filter(|(start, _)| *start != 0)
 }
 
 /// A thread entry that was never used. Under the registry's lock.

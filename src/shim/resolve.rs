@@ -72,8 +72,7 @@ impl Slot {
                 }
                 let at = libc::dlsym(libc::RTLD_NEXT, self.name.as_ptr());
                 if at.is_null() {
-                    // The program must not see our failure.
-                    libc::dlerror();
+                    forget_failure();
                 }
                 NonZeroUsize::new(at as usize)
             }
@@ -81,6 +80,13 @@ impl Slot {
         let kept = self.cell.get_or_init(|| found.unwrap_or(ABSENT));
         (kept != ABSENT).then_some(kept)
     }
+}
+
+/// A lookup has failed, and dlerror(3) shall not tell the program of it. A lookup that succeeds clears the message. Not dlerror
+/// itself: it translates the message, under the lock of setlocale, which the malloc that started us may be called with.
+pub fn forget_failure() {
+    // SAFETY: a NUL-terminated name that every libc has.
+    unsafe { libc::dlsym(libc::RTLD_NEXT, c"abort".as_ptr()) };
 }
 
 /// Resolves every slot. Once, at start.

@@ -134,6 +134,7 @@ fn missed_fork(page: &AtomicU32) {
     for lock in [&thread::REGISTRY_LOCK, &unwind::CHANGING, recording::commit_lock(), alloc::PRIVATE.lock()] {
         lock.release();
     }
+    heap::after_missed_fork();
     become_child(&[]);
 }
 
@@ -197,6 +198,7 @@ unsafe extern "C" fn before_fork() {
         unwind::CHANGING.acquire();
         recording::commit_lock().acquire();
         descriptors::before_fork();
+        heap::quarantine::LOCK.acquire();
         alloc::PRIVATE.lock().acquire();
         FORKING.store(sys::gettid(), Relaxed);
         descriptors::freeze();
@@ -209,6 +211,7 @@ static FORKING: AtomicU32 = AtomicU32::new(0);
 
 fn unlock() {
     alloc::PRIVATE.lock().release();
+    heap::quarantine::LOCK.release();
     recording::commit_lock().release();
     unwind::CHANGING.release();
     thread::REGISTRY_LOCK.release();
@@ -289,11 +292,16 @@ pub fn exec_failed() {
 
 /// The process ends with `status`, as far as we can see.
 pub fn exiting(status: Option<c_int>) {
+    heap::leaks::from_here(&mut |here| ending(status, here));
+}
+
+#[inline(never)]
+fn ending(status: Option<c_int>, here: &heap::leaks::Here) {
     finding::guarded(|scope| {
         finding::flush_held(scope);
         scope.state.log(Op::Exit, 0, status.unwrap_or(0) as u64, 0, 0);
         descriptors::at_exit(scope);
-        heap::at_exit(scope);
+        heap::at_exit(scope, here);
         let header = recording::RECORDING.header();
         header.exit_status.store(status.map_or(0, |s| s as u32), Relaxed);
         header.ended.store(sys::now(), Relaxed);

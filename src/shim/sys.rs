@@ -216,7 +216,11 @@ pub fn mmap(address: usize, len: usize, protection: c_int, flags: c_int, fd: c_i
 pub fn map_anonymous(len: usize) -> usize {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     let at = mmap(0, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
-    if failed(at) { 0 } else { at as usize }
+    if failed(at) {
+        return 0;
+    }
+    crate::ours::add(at as usize, len);
+    at as usize
 }
 
 /// Zeroed address space of which only a part will be used: nothing is promised for the rest. 0: none.
@@ -229,12 +233,14 @@ pub fn map_sparse(len: usize) -> usize {
     // Where huge pages are used unasked, a table of which every page is touched once would be a whole heap of them.
     // SAFETY: advice on our own fresh mapping.
     unsafe { call(libc::SYS_madvise, [at as usize, len, libc::MADV_NOHUGEPAGE as usize, 0, 0, 0]) };
+    crate::ours::add(at as usize, len);
     at as usize
 }
 
 /// # Safety
 /// Nobody uses the range any more.
 pub unsafe fn munmap(address: usize, len: usize) {
+    crate::ours::remove(address);
     // SAFETY: the caller's.
     unsafe { call(libc::SYS_munmap, [address, len, 0, 0, 0, 0]) };
 }
@@ -277,6 +283,32 @@ pub fn readable(address: u64) -> bool {
     // SAFETY: the kernel copies from user space and checks.
     let answer = unsafe { call(libc::SYS_rt_sigprocmask, [usize::MAX, address as usize, 0, 8, 0, 0]) };
     answer != -(libc::EFAULT as isize)
+}
+
+/// Copies memory of our own that another thread may unmap at any moment; false when it is not mapped, or when a sandbox forbids to
+/// ask (process_vm_readv).
+pub fn read_own_memory(at: usize, out: &mut [u8]) -> bool {
+    let local = [out.as_mut_ptr() as usize, out.len()];
+    let remote = [at, out.len()];
+    let (to, from) = (local.as_ptr() as usize, remote.as_ptr() as usize);
+    // SAFETY: one iovec each; the kernel checks what it copies from.
+    let copied = unsafe { call(libc::SYS_process_vm_readv, [getpid() as usize, to, 1, from, 1, 0]) };
+    copied == out.len() as isize
+}
+
+/// Bytes of a page.
+pub fn page() -> usize {
+    // SAFETY: reads the auxiliary vector.
+    (unsafe { libc::getauxval(libc::AT_PAGESZ) } as usize).max(4096)
+}
+
+/// Changes the protection of whole pages of ours.
+///
+/// # Safety
+/// Nothing of ours is in them.
+pub unsafe fn mprotect(address: usize, len: usize, protection: c_int) -> bool {
+    // SAFETY: the caller's.
+    unsafe { call(libc::SYS_mprotect, [address, len, protection as usize, 0, 0, 0]) == 0 }
 }
 
 /// The signal stack (sigaltstack(2)) that this thread is running on, if it is: its lowest address and its length.
@@ -324,6 +356,20 @@ pub fn identity(fd: c_int) -> Option<Identity> {
 /// Who is behind a path, without opening it.
 pub fn identity_of_path(path: &[u8]) -> Option<Identity> {
     identity_at(libc::AT_FDCWD, path, 0)
+}
+
+/// How many threads the process has, as the kernel sees it: each is a directory.
+pub fn threads() -> Option<u32> {
+    let mut out = MaybeUninit::<libc::statx>::zeroed();
+    let (path, wanted) = (b"/proc/self/task\0", libc::STATX_NLINK as usize);
+    // SAFETY: a NUL-terminated path; statx writes one struct statx.
+    let answer = unsafe {
+        let (at, out) = (libc::AT_FDCWD as usize, out.as_mut_ptr() as usize);
+        call(libc::SYS_statx, [at, path.as_ptr() as usize, 0, wanted, out, 0])
+    };
+    // SAFETY: zeroed, and filled on success.
+    let links = unsafe { out.assume_init() }.stx_nlink;
+    (answer == 0 && links > 2).then(|| links - 2)
 }
 
 fn identity_at(fd: c_int, path: &[u8], flags: c_int) -> Option<Identity> {
@@ -407,6 +453,12 @@ pub fn socket_name(fd: c_int, peer: bool, out: &mut [u8; 128]) -> usize {
     // SAFETY: the kernel writes at most `len` bytes.
     let answer = unsafe { call(number, [fd as usize, out.as_mut_ptr() as usize, &raw mut len as usize, 0, 0, 0]) };
     if answer == 0 { (len as usize).min(128) } else { 0 }
+}
+
+/// lseek from the start.
+pub fn lseek(fd: c_int, to: usize) -> isize {
+    // SAFETY: no memory.
+    unsafe { call(libc::SYS_lseek, [fd as usize, to, libc::SEEK_SET as usize, 0, 0, 0]) }
 }
 
 /// getdents64 into a buffer.

@@ -101,6 +101,10 @@ pub struct State {
     pub again_at: AtomicU64,
     pub stack_low: AtomicU64,
     pub stack_high: AtomicU64,
+    /// libc's description of the thread, pthread_self(); it stays when the thread has ended.
+    pub description: AtomicU64,
+    /// Inside the real realloc: its block is neither here nor there.
+    pub moving: AtomicBool,
     /// Where on it an unwinder has room, and how many bytes that is.
     room: AtomicU64,
     room_len: AtomicU64,
@@ -122,6 +126,8 @@ pub struct Inner {
     pub sweep: Sweep,
     pub held: Held<(i32, Verdict), 8>,
     pub text: Box<[u8; 8192]>,
+    /// Freed blocks on their way into the quarantine.
+    pub quarantine: heap::quarantine::Batch,
 }
 
 impl Inner {
@@ -130,6 +136,7 @@ impl Inner {
         self.unwinding.forget();
         self.sweep = Sweep::new();
         self.held.discard();
+        self.quarantine.abandon();
     }
 }
 
@@ -440,7 +447,7 @@ fn end() {
     let block = block();
     if let Entry::Full(mut scope) = enter() {
         crate::finding::flush_held(&mut scope);
-        heap::thread_ends(&scope);
+        heap::thread_ends(&mut scope);
         let state = scope.state;
         state.log(Op::ThreadEnd, 0, 0, 0, 0);
         state.entry.ended.store(sys::now(), Relaxed);
@@ -501,6 +508,8 @@ impl State {
             again_at: AtomicU64::new(0),
             stack_low: AtomicU64::new(0),
             stack_high: AtomicU64::new(0),
+            description: AtomicU64::new(0),
+            moving: AtomicBool::new(false),
             room: AtomicU64::new(0),
             room_len: AtomicU64::new(0),
             random: AtomicU64::new(0),
@@ -511,6 +520,7 @@ impl State {
                 sweep: Sweep::new(),
                 held: Held::new((0, Verdict::default())),
                 text: unwind::boxed(0),
+                quarantine: heap::quarantine::Batch::new(),
             }),
         })
     }
@@ -529,6 +539,9 @@ impl State {
         self.entry.state.store(thread_state::LIVE, Release);
         self.stack_low.store(0, Relaxed);
         self.stack_high.store(0, Relaxed);
+        // SAFETY: returns a number.
+        self.description.store(unsafe { libc::pthread_self() } as u64, Relaxed);
+        self.moving.store(false, Relaxed);
         self.room_len.store(0, Relaxed);
         self.name();
         self.log(Op::ThreadStart, 0, 0, 0, 0);

@@ -589,7 +589,7 @@ pub fn start() {
             let find = libc::dlsym(libc::RTLD_DEFAULT, c"_dl_find_object".as_ptr());
             let end = libc::dlsym(libc::RTLD_DEFAULT, c"__libc_stack_end".as_ptr());
             if find.is_null() || end.is_null() {
-                libc::dlerror();
+                crate::resolve::forget_failure();
             }
             (find, end)
         });

@@ -22,6 +22,8 @@ pub struct Extract {
     pub head: Head,
     pub counters: [u64; Counter::ALL.len()],
     pub unreadable: u64,
+    /// The module whose malloc the program calls, when its heap was not seen.
+    pub heap_elsewhere: Option<Vec<u8>>,
     /// A table that is full counts errors that are in no finding.
     pub errors_dropped: bool,
     /// Most bytes of the heap at any time.
@@ -52,6 +54,7 @@ impl Extract {
             heap_peak: recording.heap().map_or(0, |heap| heap.peak_bytes),
             counters: Counter::ALL.map(|(counter, _)| recording.counter(counter)),
             unreadable: recording.findings_unreadable() as u64,
+            heap_elsewhere: recording.heap_elsewhere().map(<[u8]>::to_vec),
             modules: Vec::new(),
             findings: Vec::new(),
             frames: Vec::new(),

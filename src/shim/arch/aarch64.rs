@@ -51,6 +51,18 @@ pub unsafe fn syscall6(number: usize, a: [usize; 6]) -> isize {
     result
 }
 
+/// See [`super`].
+#[inline(always)]
+pub fn saved_registers() -> [u64; super::SAVED] {
+    let mut saved = [0; super::SAVED];
+    // SAFETY: writes ten words of the array; registers are only read.
+    unsafe {
+        asm!("stp x19, x20, [{0}]", "stp x21, x22, [{0}, #16]", "stp x23, x24, [{0}, #32]", "stp x25, x26, [{0}, #48]",
+            "stp x27, x28, [{0}, #64]", in(reg) saved.as_mut_ptr(), options(nostack, preserves_flags));
+    }
+    saved
+}
+
 /// See [`super`]. The flag comes from `build.rs`, which looks whether every function of ours keeps its frame pointer.
 #[inline(always)]
 pub fn return_address() -> u64 {

@@ -8,6 +8,8 @@
 //! - `registers()`: where an unwinder starts. `stack_pointer()`: that one alone.
 //! - `return_address()`: where the function that it is inlined into will return, or 0 when we were built without frame
 //!   pointers.
+//! - `saved_registers()`: the registers that a function leaves as they were: they may hold pointers of its callers.
+//! - `spawn_beside()`: a process that shares our memory and runs a function on a stack of its own, where it is supported.
 //! - `ticks()`: a constant-rate counter, or nothing.
 //! - the symbol `shim_capture`, where stacks begin; not on i686, whose frames are a chain.
 //! - the symbol `shim_vfork`, `jump_to_vfork!()`, which is all of the exported vfork, and a hidden `__cxa_thread_atexit_impl`.
@@ -18,21 +20,23 @@ mod x86_64;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::jump_to_vfork;
 #[cfg(target_arch = "x86_64")]
-pub use x86_64::{registers, return_address, stack_pointer, syscall6, thread_block, ticks};
+pub use x86_64::{
+    registers, return_address, saved_registers, spawn_beside, stack_pointer, syscall6, thread_block, ticks,
+};
 
 #[cfg(target_arch = "x86")]
 mod x86;
 #[cfg(target_arch = "x86")]
 pub(crate) use x86::jump_to_vfork;
 #[cfg(target_arch = "x86")]
-pub use x86::{registers, return_address, stack_pointer, syscall6, thread_block};
+pub use x86::{registers, return_address, saved_registers, stack_pointer, syscall6, thread_block};
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 #[cfg(target_arch = "aarch64")]
 pub(crate) use aarch64::jump_to_vfork;
 #[cfg(target_arch = "aarch64")]
-pub use aarch64::{registers, return_address, stack_pointer, syscall6, thread_block};
+pub use aarch64::{registers, return_address, saved_registers, stack_pointer, syscall6, thread_block};
 
 /// The time stamp counter, where there is one that runs at a constant rate. Not ordered against anything around it.
 #[cfg(not(target_arch = "x86_64"))]
@@ -40,6 +44,18 @@ pub use aarch64::{registers, return_address, stack_pointer, syscall6, thread_blo
 pub fn ticks() -> Option<u64> {
     None
 }
+
+/// Not here: threads are looked at as they run.
+///
+/// # Safety
+/// As clone(2).
+#[cfg(not(target_arch = "x86_64"))]
+pub unsafe fn spawn_beside(_flags: usize, _stack: usize, _function: extern "C" fn()) -> isize {
+    -(libc::ENOSYS as isize)
+}
+
+/// How many [`saved_registers`] has room for.
+pub const SAVED: usize = 12;
 
 use libc::c_int;
 

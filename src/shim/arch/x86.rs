@@ -98,6 +98,20 @@ pub fn registers() -> super::Registers {
     super::Registers { pc: pc.into(), sp: sp.into(), fp: fp.into(), lr: 0 }
 }
 
+/// See [`super`].
+#[inline(always)]
+pub fn saved_registers() -> [u64; super::SAVED] {
+    let mut saved = [0u32; 4];
+    // SAFETY: writes four words of the array; registers are only read.
+    unsafe {
+        asm!("mov [{0}], ebx", "mov [{0} + 4], esi", "mov [{0} + 8], edi", "mov [{0} + 12], ebp",
+            in(reg) saved.as_mut_ptr(), options(nostack, preserves_flags));
+    }
+    let mut wide = [0; super::SAVED];
+    wide.iter_mut().zip(saved).for_each(|(to, from)| *to = u64::from(from));
+    wide
+}
+
 // vfork: as on x86_64; the return address waits in ecx (glibc sysdeps/unix/sysv/linux/i386/vfork.S).
 global_asm!(
     ".text",

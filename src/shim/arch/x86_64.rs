@@ -136,6 +136,47 @@ global_asm!(
     capture = sym crate::unwind::capture_at,
 );
 
+/// See [`super`].
+#[inline(always)]
+pub fn saved_registers() -> [u64; super::SAVED] {
+    let mut saved = [0; super::SAVED];
+    // SAFETY: writes six words of the array; registers are only read.
+    unsafe {
+        asm!("mov [{0}], rbx", "mov [{0} + 8], rbp", "mov [{0} + 16], r12", "mov [{0} + 24], r13",
+            "mov [{0} + 32], r14", "mov [{0} + 40], r15", in(reg) saved.as_mut_ptr(), options(nostack, preserves_flags));
+    }
+    saved
+}
+
+/// clone(2) with a stack of its own: the child calls the function there and ends. Its id, or a negative errno.
+///
+/// # Safety
+/// `flags` share the memory (CLONE_VM) and not the thread block's owner; the stack is mapped and nobody else's; the function
+/// makes raw system calls only.
+pub unsafe fn spawn_beside(flags: usize, stack: usize, function: extern "C" fn()) -> isize {
+    let result: isize;
+    // SAFETY: the child never returns from here: it runs on the new stack, which is aligned as at a call, and ends.
+    unsafe {
+        asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "call r12",
+            "mov eax, 60",
+            "xor edi, edi",
+            "syscall",
+            "ud2",
+            "2:",
+            inlateout("rax") libc::SYS_clone as isize => result,
+            in("rdi") flags, in("rsi") stack & !15, in("rdx") 0usize, in("r10") 0usize, in("r8") 0usize,
+            in("r12") function,
+            lateout("rcx") _, lateout("r11") _,
+        );
+    }
+    result
+}
+
 // vfork: the child runs on our caller's stack, so no frame of ours may be live across the call; the return address waits
 // in rdi, which the kernel preserves for both. The child shares our memory: the flag in the thread block, raised before
 // and lowered by the parent after, tells the hooks that they run in a vfork child (glibc sysdeps/unix/sysv/linux/

@@ -8,7 +8,7 @@
 //! entry is marked as untracked or cleared: an entry that says too little is silent, one that is out of date would lie.
 #![allow(unsafe_code)] // Safety: calls the real allocator as the hooks were called.
 
-use super::{accounts, protects, shadow};
+use super::{accounts, is_reinforced, protects, quarantine, redzone, shadow};
 use crate::recording::{self, RECORDING};
 use crate::roster::real;
 use crate::thread::{self, Entry as Way, Scope};
@@ -22,7 +22,8 @@ use record::kind::{Kind, Role, Severity};
 use record::label::Label;
 use record::layout::{Counter, PARTIES, module_flag};
 use track::fd::{Party, StackId, Tid};
-use track::heap::{Entry, Facts, Family, Freeing};
+use track::heap::pattern::REDZONE;
+use track::heap::{Entry, Facts, Family, Freeing, State};
 
 /// The allocator is not glibc's, whose blocks are a granule apart by themselves.
 static DENSE: AtomicBool = AtomicBool::new(false);
@@ -34,6 +35,11 @@ pub fn start() -> bool {
         DENSE.store(allocator.is_none_or(|o| o.flags & module_flag::LIBC == 0), Relaxed);
     });
     shadow::start()
+}
+
+/// The allocator is libc's own.
+pub fn is_glibc() -> bool {
+    !DENSE.load(Relaxed)
 }
 
 /// What the allocator is asked for: no less than a granule of the table, where blocks may be nearer together than that.
@@ -52,32 +58,74 @@ pub struct Call {
 /// What the hook shall do with a pointer that the program wants to free.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The allocator gets it.
-    Free,
+    /// The allocator gets this: its own pointer, which need not be the program's.
+    Free(*mut c_void),
     Refuse,
+    /// It lies in the quarantine: nothing.
+    Held,
 }
 
-/// The allocator has returned a block of `size` bytes.
+/// What the allocator has returned, and the redzone that there is room for in front.
+#[derive(Clone, Copy)]
+pub struct Obtained {
+    pub block: *mut c_void,
+    pub front: usize,
+}
+
+impl From<*mut c_void> for Obtained {
+    #[inline(always)]
+    fn from(block: *mut c_void) -> Self {
+        Self { block, front: 0 }
+    }
+}
+
+/// Asks the allocator for a block of `size` bytes, and for what we need around it. `align` 0 or 1: as malloc aligns.
+#[inline(always)]
+pub fn obtain(size: usize, align: usize, ask: impl Fn(usize) -> *mut c_void) -> Obtained {
+    if is_reinforced() { obtain_with_room(size, align, ask) } else { ask(request(size)).into() }
+}
+
+#[inline(never)]
+fn obtain_with_room(size: usize, align: usize, ask: impl Fn(usize) -> *mut c_void) -> Obtained {
+    let front = redzone::front(align);
+    let whole = if front == 0 { request(size) } else { size.saturating_add(front + REDZONE) };
+    let mut block = ask(whole);
+    // Out of memory, perhaps because of what we hold: without it, and then without redzones.
+    if block.is_null() && whole <= isize::MAX as usize && quarantine::evict_all() {
+        block = ask(whole);
+    }
+    if block.is_null() && front != 0 {
+        return ask(request(size)).into();
+    }
+    Obtained { block, front }
+}
+
+/// The allocator has returned a block for `size` bytes; the program's pointer.
 ///
 /// # Errors
 /// None: what cannot be followed is marked so. Async-signal-safe.
 #[inline(always)]
-pub fn allocated(block: *mut c_void, size: usize, call: &Call) {
+pub fn allocated(got: Obtained, size: usize, call: &Call) -> *mut c_void {
+    let block = got.block.wrapping_byte_add(got.front);
     let address = block as usize;
-    let Some(entry) = shadow::entry_of_new(address) else { return };
+    let Some(entry) = shadow::entry_of_new(address) else { return not_moved(got) };
     match thread::enter_registered() {
-        Some(mut scope) => allocated_in(&mut scope, entry, address, size, call),
-        None => allocated_slowly(entry, address, size, call),
+        Some(mut scope) => allocated_in(&mut scope, entry, address, size, got.front, call),
+        None => return allocated_slowly(entry, got, size, call),
     }
+    block
 }
 
 #[inline(always)]
-fn allocated_in(scope: &mut Scope, entry: &Entry, address: usize, size: usize, call: &Call) {
+fn allocated_in(scope: &mut Scope, entry: &Entry, address: usize, size: usize, front: usize, call: &Call) {
+    if front != 0 {
+        redzone::fill(address, size, front);
+    }
     let stack = scope.stack();
     let state = scope.state;
     let by = Party { tid: Tid(state.tid.load(Relaxed)), stack: StackId(stack) };
     let born = accounts::now_ms();
-    entry.allocated(shadow::low(address), size as u64, call.family, false, start::epoch(), born, by);
+    entry.allocated(shadow::low(address), size as u64, call.family, front, start::epoch(), born, by);
     if let Some(accounts) = accounts::of(state) {
         accounts.allocated(state.entry, stack, size as u64);
     }
@@ -86,16 +134,34 @@ fn allocated_in(scope: &mut Scope, entry: &Entry, address: usize, size: usize, c
 /// A thread's first call, or one that is not to be followed.
 #[cold]
 #[inline(never)]
-fn allocated_slowly(entry: &Entry, address: usize, size: usize, call: &Call) {
-    let low = shadow::low(address);
+fn allocated_slowly(entry: &Entry, got: Obtained, size: usize, call: &Call) -> *mut c_void {
+    let front = got.front;
+    let block = got.block.wrapping_byte_add(front);
+    let address = block as usize;
     match thread::enter() {
-        Way::Full(mut scope) => allocated_in(&mut scope, entry, address, size, call),
+        Way::Full(mut scope) => allocated_in(&mut scope, entry, address, size, front, call),
         Way::Nested(state) => {
+            if front != 0 {
+                redzone::fill(address, size, front);
+            }
             let by = Party { tid: Tid(state.tid.load(Relaxed)), stack: StackId(0) };
-            entry.allocated(low, size as u64, call.family, false, start::epoch(), accounts::now_ms(), by);
+            let low = shadow::low(address);
+            entry.allocated(low, size as u64, call.family, front, start::epoch(), accounts::now_ms(), by);
         }
-        Way::Out => entry.untrack(low),
+        Way::Out => return not_moved(got),
     }
+    block
+}
+
+/// Where nothing can be kept of a block, it is handed out as the allocator returned it.
+#[cold]
+#[inline(never)]
+fn not_moved(got: Obtained) -> *mut c_void {
+    let address = got.block as usize;
+    if let Some(entry) = shadow::entry_of_new(address) {
+        entry.untrack(shadow::low(address));
+    }
+    got.block
 }
 
 /// The program frees `block`, which is not null.
@@ -116,7 +182,8 @@ fn freeing_in(scope: &mut Scope, entry: &Entry, address: usize, call: &Call) -> 
     let stack = scope.stack();
     let state = scope.state;
     let by = Party { tid: Tid(state.tid.load(Relaxed)), stack: StackId(stack) };
-    match entry.free(shadow::low(address), call.family, false, thread::alone(), by) {
+    let held = is_reinforced() && quarantine::wants(entry);
+    match entry.free(shadow::low(address), call.family, held, thread::alone(), by) {
         Freeing::Freed(ended) => {
             if let Some(accounts) = accounts::of(state).filter(|_| ended.epoch() == start::epoch()) {
                 accounts.freed(state.entry, entry.allocating_stack().0, entry.size());
@@ -124,17 +191,52 @@ fn freeing_in(scope: &mut Scope, entry: &Entry, address: usize, call: &Call) -> 
             if !ended.allocated().fits(call.family) {
                 mismatch(scope, address, entry, by, call);
             }
-            Verdict::Free
+            if held || ended.moved() {
+                return given_up(scope, address, entry, by);
+            }
+            Verdict::Free(address as *mut c_void)
         }
         other => fault(scope, other, entry, address, by, call),
     }
+}
+
+/// A block with redzones, or one that goes into the quarantine, was freed for the first time.
+#[inline(never)]
+fn given_up(scope: &mut Scope, address: usize, entry: &Entry, by: Party) -> Verdict {
+    let Some(facts) = &entry.facts() else { return Verdict::Held };
+    let damage = redzone::look(address, facts, redzone::Eyes::Owner);
+    if !damage.is_none() {
+        // Whose free it is, `here` says.
+        let facts = &Facts { releaser: Party::ABSENT, ..*facts };
+        redzone::report(scope, address, facts, damage, by, redzone::Eyes::Owner);
+        redzone::fill(address, facts.size as usize, facts.front);
+    }
+    if facts.state == State::Quarantined {
+        quarantine::hold(scope, address, facts);
+    }
+    the_allocators(address, facts)
+}
+
+/// What the allocator gets of a block: its own pointer, or nothing, as long as it lies in the quarantine.
+#[inline(always)]
+fn the_allocators(address: usize, facts: &Facts) -> Verdict {
+    match facts.state {
+        State::Quarantined => Verdict::Held,
+        _ => Verdict::Free((address - facts.front) as *mut c_void),
+    }
+}
+
+/// The same of what the table says of this very address.
+fn as_the_table_says(address: usize, entry: &Entry) -> Verdict {
+    let facts = entry.facts().filter(|facts| facts.low == shadow::low(address));
+    facts.map_or(Verdict::Free(address as *mut c_void), |facts| the_allocators(address, &facts))
 }
 
 #[cold]
 #[inline(never)]
 fn fault(scope: &mut Scope, found: Freeing, entry: &Entry, address: usize, by: Party, call: &Call) -> Verdict {
     match found {
-        Freeing::Freed(_) | Freeing::Untracked => Verdict::Free,
+        Freeing::Freed(_) | Freeing::Untracked => Verdict::Free(address as *mut c_void),
         Freeing::Again => again(scope, address, entry, by, call),
         Freeing::Beside | Freeing::Unknown => invalid(scope, address, by, call),
     }
@@ -150,15 +252,26 @@ fn freeing_slowly(entry: &Entry, address: usize, call: &Call) -> Verdict {
             let by = Party { tid: Tid(state.tid.load(Relaxed)), stack: StackId(0) };
             // A fault is not told from here, where no report can be made; the allocator has the last word.
             entry.free(low, call.family, false, false, by);
-            Verdict::Free
+            as_the_table_says(address, entry)
         }
         Way::Out => {
-            if entry.state().1 == low {
+            let verdict = as_the_table_says(address, entry);
+            if entry.state().1 == low && verdict != Verdict::Held {
                 entry.clear();
             }
-            Verdict::Free
+            verdict
         }
     }
+}
+
+/// What malloc_usable_size says of a block with redzones: what the program asked for.
+pub fn usable(block: *mut c_void) -> Option<usize> {
+    live(block).filter(|facts| facts.moved).map(|facts| facts.size as usize)
+}
+
+fn live(block: *mut c_void) -> Option<Facts> {
+    let facts = shadow::entry(block as usize)?.facts()?;
+    (facts.state == State::Live && facts.low == shadow::low(block as usize)).then_some(facts)
 }
 
 /// The call that would have freed it failed.
@@ -177,26 +290,26 @@ fn stranger(address: usize, call: &Call) -> Verdict {
             let by = Party { tid: Tid(scope.state.tid.load(Relaxed)), stack: StackId(stack) };
             invalid(&mut scope, address, by, call)
         }
-        _ => Verdict::Free,
+        _ => Verdict::Free(address as *mut c_void),
     }
 }
 
-fn refused_if(protect: bool) -> Verdict {
+fn refused_if(protect: bool, otherwise: Verdict) -> Verdict {
     if protect {
         recording::count(Counter::FreesRefused);
         Verdict::Refuse
     } else {
-        Verdict::Free
+        otherwise
     }
 }
 
 #[cold]
 fn again(scope: &mut Scope, address: usize, entry: &Entry, by: Party, call: &Call) -> Verdict {
-    let Some(facts) = &entry.facts() else { return Verdict::Free };
+    let Some(facts) = &entry.facts() else { return Verdict::Free(address as *mut c_void) };
     let block = about(address, facts, call);
     let parties = [(Role::Here, by), (Role::Freed, facts.releaser), (Role::Allocated, facts.allocator)];
     publish(scope, Kind::HeapDoubleFree, Severity::Error, block, &parties, call.name.as_bytes());
-    refused_if(protects())
+    refused_if(protects(), the_allocators(address, facts))
 }
 
 #[cold]
@@ -235,23 +348,25 @@ fn invalid(scope: &mut Scope, address: usize, by: Party, call: &Call) -> Verdict
     } else if on_a_stack(scope, address as u64) {
         block.place = place::STACK;
     } else if let Some(len) = in_a_module(scope, address as u64, &mut path) {
-        let Some(len) = len else { return foreign() };
+        let Some(len) = len else { return foreign(address) };
         block.place = place::STATIC;
         detail = &path[..len];
     } else if address % size_of::<usize>() != 0 {
         block.place = place::MISALIGNED;
+    } else if !shadow::is_complete() {
+        return foreign(address);
     } else {
         // Memory from an allocator that we do not see, perhaps.
         block.place = place::UNKNOWN;
         severity = Severity::Suspect;
     }
     publish(scope, Kind::HeapInvalidFree, severity, block, &parties, detail);
-    refused_if(protects() && severity == Severity::Error)
+    refused_if(protects() && severity == Severity::Error, Verdict::Free(address as *mut c_void))
 }
 
-fn foreign() -> Verdict {
+fn foreign(address: usize) -> Verdict {
     recording::count(Counter::ForeignFrees);
-    Verdict::Free
+    Verdict::Free(address as *mut c_void)
 }
 
 fn on_a_stack(scope: &Scope, address: u64) -> bool {
@@ -309,17 +424,60 @@ pub fn publish(
 /// # Safety
 /// As realloc(3); `block` is not null.
 pub unsafe fn realloc(block: *mut c_void, size: usize, call: &Call) -> *mut c_void {
+    let state = thread::current();
+    state.inspect(|state| state.moving.store(true, Relaxed));
+    // SAFETY: the caller's.
+    let new = unsafe { moved(block, size, call) };
+    state.inspect(|state| state.moving.store(false, Relaxed));
+    new
+}
+
+/// # Safety
+/// As [`realloc`].
+#[inline(always)]
+unsafe fn moved(block: *mut c_void, size: usize, call: &Call) -> *mut c_void {
+    if is_reinforced() {
+        // SAFETY: the caller's.
+        if let Some(done) = unsafe { realloc_by_copy(block, size, call) } {
+            return done;
+        }
+    }
     // Freed first: once the allocator has it, another thread may be given the same address.
-    if freeing(block, call) == Verdict::Refuse {
+    let Verdict::Free(its) = freeing(block, call) else {
         sys::set_errno(libc::ENOMEM);
         return core::ptr::null_mut();
-    }
+    };
     // SAFETY: the caller's.
-    let new = unsafe { real::realloc(block, if size == 0 { 0 } else { request(size) }) };
+    let new = unsafe { real::realloc(its, if size == 0 { 0 } else { request(size) }) };
     if !new.is_null() {
-        allocated(new, size, call);
-    } else if size != 0 {
+        return allocated(new.into(), size, call);
+    }
+    if size != 0 {
         kept(block);
     }
     new
+}
+
+/// A new block, and the old one freed as any other; nothing when it is no live block of ours.
+///
+/// # Safety
+/// As realloc(3); `block` is not null.
+unsafe fn realloc_by_copy(block: *mut c_void, size: usize, call: &Call) -> Option<*mut c_void> {
+    let facts = live(block)?;
+    let mut new = core::ptr::null_mut();
+    if size != 0 {
+        // SAFETY: as malloc(3), for any size.
+        let got = obtain(size, 0, |whole| unsafe { real::malloc(whole) });
+        if got.block.is_null() {
+            return Some(new);
+        }
+        new = allocated(got, size, call);
+        // SAFETY: both are live, and of these sizes.
+        unsafe { core::ptr::copy_nonoverlapping(block.cast::<u8>(), new.cast::<u8>(), size.min(facts.size as usize)) };
+    }
+    if let Verdict::Free(its) = freeing(block, call) {
+        // SAFETY: the allocator's own pointer.
+        unsafe { real::free(its) };
+    }
+    Some(new)
 }

@@ -18,7 +18,7 @@ use crate::recording;
 use crate::sys;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicPtr, AtomicU64};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64};
 use record::layout::Counter;
 use track::heap::{Entry, Facts, State};
 
@@ -49,7 +49,12 @@ struct Region {
 
 type Directory = [AtomicPtr<Region>; REGIONS];
 
+/// There are blocks without entries.
+static INCOMPLETE: AtomicBool = AtomicBool::new(false);
 static DIRECTORY: AtomicPtr<Directory> = AtomicPtr::new(null_mut());
+/// Where in the directory regions may be, a bit for each [`PART`] of its places: it is far too large to be walked.
+const PART: usize = if REGIONS < 512 { REGIONS } else { 512 };
+static PARTS: [AtomicU64; (REGIONS / PART).div_ceil(64)] = [const { AtomicU64::new(0) }; (REGIONS / PART).div_ceil(64)];
 
 /// Reserves the directory. False: there is no address space.
 pub fn start() -> bool {
@@ -76,8 +81,11 @@ fn make(address: usize) -> Option<&'static Region> {
     let place = directory()?.get(address >> REGION_BITS)?;
     let at = sys::map_sparse(size_of::<Region>());
     if at == 0 {
+        INCOMPLETE.store(true, Relaxed);
         return None;
     }
+    let part = (address >> REGION_BITS) / PART;
+    PARTS[part / 64].fetch_or(1 << (part % 64), Relaxed);
     if let Err(theirs) = place.compare_exchange(null_mut(), at as *mut Region, AcqRel, Acquire) {
         // SAFETY: just mapped, and known to nobody; `theirs` is as in `region`.
         unsafe {
@@ -121,6 +129,11 @@ pub fn entry_of_new(address: usize) -> Option<&'static Entry> {
     Some(&region.entries[at])
 }
 
+/// Has every block that was handed out its entry? Not where the table could not grow.
+pub fn is_complete() -> bool {
+    !INCOMPLETE.load(Relaxed)
+}
+
 /// How far back the start of a block is looked for, in regions: 1 GiB.
 const FAR: usize = 16;
 
@@ -145,31 +158,56 @@ pub fn around(address: usize) -> Option<(usize, Facts)> {
     None
 }
 
-/// All blocks that the table knows, in the order of their addresses: live, freed and quarantined. While others allocate,
-/// what is seen of them is of some moment.
+/// Regions that exist, from the one of `address` on: their first address.
+fn regions(address: usize) -> impl Iterator<Item = (usize, &'static Region)> {
+    let first = address >> REGION_BITS;
+    let parts = PARTS.iter().enumerate().skip(first / PART / 64).flat_map(|(word, bits)| {
+        let bits = bits.load(Relaxed);
+        (0..64).filter(move |bit| bits >> bit & 1 != 0).map(move |bit| word * 64 + bit)
+    });
+    let places = parts.flat_map(move |part| (part * PART).max(first)..(part + 1) * PART);
+    places.filter_map(|number| {
+        let at = directory()?.get(number)?.load(Acquire);
+        // SAFETY: as in `region`.
+        unsafe { at.as_ref() }.map(|region| (number << REGION_BITS, region))
+    })
+}
+
+/// Where the table itself lies: start and end of each part.
+pub fn ranges() -> impl Iterator<Item = (u64, u64)> {
+    let of = |at: usize, len: usize| (at as u64, (at + len) as u64);
+    let directory = DIRECTORY.load(Acquire) as usize;
+    let regions = regions(0).map(move |(_, region)| of(core::ptr::from_ref(region) as usize, size_of::<Region>()));
+    regions.chain((directory != 0).then(|| of(directory, size_of::<Directory>())))
+}
+
+/// All blocks that the table knows, in the order of their addresses: live, freed, quarantined and untracked. While others
+/// allocate, what is seen of them is of some moment.
 pub fn blocks() -> impl Iterator<Item = (usize, &'static Entry, Facts)> {
-    let regions = directory().into_iter().flat_map(|d| d.iter().enumerate());
-    regions
-        .filter_map(|(number, at)| {
-            // SAFETY: as in `region`.
-            unsafe { at.load(Acquire).as_ref() }.map(|region| (number << REGION_BITS, region))
-        })
-        .flat_map(|(base, region)| {
-            region.touched_pages().flat_map(move |page| {
-                (page * PAGE_ENTRIES..(page + 1) * PAGE_ENTRIES).filter_map(move |at| {
-                    let entry = &region.entries[at];
-                    let facts = entry.facts()?;
-                    Some((base + (at << GRANULE_BITS) + facts.low as usize, entry, facts))
-                })
+    blocks_from(0).map(|(start, entry)| (start, entry, entry.facts())).filter_map(|(s, e, f)| Some((s, e, f?)))
+}
+
+/// As [`blocks`], from the granule of an address on: starts and entries, whatever their state is.
+pub fn blocks_from(address: usize) -> impl Iterator<Item = (usize, &'static Entry)> {
+    regions(address).flat_map(move |(base, region)| {
+        let first = if base >> REGION_BITS == address >> REGION_BITS { index(address) } else { 0 };
+        region.touched_pages(first / PAGE_ENTRIES).flat_map(move |page| {
+            (first.max(page * PAGE_ENTRIES)..(page + 1) * PAGE_ENTRIES).filter_map(move |at| {
+                let entry = &region.entries[at];
+                let (state, low) = entry.state();
+                (state != State::Unknown).then_some((base + (at << GRANULE_BITS) + low as usize, entry))
             })
         })
+    })
 }
 
 impl Region {
-    fn touched_pages(&'static self) -> impl Iterator<Item = usize> {
-        self.touched.iter().enumerate().flat_map(|(word, bits)| {
+    /// From the `first` on.
+    fn touched_pages(&'static self, first: usize) -> impl Iterator<Item = usize> {
+        self.touched.iter().enumerate().skip(first / 64).flat_map(move |(word, bits)| {
             let bits = bits.load(Relaxed);
-            (0..64).filter(move |bit| bits >> bit & 1 != 0).map(move |bit| word * 64 + bit)
+            let set = (0..64).filter(move |bit| bits >> bit & 1 != 0).map(move |bit| word * 64 + bit);
+            set.filter(move |page| *page >= first)
         })
     }
 

@@ -12,12 +12,14 @@
 #![allow(clippy::missing_safety_doc)]
 
 use super::c_types::*;
-use crate::heap::full::{self, Call, Verdict};
+use crate::heap::elsewhere;
+use crate::heap::full::{self, Call, Obtained, Verdict};
 use crate::heap::sampled::{self, special};
 use crate::heap::{Level, level};
 use crate::resolve::{any_mapped, bootstrap, bootstrap_size, in_arena, is_bootstrap};
 use crate::roster::{known, real, slots};
 use crate::{sys, thread};
+use core::cell::Cell;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
 use record::layout::ThreadCounter::{self, Allocations, BytesRequested, Frees, Reallocations};
@@ -88,7 +90,7 @@ pub(super) fn slow_malloc(size: usize, call: &'static Call) -> *mut c_void {
     // A level means that the real functions are known.
     if level() == Level::Full {
         // SAFETY: as malloc(3), for any size.
-        return followed(unsafe { known::malloc(full::request(size)) }, size, call);
+        return followed(full::obtain(size, 0, |whole| unsafe { known::malloc(whole) }), size, call);
     }
     first_malloc(size, call)
 }
@@ -102,19 +104,18 @@ fn first_malloc(size: usize, call: &'static Call) -> *mut c_void {
     if slots::malloc.resolved().is_none() && thread::internal() {
         return bootstrap(size, 16);
     }
-    let full = first(Allocations, size);
+    if first(Allocations, size) {
+        // SAFETY: as malloc(3), for any size.
+        return followed(full::obtain(size, 0, |whole| unsafe { real::malloc(whole) }), size, call);
+    }
     // SAFETY: as malloc(3), for any size.
-    let block = unsafe { real::malloc(size) };
-    if full { followed(block, size, call) } else { block }
+    unsafe { real::malloc(size) }
 }
 
-/// A block of the allocator's, with its entry when it is one.
+/// A block of the allocator's, with its entry when it is one; the program's pointer.
 #[inline(always)]
-fn followed(block: *mut c_void, size: usize, call: &'static Call) -> *mut c_void {
-    if !block.is_null() {
-        full::allocated(block, size, call);
-    }
-    block
+fn followed(got: Obtained, size: usize, call: &'static Call) -> *mut c_void {
+    if got.block.is_null() { null_mut() } else { full::allocated(got, size, call) }
 }
 
 #[inline(always)]
@@ -150,9 +151,12 @@ fn slow_calloc(count: usize, size: usize) -> *mut c_void {
         if !full {
             return real::calloc(count, size);
         }
-        let small = bytes < full::request(bytes) && count.checked_mul(size).is_some();
-        let block = if small { real::calloc(1, full::request(bytes)) } else { real::calloc(count, size) };
-        followed(block, bytes, &Call { family: Family::Malloc, name: "calloc" })
+        if count.checked_mul(size).is_none() {
+            // It says what is wrong.
+            return real::calloc(count, size);
+        }
+        let got = full::obtain(bytes, 0, |whole| real::calloc(1, whole));
+        followed(got, bytes, &Call { family: Family::Malloc, name: "calloc" })
     }
 }
 
@@ -192,10 +196,7 @@ fn slow_realloc(block: *mut c_void, size: usize) -> *mut c_void {
     let call: &'static Call = &Call { family: Family::Malloc, name: "realloc" };
     if level() == Level::Full {
         // SAFETY: as realloc(3): the hook's own contract.
-        return match block.is_null() {
-            true => slow_malloc(size, call),
-            false => unsafe { full::realloc(block, size, call) },
-        };
+        return if block.is_null() { slow_malloc(size, call) } else { unsafe { full::realloc(block, size, call) } };
     }
     // A sample goes with its address, before another thread can have it. When the realloc fails it is lost.
     if special(block as usize) {
@@ -231,9 +232,12 @@ pub(super) fn slow_free(block: *mut c_void, call: &'static Call) {
     if level() != Level::Full || in_arena(block) || any_mapped() {
         return unfollowed_free(block, call);
     }
-    if !block.is_null() && full::freeing(block, call) == Verdict::Free {
+    if block.is_null() {
+        return;
+    }
+    if let Verdict::Free(its) = full::freeing(block, call) {
         // SAFETY: as free(3): the hook's own contract.
-        unsafe { known::free(block) }
+        unsafe { known::free(its) }
     }
 }
 
@@ -243,9 +247,9 @@ fn unfollowed_free(block: *mut c_void, call: &'static Call) {
         return;
     }
     if level() == Level::Full {
-        if full::freeing(block, call) == Verdict::Free {
+        if let Verdict::Free(its) = full::freeing(block, call) {
             // SAFETY: as free(3): the hook's own contract.
-            unsafe { real::free(block) }
+            unsafe { real::free(its) }
         }
         return;
     }
@@ -270,7 +274,7 @@ pub unsafe fn reallocarray(block: *mut c_void, count: usize, size: usize) -> *mu
     match count.checked_mul(size) {
         // glibc's reallocarray is this (malloc/reallocarray.c), and 2.25 and older have none.
         // SAFETY: the caller's.
-        Some(bytes) => unsafe { realloc(block, bytes) },
+        Some(bytes) => unsafe { elsewhere::realloc(block, bytes).unwrap_or_else(|| realloc(block, bytes)) },
         None => {
             sys::set_errno(libc::ENOMEM);
             null_mut()
@@ -278,38 +282,47 @@ pub unsafe fn reallocarray(block: *mut c_void, count: usize, size: usize) -> *mu
     }
 }
 
-/// What all the aligned forms share: the real call, told afterwards.
+/// What all the aligned forms share: the real call, for so many bytes, told afterwards. The program's pointer.
 #[inline(always)]
-pub(super) fn aligned(size: usize, call: &'static Call, real: impl FnOnce() -> *mut c_void) -> *mut c_void {
+pub(super) fn aligned(
+    size: usize,
+    align: usize,
+    call: &'static Call,
+    real: impl Fn(usize) -> *mut c_void,
+) -> *mut c_void {
     let way = counted(Allocations, size);
-    let full = way == Way::Slow && (level() == Level::Full || first(Allocations, size));
-    let block = real();
-    match way {
-        Way::Sample => sampled::sampled(block as usize, size),
-        _ if full => return followed(block, size, call),
-        _ => {}
+    if way == Way::Slow && (level() == Level::Full || first(Allocations, size)) {
+        return followed(full::obtain(size, align, real), size, call);
+    }
+    let block = real(size);
+    if way == Way::Sample {
+        sampled::sampled(block as usize, size);
     }
     block
 }
 
 #[inline(always)]
 pub unsafe fn posix_memalign(out: *mut *mut c_void, align: usize, size: usize) -> c_int {
-    let mut result = 0;
-    aligned(size, &Call { family: Family::Malloc, name: "posix_memalign" }, || {
+    let result = Cell::new(0);
+    let block = aligned(size, align, &Call { family: Family::Malloc, name: "posix_memalign" }, |whole| {
         // SAFETY: the caller's; on success the block is in `out`, which is left alone otherwise.
         unsafe {
-            result = real::posix_memalign(out, align, size);
-            if result == 0 { *out } else { null_mut() }
+            result.set(real::posix_memalign(out, align, whole));
+            if result.get() == 0 { *out } else { null_mut() }
         }
     });
-    result
+    if !block.is_null() {
+        // SAFETY: the real call has written there.
+        unsafe { *out = block };
+    }
+    result.get()
 }
 
 #[inline(always)]
 pub unsafe fn aligned_alloc(align: usize, size: usize) -> *mut c_void {
     // SAFETY: the caller's.
-    aligned(size, &Call { family: Family::Malloc, name: "aligned_alloc" }, || unsafe {
-        real::aligned_alloc(align, size)
+    aligned(size, align, &Call { family: Family::Malloc, name: "aligned_alloc" }, |whole| unsafe {
+        real::aligned_alloc(align, whole)
     })
 }
 
@@ -319,24 +332,36 @@ pub unsafe fn memalign(align: usize, size: usize) -> *mut c_void {
         return bootstrap(size, align);
     }
     // SAFETY: the caller's.
-    aligned(size, &Call { family: Family::Malloc, name: "memalign" }, || unsafe { real::memalign(align, size) })
+    aligned(size, align, &Call { family: Family::Malloc, name: "memalign" }, |whole| unsafe {
+        real::memalign(align, whole)
+    })
 }
 
 #[inline(always)]
 pub unsafe fn valloc(size: usize) -> *mut c_void {
     // SAFETY: the caller's.
-    aligned(size, &Call { family: Family::Malloc, name: "valloc" }, || unsafe { real::valloc(size) })
+    aligned(size, sys::page(), &Call { family: Family::Malloc, name: "valloc" }, |whole| unsafe { real::valloc(whole) })
 }
 
 #[inline(always)]
 pub unsafe fn pvalloc(size: usize) -> *mut c_void {
+    // The program may use the last page to its end.
+    let Some(size) = size.checked_next_multiple_of(sys::page()) else {
+        // SAFETY: the caller's; it says what is wrong.
+        return unsafe { real::pvalloc(size) };
+    };
     // SAFETY: the caller's.
-    aligned(size, &Call { family: Family::Malloc, name: "pvalloc" }, || unsafe { real::pvalloc(size) })
+    aligned(size, sys::page(), &Call { family: Family::Malloc, name: "pvalloc" }, |whole| unsafe {
+        real::pvalloc(whole)
+    })
 }
 
 pub unsafe fn malloc_usable_size(block: *mut c_void) -> usize {
     if is_bootstrap(block) {
         return bootstrap_size(block);
+    }
+    if let Some(size) = full::usable(block) {
+        return size;
     }
     // SAFETY: the caller's.
     unsafe { real::malloc_usable_size(block) }
@@ -346,19 +371,30 @@ pub unsafe fn malloc_usable_size(block: *mut c_void) -> usize {
 #[inline(always)]
 pub unsafe fn cfree(block: *mut c_void) {
     // SAFETY: the caller's.
-    unsafe { free(block) }
+    unsafe { free_of_process(block) }
+}
+
+/// free, or that of the allocator whose blocks the process has: it may lack the names below.
+#[inline(always)]
+unsafe fn free_of_process(block: *mut c_void) {
+    // SAFETY: the caller's.
+    unsafe {
+        if !elsewhere::is_owner() || !elsewhere::free(block) {
+            free(block);
+        }
+    }
 }
 
 /// C23; glibc has none yet. The size is a hint.
 #[inline(always)]
 pub unsafe fn free_sized(block: *mut c_void, _size: usize) {
     // SAFETY: the caller's.
-    unsafe { free(block) }
+    unsafe { free_of_process(block) }
 }
 
 /// C23; as [`free_sized`].
 #[inline(always)]
 pub unsafe fn free_aligned_sized(block: *mut c_void, _align: usize, _size: usize) {
     // SAFETY: the caller's.
-    unsafe { free(block) }
+    unsafe { free_of_process(block) }
 }

@@ -5,7 +5,8 @@
 //! our frame, which has unwind tables and no landing pads (see `super`).
 //!
 //! Where the operators that would be called without us are neither a C++ runtime's nor the allocator's own (a library with
-//! its own pool), they are left alone: `forwards`.
+//! its own pool), they are left alone: `forwards`. So are they where malloc is not ours, and in a program that replaces some of them: it does not call ours then,
+//! and the runtime's others end in the program's (new[] in new, a sized delete in delete), which ours would not.
 #![allow(unsafe_code)] // Safety: every hook has the contract of the operator of its name.
 #![allow(clippy::missing_safety_doc)]
 
@@ -19,6 +20,7 @@ use crate::{message, sys, thread};
 use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::Relaxed;
 use record::layout::ThreadCounter::{Allocations, Frees};
+use record::layout::module_flag;
 use track::heap::Family;
 
 static FORWARDS: AtomicBool = AtomicBool::new(false);
@@ -38,9 +40,22 @@ pub fn start(modules: &Modules) {
     let len = object.recorded.map_or(0, |i| record::modules::path(&crate::recording::RECORDING, i, &mut path));
     let name = path[..len].rsplit(|b| *b == b'/').next().unwrap_or(b"");
     let runtime = name.starts_with(b"libstdc++") || name.starts_with(b"libc++");
-    if !runtime && allocator.is_none_or(|a| a.start != object.start) {
+    let foreign = !runtime && allocator.is_none_or(|a| a.start != object.start);
+    if foreign || crate::heap::elsewhere::is_owner() || replaced(modules) {
         FORWARDS.store(true, Relaxed);
     }
+}
+
+/// Does the program, or a library before us, answer to one of their names?
+fn replaced(modules: &Modules) -> bool {
+    let mut operators = crate::roster::SLOTS.iter().flatten().filter(|s| s.name.to_bytes().starts_with(b"_Z"));
+    operators.any(|slot| {
+        // One that nobody else has is not looked for: a failing dlsym allocates.
+        let Some(next) = slot.resolved() else { return false };
+        // SAFETY: NUL-terminated names.
+        let first = thread::inside_libc(|| unsafe { libc::dlsym(libc::RTLD_DEFAULT, slot.name.as_ptr()) }) as usize;
+        first == next.get() || modules.object(first as u64).is_some_and(|o| o.flags & module_flag::SHIM == 0)
+    })
 }
 
 #[inline(always)]
@@ -59,7 +74,7 @@ fn allocate_aligned(size: usize, align: usize, call: &'static Call) -> *mut c_vo
     // As libstdc++'s new_opa.cc: aligned_alloc wants a multiple.
     let Some(size) = size.max(1).checked_next_multiple_of(align.max(1)) else { return core::ptr::null_mut() };
     // SAFETY: as aligned_alloc(3).
-    aligned(size, call, || unsafe { real::aligned_alloc(align, size) })
+    aligned(size, align, call, |whole| unsafe { real::aligned_alloc(align, whole) })
 }
 
 #[inline(always)]
@@ -139,6 +154,7 @@ fn runtime(name: &core::ffi::CStr) -> Option<usize> {
                     }
                 }
             }
+            crate::resolve::forget_failure();
             0
         }
     });

@@ -1,7 +1,7 @@
 //! One entry of the side table: the block at an address, in four words.
 //!
 //! ```text
-//! word 0   state:3 | low bits of the address:5 | allocated by:2 | freed by:2 | moved:1 | free:3 | epoch:16 | born:32
+//! word 0   state:3 | low bits of the address:5 | allocated by:2 | freed by:2 | moved:1 | front:3 | epoch:16 | born:32
 //! word 1   size
 //! word 2   stack of the allocation:32, of the free:32
 //! word 3   thread of the allocation:32, of the free:32
@@ -18,6 +18,7 @@
 //! the free a moment before the winner has written it, and then sees none.
 
 use super::Family;
+use super::pattern::{LARGEST_FRONT, REDZONE};
 use crate::atomic::{AtomicU32, AtomicU64, Ordering, array_of, constructor};
 use crate::fd::{Party, StackId, Tid};
 use Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -41,6 +42,8 @@ const LOW: u64 = 31;
 const ALLOCATED_AT: u32 = 8;
 const FREED_AT: u32 = 10;
 const MOVED: u64 = 1 << 12;
+/// The redzone in front of a moved block is [`REDZONE`] shifted left by so much.
+const FRONT_AT: u32 = 13;
 const EPOCH_AT: u32 = 16;
 const BORN_AT: u32 = 32;
 
@@ -65,6 +68,8 @@ pub struct Facts {
     pub freed: Family,
     /// The program's pointer is not the allocator's: there is a redzone in front.
     pub moved: bool,
+    /// How far the program's pointer is from the allocator's.
+    pub front: usize,
     /// Forks deep, when it was allocated.
     pub epoch: u16,
     /// Milliseconds since our start.
@@ -124,9 +129,12 @@ impl Entry {
         }
     }
 
-    /// A block of `size` bytes starts here. `low`: the low bits of its address.
+    /// A block of `size` bytes starts here. `low`: the low bits of its address; `front`: the redzone in front of it, 0 or a
+    /// power of two from [`REDZONE`] to [`LARGEST_FRONT`].
     #[inline(always)]
-    pub fn allocated(&self, low: u64, size: u64, family: Family, moved: bool, epoch: u16, born: u32, by: Party) {
+    #[allow(clippy::too_many_arguments)] // They are the fields.
+    pub fn allocated(&self, low: u64, size: u64, family: Family, front: usize, epoch: u16, born: u32, by: Party) {
+        debug_assert!(front == 0 || front.is_power_of_two() && (REDZONE..=LARGEST_FRONT).contains(&front));
         self.size.store(size, Relaxed);
         self.stacks[0].store(by.stack.0, Relaxed);
         self.stacks[1].store(0, Relaxed);
@@ -135,7 +143,7 @@ impl Entry {
         let word = State::Live as u64
             | (low & LOW) << LOW_AT
             | (family as u64) << ALLOCATED_AT
-            | if moved { MOVED } else { 0 }
+            | if front == 0 { 0 } else { MOVED | u64::from((front / REDZONE).trailing_zeros()) << FRONT_AT }
             | u64::from(epoch) << EPOCH_AT
             | u64::from(born) << BORN_AT;
         self.word.store(word, Release);
@@ -243,6 +251,7 @@ impl Entry {
             allocated: Family::from_bits(word >> ALLOCATED_AT),
             freed: Family::from_bits(word >> FREED_AT),
             moved: word & MOVED != 0,
+            front: front(word),
             epoch: (word >> EPOCH_AT) as u16,
             born: (word >> BORN_AT) as u32,
             allocator: party(0),
@@ -256,6 +265,10 @@ impl Default for Entry {
     fn default() -> Self {
         Self::new()
     }
+}
+
+const fn front(word: u64) -> usize {
+    if word & MOVED == 0 { 0 } else { REDZONE << (word >> FRONT_AT & 7) }
 }
 
 const fn state(word: u64) -> State {
@@ -279,11 +292,11 @@ mod tests {
     fn a_life() {
         let entry = Entry::new();
         assert_eq!(entry.free(16, Family::Malloc, false, false, BY), Freeing::Unknown);
-        entry.allocated(16, 40, Family::New, true, 3, 99, BY);
+        entry.allocated(16, 40, Family::New, 64, 3, 99, BY);
         let Some(facts) = entry.facts() else { panic!("no facts") };
         assert_eq!((facts.state, facts.low, facts.size), (State::Live, 16, 40));
         assert_eq!((facts.allocated, facts.moved, facts.epoch, facts.born), (Family::New, true, 3, 99));
-        assert_eq!(facts.allocator, BY);
+        assert_eq!((facts.allocator, facts.front), (BY, 64));
         assert!(matches!(entry.free(0, Family::Malloc, false, false, OTHER), Freeing::Beside));
         let Freeing::Freed(freed) = entry.free(16, Family::Malloc, false, false, OTHER) else { panic!("not freed") };
         assert!(!freed.allocated().fits(Family::Malloc) && freed.epoch() == 3 && freed.moved());
@@ -296,7 +309,7 @@ mod tests {
     #[test]
     fn a_failed_realloc_keeps_the_block() {
         let entry = Entry::new();
-        entry.allocated(0, 40, Family::Malloc, false, 0, 1, BY);
+        entry.allocated(0, 40, Family::Malloc, 0, 0, 1, BY);
         assert!(matches!(entry.free(0, Family::Malloc, false, false, OTHER), Freeing::Freed(_)));
         entry.keep();
         assert!(matches!(entry.free(0, Family::Malloc, false, false, OTHER), Freeing::Freed(_)));
@@ -305,7 +318,7 @@ mod tests {
     #[test]
     fn quarantine() {
         let entry = Entry::new();
-        entry.allocated(0, 40, Family::Malloc, false, 0, 1, BY);
+        entry.allocated(0, 40, Family::Malloc, 0, 0, 1, BY);
         assert!(!entry.release());
         assert!(matches!(entry.free(0, Family::Malloc, true, false, OTHER), Freeing::Freed(_)));
         assert_eq!(entry.free(0, Family::Malloc, true, false, OTHER), Freeing::Again);
@@ -314,9 +327,24 @@ mod tests {
     }
 
     #[test]
+    fn the_redzone_in_front() {
+        let entry = Entry::new();
+        for front in [0, 64, 128, 4096, LARGEST_FRONT] {
+            entry.allocated(0, 40, Family::NewArray, front, u16::MAX, u32::MAX, BY);
+            let Freeing::Freed(ended) = entry.free(0, Family::NewArray, true, false, OTHER) else {
+                panic!("not freed")
+            };
+            assert_eq!((ended.moved(), ended.epoch()), (front != 0, u16::MAX));
+            assert!(entry.release());
+            let Some(facts) = entry.facts() else { panic!("no facts") };
+            assert_eq!((facts.front, facts.epoch, facts.born), (front, u16::MAX, u32::MAX));
+        }
+    }
+
+    #[test]
     fn untracked_blocks_are_nobodys_business() {
         let entry = Entry::new();
-        entry.allocated(0, 40, Family::Malloc, false, 0, 1, BY);
+        entry.allocated(0, 40, Family::Malloc, 0, 0, 1, BY);
         assert!(matches!(entry.free(0, Family::Malloc, false, false, BY), Freeing::Freed(_)));
         entry.untrack(0);
         assert_eq!(entry.free(0, Family::Malloc, false, false, BY), Freeing::Untracked);

@@ -7,6 +7,7 @@
 //     name(frame),       the text in a box
 //     group(frame),      what gives a box its hue, such as the module; the first groups asked for get the first hues
 //     key(frame),        siblings of the same key are one box
+//     text(frame),       what else than the name a search looks at; may be left out
 //     tip(box),          elements for the tip of a box; say(box), the same as one line of text
 //     label,             what the picture is, for those who cannot see it
 //   });
@@ -15,12 +16,12 @@
 //
 // `values` are the nodes' own values, without those of their children. With `before`, the same of another time, the picture is of a
 // difference: a box is as wide as the larger of the two, red where it grew and blue where it shrank. `more` are further arrays to
-// be summed in the same way. A box is { frame, frames, value, before, own, more, share, parent, rest }: its first frame and all that
+// be summed in the same way. A box is { id, frame, frames, value, before, own, more, share, parent, rest }: its first frame and all that
 // are one in it, with its children's values in them; rest is how many boxes too small to be drawn it stands for.
 //
 // Also: graph.key(f) changes the key, graph.up(bool) puts the roots at the bottom, graph.search(text) dims what does not match and
-// returns { share, boxes }, graph.zoom(id) and graph.home(), graph.rows(most) is the picture as a table would have it,
-// graph.onzoom is called with the box. Keys: arrows, Enter, Escape, Home.
+// returns { share, boxes }, graph.zoom(id) and graph.home(), graph.rows(most) is the picture as a table would have it, graph.hue(group)
+// is the number of its hue (class f0 to f7), graph.state() is where it is, graph.onzoom is called with the box. Keys: arrows, Enter, Escape, Home.
 
 const FLAME_ROW = 20;
 const HUES = 8;

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! # A comment.
-//! [observe, protect]         one run for each name; the options are fd=NAME
+//! native: SIGABRT            how it ends by itself, without an `ok` then; `any`: as it likes
+//! [observe, protect]         one run for each name; the options are FOLDER=NAME: fd=observe, in heap/ heap=full
 //! fd.double-close error count=1 here=main:15 closed=main:13 opened=main:12
 //!
 //! [exitcode]
-//! options: fd=observe:error_exitcode=99      other options than fd=NAME; {here} is the folder of the program's source
-//! exit: 99                   the status, or SIGABRT, where it is not that of the run without shim
+//! options: fd=observe:error_exitcode=99      other options than FOLDER=NAME; {here} is the folder of the program's source
+//! exit: 99                   the status, or SIGABRT, where it is not that of the run without shim; `any`: whatever it is
 //! stdout: a line             the lines, all of them, where they are not those of the run without shim
 //! stdout: differs            or: whatever they are
 //! stderr: colour             this is part of stderr, which then may have other lines too
@@ -22,6 +23,8 @@ use std::fmt::Write;
 #[derive(Clone, Debug, Default)]
 pub struct Expectation {
     preamble: Vec<String>,
+    /// How the run without shim ends, where that is not 0.
+    pub native: Option<String>,
     pub sections: Vec<Section>,
 }
 
@@ -51,8 +54,9 @@ impl Section {
         Self { names, findings: Some(Vec::new()), ..Self::default() }
     }
 
-    pub fn options(&self, name: &str) -> String {
-        self.options.clone().unwrap_or_else(|| format!("fd={name}"))
+    /// `family`: the option that a name is a value of.
+    pub fn options(&self, family: &str, name: &str) -> String {
+        self.options.clone().unwrap_or_else(|| format!("{family}={name}"))
     }
 
     /// Findings that a user is shown.
@@ -68,8 +72,10 @@ pub fn is_shown(finding: &str) -> bool {
 
 impl Expectation {
     /// For a program that has no file yet.
-    pub fn clean() -> Self {
-        Self { preamble: Vec::new(), sections: vec![Section::new(vec!["observe".into(), "protect".into()])] }
+    pub fn clean(family: &str) -> Self {
+        let names = if family == "heap" { ["full", "protect"] } else { ["observe", "protect"] };
+        let sections = vec![Section::new(names.map(str::to_owned).to_vec())];
+        Self { preamble: Vec::new(), native: None, sections }
     }
 
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -84,7 +90,9 @@ impl Expectation {
                 continue;
             }
             let Some(section) = this.sections.last_mut() else {
-                if !line.starts_with('#') {
+                if let Some(end) = line.strip_prefix("native:") {
+                    this.native = Some(end.trim().to_owned());
+                } else if !line.starts_with('#') {
                     return Err(format!("line {number}: before the first [section]: {line}"));
                 }
                 this.preamble.push(line.to_owned());
@@ -102,6 +110,9 @@ impl Expectation {
         let mut text = String::new();
         for line in &self.preamble {
             let _ = writeln!(text, "{line}");
+        }
+        if self.native.is_some() {
+            text.push('\n');
         }
         for (i, section) in self.sections.iter().enumerate() {
             let gap = if i > 0 { "\n" } else { "" };

@@ -1,13 +1,24 @@
 //! From the JSON of `shim report` to the lines of an `.expect` file.
 //!
 //! `KIND SEVERITY count=N ROLE=FUNCTION:LINE…`: of each stack the program's call into libc. The roles `here`, `closed` and
-//! `opened` of a descriptor finding are always there, `?` where no stack is known; others follow when the finding has them.
+//! `opened` of a descriptor finding are always there, `?` where no stack is known, and so are those that the kind of a heap
+//! finding has; others follow when the finding has them.
 //! A frame outside the test's own file is `FUNCTION@FILE:LINE`.
 
 use serde_json::Value;
 
-/// Roles that every finding of a family has.
-const BASE: &[(&str, &[&str])] = &[("fd.", &["here", "closed", "opened"])];
+/// Roles that every finding of a family, or of a kind, has.
+const BASE: &[(&str, &[&str])] = &[
+    ("fd.", &["here", "closed", "opened"]),
+    ("heap.double-free", &["here", "freed", "allocated"]),
+    ("heap.use-after-free", &["here", "freed", "allocated"]),
+    ("heap.write-after-free", &["freed", "allocated"]),
+    ("heap.mismatch", &["here", "allocated"]),
+    ("heap.invalid-free", &["here"]),
+    ("heap.overflow", &["allocated"]),
+    ("heap.underflow", &["allocated"]),
+    ("heap.leak", &["allocated"]),
+];
 
 pub struct Finding {
     pub line: String,

@@ -10,7 +10,7 @@
 //! UPDATE_EXPECT=1 cargo test --test c_tests    write the findings of this run into the .expect files
 //! ```
 //!
-//! Needs gcc (or `$CC`) and `make build` before it: the library and the command are taken from `target/release`.
+//! Needs gcc (or `$CC`), for the C++ programs g++ (or `$CXX`; without it they are skipped, with a line), and `make build` before it: the library and the command are taken from `target/release`.
 //! Programs run two at a time, 30 seconds each at most. The last line is always `N passed, N failed`.
 
 mod expect;
@@ -85,9 +85,16 @@ fn run_all(filters: &[String]) -> Result<Vec<Outcome>, String> {
     let mut programs = program::all(&places.tests)?;
     let known = programs.iter().map(|p| p.name.clone()).collect();
     programs.retain(|p| filters.is_empty() || filters.iter().any(|f| p.name.contains(f.as_str())));
+    let compilers = program::Compilers::find();
+    let all = programs.len();
+    programs.retain(|p| !p.is_cxx() || compilers.cxx_is_there);
+    if programs.len() < all {
+        println!("{} C++ programs are skipped: {}: not there", all - programs.len(), compilers.cxx.to_string_lossy());
+    }
+    program::compile_libraries(&places, &compilers)?;
 
     let update = std::env::var_os("UPDATE_EXPECT").is_some_and(|v| !v.is_empty() && v != "0");
-    let judge = judge::Judge { places: &places, known, update };
+    let judge = judge::Judge { places: &places, compilers: &compilers, known, update };
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(Vec::new());
     std::thread::scope(|scope| {

@@ -1,0 +1,3 @@
+/* The clean twin of leak_xor.c: what it loses there is freed here. */
+#define CLEAN
+#include "leak_xor.c"
