@@ -227,9 +227,15 @@ fn sets() -> usize {
 
 /// A table too large to be built on a small stack.
 fn zeroed(sets: usize) -> Box<[[Remembered; WAYS]]> {
-    let table = Box::<[[Remembered; WAYS]]>::new_zeroed_slice(sets);
-    // SAFETY: numbers only; zero is an empty entry.
-    unsafe { table.assume_init() }
+    let Ok(layout) = core::alloc::Layout::array::<[Remembered; WAYS]>(sets) else { return Box::default() };
+    // SAFETY: numbers only; zero is an empty entry. The box has the layout that was asked for.
+    unsafe {
+        let at = std::alloc::alloc_zeroed(layout);
+        if at.is_null() {
+            std::alloc::handle_alloc_error(layout);
+        }
+        Box::from_raw(core::ptr::slice_from_raw_parts_mut(at.cast(), sets))
+    }
 }
 
 /// An array of copies, built where it will lie.

@@ -122,13 +122,13 @@ fn slot_of(address: usize) -> (usize, bool) {
 fn gap(state: &ThreadState) -> u64 {
     let n = u64::from(options::guard());
     let mut random = random(state);
-    1 + random.next() % (2 * n - 1)
+    1 + random.draw() % (2 * n - 1)
 }
 
 fn random(state: &ThreadState) -> Random {
     let seed = state.random.load(Relaxed);
     let mut random = Random::new(if seed == 0 { u64::from(state.tid.load(Relaxed)) << 32 ^ sys::now() } else { seed });
-    state.random.store(random.next(), Relaxed);
+    state.random.store(random.draw(), Relaxed);
     random
 }
 
@@ -185,7 +185,7 @@ pub fn allocate(size: usize, align: usize) -> *mut c_void {
     let slot = &SLOT[number];
     // A block of no bytes has an address of its own, too.
     let pages = size.max(1).div_ceil(page()) * page();
-    let right = random(state).next() >> 32 & 1 != 0;
+    let right = random(state).draw() >> 32 & 1 != 0;
     let first = if right { body(number) + PAGES * page() - pages } else { body(number) };
     let block = if right { (first + pages - size.max(1)) & !(align - 1) } else { first };
     // SAFETY: a busy slot is ours.

@@ -96,7 +96,7 @@ pub fn next_gap(state: &thread::State) {
     if super::samples() {
         let mut random = random(state);
         gap = sampling::gap(&mut random, options::heap_sampling()) as isize;
-        state.random.store(random.next(), Relaxed);
+        state.random.store(random.draw(), Relaxed);
     }
     begin_gap(state, gap);
 }
@@ -171,7 +171,7 @@ pub fn sampled(address: usize, size: usize) {
     let stack = if super::level() == super::Level::Sites { scope.stack() } else { 0 };
     let mut random = random(state);
     let (blocks, bytes) = weight(&mut random, size as u64, options::heap_sampling());
-    state.random.store(random.next(), Relaxed);
+    state.random.store(random.draw(), Relaxed);
     let now = sys::now();
     if let Some(site) = sites::of(&RECORDING, stack) {
         site.allocated(totals, blocks, bytes, 1);
