@@ -1,5 +1,5 @@
 /*
- * A plugin that allocates for its user.
+ * A plugin that allocates for its user, and frees for it.
  */
 #include <stdlib.h>
 
@@ -8,4 +8,10 @@ char *make(size_t size)
     char *block = malloc(size); /* allocated */
     block[0] = 'x';
     return block;
+}
+
+void unmake(void *block)
+{
+    free(block); /* here */
+    __asm__ volatile("");
 }

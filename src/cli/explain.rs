@@ -34,13 +34,13 @@ pages! {
     FdBadFd: "a call used a number that was never open", "fd.bad-fd";
     FdLeak: "descriptors stay open, unused, and their number grows", "fd.leak";
     FdLimit: "the process ran out of descriptor numbers", "fd.limit";
-    HeapDoubleFree: "a block was freed twice";
-    HeapInvalidFree: "something was freed that is no block";
+    HeapDoubleFree: "a block was freed twice", "heap.double-free";
+    HeapInvalidFree: "something was freed that is no block", "heap.invalid-free";
     HeapUseAfterFree: "a block was used after its free";
     HeapWriteAfterFree: "a freed block was written to";
     HeapOverflow: "a write went past the end of a block";
     HeapUnderflow: "a write went before the start of a block";
-    HeapMismatch: "a block was freed by the wrong function for how it was allocated";
+    HeapMismatch: "a block was freed by the wrong function for how it was allocated", "heap.mismatch";
     HeapLeak: "blocks that nothing points to any more", "heap.leak";
     KeyNeverCreated: "a thread-specific key was used that was never created";
     KeyDeleted: "a thread-specific key was used after its deletion";
