@@ -88,7 +88,7 @@ static void overflow_stack(void)
 static void execute_ignoring(void)
 {
     signal(SIGSEGV, SIG_IGN);
-    execl("/bin/sh", "sh", "-c", "grep -q '^SigIgn:.*[4567cdef]..$' /proc/self/status && exit 5", NULL);
+    execl("/bin/sh", "sh", "-c", "kill -SEGV $$; exit 5", NULL);
 }
 
 static void execute_handling(void)
