@@ -180,7 +180,9 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     // SAFETY: the program's handler of this signal, on the stack and with the mask that it asked for. One that takes only the
     // number finds it where it expects it.
     unsafe {
-        core::mem::transmute::<usize, extern "C" fn(c_int, *mut siginfo_t, *mut c_void)>(handler)(signal, info, context);
+        core::mem::transmute::<usize, extern "C" fn(c_int, *mut siginfo_t, *mut c_void)>(handler)(
+            signal, info, context,
+        );
     }
 }
 

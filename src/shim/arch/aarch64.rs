@@ -179,7 +179,6 @@ pub(crate) use jump_to_vfork;
 pub unsafe fn interrupted(context: *const core::ffi::c_void) -> (super::Registers, Option<bool>) {
     // SAFETY: the caller's.
     let machine = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext };
-    let registers =
-        super::Registers { pc: machine.pc, sp: machine.sp, fp: machine.regs[29], lr: machine.regs[30] };
+    let registers = super::Registers { pc: machine.pc, sp: machine.sp, fp: machine.regs[29], lr: machine.regs[30] };
     (registers, None)
 }

@@ -185,8 +185,12 @@ pub unsafe fn interrupted(context: *const core::ffi::c_void) -> (super::Register
     // SAFETY: the caller's.
     let machine = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext };
     let register = |which: libc::c_int| machine.gregs[which as usize] as u64;
-    let registers =
-        super::Registers { pc: register(libc::REG_RIP), sp: register(libc::REG_RSP), fp: register(libc::REG_RBP), lr: 0 };
+    let registers = super::Registers {
+        pc: register(libc::REG_RIP),
+        sp: register(libc::REG_RSP),
+        fp: register(libc::REG_RBP),
+        lr: 0,
+    };
     // The page fault's error code: bit 1 is a write (Intel SDM, "Page-Fault Exception").
     (registers, Some(register(libc::REG_ERR) & 2 != 0))
 }

@@ -102,7 +102,8 @@ fn cost(facts: &Facts) -> u64 {
 /// Is the block that is about to be freed to be held? Asked by whoever frees it.
 #[inline(always)]
 pub fn wants(address: usize, entry: &Entry) -> bool {
-    on() && !guard::owns(address) && entry.facts().is_some_and(|facts| facts.state == State::Live && cost(&facts) <= BUDGET.load(Relaxed) / 4)
+    on() && !guard::owns(address)
+        && entry.facts().is_some_and(|facts| facts.state == State::Live && cost(&facts) <= BUDGET.load(Relaxed) / 4)
 }
 
 /// # Safety

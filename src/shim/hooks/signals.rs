@@ -14,7 +14,9 @@ use libc::sigaction as Action;
 
 pub unsafe fn sigaction(signal: c_int, new: *const Action, old: *mut Action) -> c_int {
     // SAFETY: the caller's.
-    unsafe { if faults::watches(signal) { faults::change(signal, new, old) } else { real::sigaction(signal, new, old) } }
+    unsafe {
+        if faults::watches(signal) { faults::change(signal, new, old) } else { real::sigaction(signal, new, old) }
+    }
 }
 
 /// Installs a handler; the one before, or SIG_ERR.
