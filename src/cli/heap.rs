@@ -20,6 +20,7 @@ use crate::merge::read_each;
 use crate::message::{Failure, exit, say};
 use crate::symbolise::Symboliser;
 use crate::target;
+use export::Format;
 use extract::Extract;
 use names::Names;
 use profile::{Measure, Profile};
@@ -44,7 +45,8 @@ pub fn heap(args: &HeapArgs) -> Result<ExitCode, Failure> {
         return if profile.unwatched == 0 { Err(Failure::new(exit::PARTLY, "")) } else { Err(unwatched(&found.files)) };
     }
     let by = args.by.unwrap_or_else(|| default_measure(&profile));
-    let entries = profile.by(by);
+    let all_measures = args.json || args.export.is_some_and(Format::has_all_measures);
+    let entries = if all_measures { profile.all(by) } else { profile.by(by) };
     let limit = args.limit.unwrap_or(if export.is_some() || args.json { usize::MAX } else { SHOWN });
     let shown = &entries[..entries.len().min(limit)];
     let mut symbols = Symboliser::default();

@@ -112,7 +112,7 @@ impl Section {
             Self::Threads => 512,
             Self::Descriptors => 1024,
             Self::StackIndex => 8,
-            Self::StackWords => 256,
+            Self::StackWords => 384,
             Self::Findings => 8,
             Self::Modules => 4,
             Self::Strings => 16,

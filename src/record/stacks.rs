@@ -63,7 +63,7 @@ pub fn hash(frames: &[u64]) -> u64 {
 /// The id of a stack, stored now if it is new. 0 when it is empty or there is no room (counted).
 /// Lock-free and async-signal-safe.
 pub fn intern(store: &impl Store, frames: &[u64]) -> u32 {
-    let frames = &frames[..frames.len().min(MAX_FRAMES)];
+    let frames = &frames[..frames.len().min(room(store))];
     if frames.is_empty() {
         return 0;
     }
@@ -96,6 +96,19 @@ pub fn intern(store: &impl Store, frames: &[u64]) -> u32 {
     }
     count(store, Counter::StacksDropped);
     0
+}
+
+/// How many frames a stack may have. When the tables fill up, only the innermost ones of new stacks are kept: there are far
+/// fewer of those, and a short stack says more than none.
+fn room(store: &impl Store) -> usize {
+    let header = store.header();
+    let words = header.stack_words.load(Relaxed) as usize * 16 / Section::StackWords.capacity();
+    let sites = header.sites.load(Relaxed) as usize * 16 / Section::Sites.capacity();
+    match words.max(sites) {
+        0..12 => MAX_FRAMES,
+        12..14 => 8,
+        _ => 3,
+    }
 }
 
 fn index_slot(store: &impl Store, index: usize) -> Option<&AtomicU32> {

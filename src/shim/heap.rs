@@ -7,6 +7,7 @@
 //!               and is looked for at the end: which are lost                            leaks.rs
 //! canary=1      full, with redzones around every block                                  redzone.rs
 //! quarantine=N  full, and freed blocks are held back                                    quarantine.rs
+//! guard=N       any of them, and one allocation in N lies between closed pages          guard.rs
 //! ```
 //!
 //! How the hooks find their way: a registered thread of `count` and `sites` has its entry in the block
@@ -18,6 +19,7 @@
 pub mod accounts;
 pub mod elsewhere;
 pub mod full;
+pub mod guard;
 pub mod leaks;
 pub mod quarantine;
 mod redzone;
@@ -63,7 +65,8 @@ pub fn level() -> Level {
 
 static REINFORCED: AtomicBool = AtomicBool::new(false);
 
-/// Is there more to an allocation of `heap=full` than its entry: redzones, the quarantine?
+/// Is there more to an allocation of `heap=full` than its entry: redzones, the quarantine, guard
+/// pages?
 #[inline(always)]
 pub fn is_reinforced() -> bool {
     REINFORCED.load(Relaxed)
@@ -84,7 +87,10 @@ pub fn start() {
     if level == Level::Full && !quarantine::start() {
         crate::message::say(b"shim: quarantine: no address space for it\n");
     }
-    REINFORCED.store(redzone::on() || quarantine::on(), Relaxed);
+    if level != Level::Off && !guard::start() {
+        crate::message::say(b"shim: guard: no address space for it\n");
+    }
+    REINFORCED.store(redzone::on() || quarantine::on() || guard::on(), Relaxed);
     if level == Level::Full {
         leaks::start();
     }
@@ -189,6 +195,9 @@ pub fn after_missed_fork() {
 /// In a forked child.
 pub fn after_fork() {
     LOOKED.store(false, Relaxed);
+    if guard::on() {
+        guard::after_fork();
+    }
     accounts::after_fork();
     leaks::after_fork();
     for state in thread::registry() {

@@ -13,6 +13,7 @@ mod alloc;
 mod arch;
 mod clock;
 mod descriptors;
+mod faults;
 mod finding;
 mod heap;
 mod hooks;

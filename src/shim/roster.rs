@@ -23,8 +23,8 @@
 #![allow(clippy::too_many_arguments)]
 
 use crate::hooks::{
-    c_types::*, directory, heap, lifetime, listing, loading, making, operators, passing, process, resolver, stdio,
-    using,
+    c_types::*, directory, heap, lifetime, listing, loading, making, operators, passing, process, resolver, signals,
+    stdio, using,
 };
 
 macro_rules! roster {
@@ -404,6 +404,18 @@ roster! {
         required fn pthread_create(thread: *mut c_void, attributes: *const c_void, start: *mut c_void, argument: *mut c_void) -> c_int = process::pthread_create;
         required fn pthread_setname_np(thread: usize, name: *const c_char) -> c_int = process::pthread_setname_np;
         required fn prctl(option: c_int; a: usize, b: usize, c: usize, d: usize) -> c_int = process::prctl;
+    }
+
+    "signals" {
+        required fn sigaction(signal: c_int, new: *const sigaction_t, old: *mut sigaction_t) -> c_int = signals::sigaction;
+        alias fn __sigaction(signal: c_int, new: *const sigaction_t, old: *mut sigaction_t) -> c_int = signals::sigaction;
+        required fn signal(signal: c_int, handler: usize) -> usize = signals::signal;
+        alias fn bsd_signal(signal: c_int, handler: usize) -> usize = signals::signal;
+        alias fn ssignal(signal: c_int, handler: usize) -> usize = signals::signal;
+        required fn __sysv_signal(signal: c_int, handler: usize) -> usize = signals::__sysv_signal;
+        alias fn sysv_signal(signal: c_int, handler: usize) -> usize = signals::__sysv_signal;
+        required fn sigset(signal: c_int, handler: usize) -> usize = signals::sigset;
+        required fn sigignore(signal: c_int) -> c_int = signals::sigignore;
     }
 
     "loading" {

@@ -302,6 +302,12 @@ pub fn page() -> usize {
     (unsafe { libc::getauxval(libc::AT_PAGESZ) } as usize).max(4096)
 }
 
+/// Sends a signal to this thread.
+pub fn raise(signal: c_int) {
+    // SAFETY: no memory.
+    unsafe { call(libc::SYS_tgkill, [getpid() as usize, gettid() as usize, signal as usize, 0, 0, 0]) };
+}
+
 /// Changes the protection of whole pages of ours.
 ///
 /// # Safety

@@ -112,6 +112,10 @@ pub struct State {
     pub random: AtomicU64,
     /// What `Block::heap_left` was when it was last settled.
     pub heap_gap: AtomicIsize,
+    /// What is left until a sample behind that, where a thread comes by more often, for the sake of guard pages.
+    pub heap_behind: AtomicIsize,
+    /// At which allocation one goes on guard pages; with `heap=full`, in how many; 0 = not chosen yet.
+    pub guard_at: AtomicU64,
     /// What it has allocated and not told yet, with `heap=full`.
     pub heap: Option<Box<heap::accounts::Accounts>>,
     inner: UnsafeCell<Inner>,
@@ -514,6 +518,8 @@ impl State {
             room_len: AtomicU64::new(0),
             random: AtomicU64::new(0),
             heap_gap: AtomicIsize::new(0),
+            heap_behind: AtomicIsize::new(0),
+            guard_at: AtomicU64::new(0),
             heap: heap::accounts::of_new_thread(),
             inner: UnsafeCell::new(Inner {
                 unwinding: unwind::Scratch::default(),
@@ -618,6 +624,17 @@ impl State {
     #[inline(always)]
     pub fn tight(&self) -> bool {
         !self.has_room() && self.tight_elsewhere(crate::arch::registers().sp)
+    }
+
+    /// The same for a handler that may have interrupted anything: nothing is asked of libc.
+    #[cold]
+    pub fn is_short_of_stack(&self) -> bool {
+        let at = crate::arch::registers().sp;
+        if let Some((low, _)) = sys::signal_stack() {
+            return at.saturating_sub(low) < STACK_NEEDED;
+        }
+        let (low, high) = self.stack();
+        self.knows_stack() && at >= low && at < high && at < low + STACK_NEEDED
     }
 
     #[cold]

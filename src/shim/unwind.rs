@@ -205,6 +205,14 @@ impl Default for Scratch {
 }
 
 impl Scratch {
+    /// Is what unwinding needs made already?
+    pub fn is_made(&self) -> bool {
+        #[cfg(not(target_arch = "x86"))]
+        return self.cache.is_some();
+        #[cfg(target_arch = "x86")]
+        true
+    }
+
     /// For a thread that takes over an ended one's state: its stack may lie elsewhere, and end earlier.
     pub fn forget(&mut self) {
         for remembered in self.remembered.as_flattened_mut() {
@@ -219,9 +227,15 @@ fn sets() -> usize {
 
 /// A table too large to be built on a small stack.
 fn zeroed(sets: usize) -> Box<[[Remembered; WAYS]]> {
-    let table = Box::<[[Remembered; WAYS]]>::new_zeroed_slice(sets);
-    // SAFETY: numbers only; zero is an empty entry.
-    unsafe { table.assume_init() }
+    let Ok(layout) = core::alloc::Layout::array::<[Remembered; WAYS]>(sets) else { return Box::default() };
+    // SAFETY: numbers only; zero is an empty entry. The box has the layout that was asked for.
+    unsafe {
+        let at = std::alloc::alloc_zeroed(layout);
+        if at.is_null() {
+            std::alloc::handle_alloc_error(layout);
+        }
+        Box::from_raw(core::ptr::slice_from_raw_parts_mut(at.cast(), sets))
+    }
 }
 
 /// An array of copies, built where it will lie.
@@ -301,6 +315,17 @@ struct Walk {
     origin: Option<usize>,
 }
 
+impl Walk {
+    /// An instruction as a frame, unless it is one of libc: frames are return addresses, one behind their calls.
+    fn begin_with(&mut self, list: &Modules, pc: u64, out: &mut [u64]) {
+        self.exact = false;
+        if !ours(pc) && list.object(pc).is_none_or(|o| o.flags & module_flag::LIBC == 0) {
+            out[0] = pc + 1;
+            self.len = 1;
+        }
+    }
+}
+
 /// Takes the caller's stack; its id, 0 when there is none. Under the guard, by the owning thread.
 #[inline(always)]
 pub fn capture(state: &'static State, scratch: &mut Scratch) -> u32 {
@@ -340,6 +365,28 @@ pub extern "C" fn capture_at(state: *const State, scratch: *mut Scratch, sp: u64
         return way.id;
     }
     capture_elsewhere(state, scratch, sp, from, fp, set)
+}
+
+/// The stack of what a signal interrupted, beginning with the very instruction. Under the guard, by the owning thread.
+#[cold]
+#[inline(never)]
+pub fn capture_interrupted(state: &'static State, scratch: &mut Scratch, registers: Registers) -> u32 {
+    let mut frames = [0u64; MAX_FRAMES];
+    let depth = options::stack_depth().min(MAX_FRAMES);
+    for attempt in 0..8 {
+        let Some(list) = modules(state) else { return 0 };
+        let len = walk(state, scratch, list, registers, true, &mut frames[..depth]).len;
+        // As in `capture_slowly`.
+        let stranger = frames[..len].iter().copied().find(|pc| list.object(*pc).is_none());
+        if attempt < 7 && stranger.is_some_and(learn) {
+            continue;
+        }
+        for pc in &mut frames[..len] {
+            *pc = list.encode(*pc);
+        }
+        return intern(&recording::RECORDING, &frames[..len]);
+    }
+    0
 }
 
 /// It is not the latest way of its set.
@@ -388,7 +435,7 @@ fn capture_slowly(
     let mut frames = [0u64; MAX_FRAMES];
     let depth = options::stack_depth().min(MAX_FRAMES);
     let Some(mut list) = modules(state) else { return 0 };
-    let mut walked = walk(state, scratch, list, registers, &mut frames[..depth]);
+    let mut walked = walk(state, scratch, list, registers, false, &mut frames[..depth]);
     let mut h = hash(&frames[..walked.len]);
     let known = scratch.known[h as usize % CACHED];
     let mut id = if known.hash == h && known.generation == list.generation { known.id } else { 0 };
@@ -401,7 +448,7 @@ fn capture_slowly(
             }
             let Some(now) = modules(state) else { return 0 };
             list = now;
-            walked = walk(state, scratch, list, registers, &mut frames[..depth]);
+            walked = walk(state, scratch, list, registers, false, &mut frames[..depth]);
         }
         h = hash(&frames[..walked.len]);
         let mut encoded = [0u64; MAX_FRAMES];
@@ -503,8 +550,16 @@ impl Reader {
     }
 }
 
+/// `interrupted`: it begins at an instruction, which is a frame, and not at a return into our own library.
 #[cfg(not(target_arch = "x86"))]
-fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Registers, out: &mut [u64]) -> Walk {
+fn walk(
+    state: &'static State,
+    scratch: &mut Scratch,
+    list: &Modules,
+    start: Registers,
+    interrupted: bool,
+    out: &mut [u64],
+) -> Walk {
     use engine::{FrameAddress, Unwinder};
     let cache = scratch.cache.get_or_insert_with(spare_cache);
     let mut reader = Reader::new(state, start.sp);
@@ -512,6 +567,10 @@ fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Reg
         Walk { len: 0, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: reader.on_stack, origin: None };
     let mut registers = engine::registers(&start);
     let Some(mut at) = FrameAddress::from_return_address(start.pc) else { return walked };
+    if interrupted {
+        at = FrameAddress::from_instruction_pointer(start.pc);
+        walked.begin_with(list, start.pc, out);
+    }
     let first_only = UNLOADING.load(Acquire) != 0;
     // Our own frames come first; a bound on all keeps a damaged stack from going round in circles.
     for _ in 0..out.len() + 16 {
@@ -559,9 +618,20 @@ fn walk(state: &'static State, scratch: &mut Scratch, list: &Modules, start: Reg
 }
 
 #[cfg(target_arch = "x86")]
-fn walk(state: &'static State, _: &mut Scratch, list: &Modules, start: Registers, out: &mut [u64]) -> Walk {
+fn walk(
+    state: &'static State,
+    _: &mut Scratch,
+    list: &Modules,
+    start: Registers,
+    interrupted: bool,
+    out: &mut [u64],
+) -> Walk {
     let mut reader = Reader::new(state, start.sp);
-    let (mut fp, mut len) = (start.fp, 0);
+    let mut walked = Walk { len: 0, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: false, origin: None };
+    if interrupted {
+        walked.begin_with(list, start.pc, out);
+    }
+    let (mut fp, mut len) = (start.fp, walked.len);
     for _ in 0..out.len() + 16 {
         let (Ok(next), Ok(pc)) = (reader.read(fp), reader.read(fp + 4)) else { break };
         let known = list.object(pc);
@@ -578,7 +648,8 @@ fn walk(state: &'static State, _: &mut Scratch, list: &Modules, start: Registers
             break;
         }
     }
-    Walk { len, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: false, origin: None }
+    walked.len = len;
+    walked
 }
 
 /// Builds the first list. At start, by the thread that starts us, with no lock of the program's held.

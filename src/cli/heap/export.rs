@@ -25,6 +25,13 @@ pub enum Format {
     Flamegraph,
 }
 
+impl Format {
+    /// Has it all measures, and so all call stacks, whichever measure they are ordered by?
+    pub fn has_all_measures(self) -> bool {
+        matches!(self, Self::Pprof | Self::Firefox | Self::Csv)
+    }
+}
+
 /// What is written, and where to.
 pub struct Target<'a> {
     format: Format,

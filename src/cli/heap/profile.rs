@@ -203,7 +203,14 @@ impl Profile {
 
     /// The call stacks that have any of it, the most bytes first.
     pub fn by(&self, measure: Measure) -> Vec<&Entry> {
-        let mut all: Vec<&Entry> = self.entries.iter().filter(|e| e.value(measure).bytes > 0).collect();
+        let mut all = self.all(measure);
+        all.truncate(all.partition_point(|entry| entry.value(measure).bytes > 0));
+        all
+    }
+
+    /// All call stacks, those with most of it first.
+    pub fn all(&self, measure: Measure) -> Vec<&Entry> {
+        let mut all: Vec<&Entry> = self.entries.iter().collect();
         // Between equals the frames decide: the number of a stack depends on which reader was first.
         all.sort_by(|a, b| {
             let bytes = b.value(measure).bytes.cmp(&a.value(measure).bytes);

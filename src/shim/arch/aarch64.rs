@@ -171,3 +171,14 @@ macro_rules! jump_to_vfork {
     };
 }
 pub(crate) use jump_to_vfork;
+
+/// See [`super`].
+///
+/// # Safety
+/// The third argument of a signal handler.
+pub unsafe fn interrupted(context: *const core::ffi::c_void) -> (super::Registers, Option<bool>) {
+    // SAFETY: the caller's.
+    let machine = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext };
+    let registers = super::Registers { pc: machine.pc, sp: machine.sp, fp: machine.regs[29], lr: machine.regs[30] };
+    (registers, None)
+}

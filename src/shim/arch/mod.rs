@@ -6,6 +6,7 @@
 //! - `syscall6()`: a raw system call; a negative result is `-errno`. It never touches `errno`, which is why all our own
 //!   calls go this way: a hook must leave `errno` alone.
 //! - `registers()`: where an unwinder starts. `stack_pointer()`: that one alone.
+//! - `interrupted()`: the registers of what a signal interrupted, and whether it was a write that faulted, where that is known.
 //! - `return_address()`: where the function that it is inlined into will return, or 0 when we were built without frame
 //!   pointers.
 //! - `saved_registers()`: the registers that a function leaves as they were: they may hold pointers of its callers.
@@ -21,7 +22,7 @@ mod x86_64;
 pub(crate) use x86_64::jump_to_vfork;
 #[cfg(target_arch = "x86_64")]
 pub use x86_64::{
-    registers, return_address, saved_registers, spawn_beside, stack_pointer, syscall6, thread_block, ticks,
+    interrupted, registers, return_address, saved_registers, spawn_beside, stack_pointer, syscall6, thread_block, ticks,
 };
 
 #[cfg(target_arch = "x86")]
@@ -29,14 +30,14 @@ mod x86;
 #[cfg(target_arch = "x86")]
 pub(crate) use x86::jump_to_vfork;
 #[cfg(target_arch = "x86")]
-pub use x86::{registers, return_address, saved_registers, stack_pointer, syscall6, thread_block};
+pub use x86::{interrupted, registers, return_address, saved_registers, stack_pointer, syscall6, thread_block};
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 #[cfg(target_arch = "aarch64")]
 pub(crate) use aarch64::jump_to_vfork;
 #[cfg(target_arch = "aarch64")]
-pub use aarch64::{registers, return_address, saved_registers, stack_pointer, syscall6, thread_block};
+pub use aarch64::{interrupted, registers, return_address, saved_registers, stack_pointer, syscall6, thread_block};
 
 /// The time stamp counter, where there is one that runs at a constant rate. Not ordered against anything around it.
 #[cfg(not(target_arch = "x86_64"))]

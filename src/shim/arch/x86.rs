@@ -173,3 +173,21 @@ macro_rules! jump_to_vfork {
     };
 }
 pub(crate) use jump_to_vfork;
+
+/// See [`super`].
+///
+/// # Safety
+/// The third argument of a signal handler.
+pub unsafe fn interrupted(context: *const core::ffi::c_void) -> (super::Registers, Option<bool>) {
+    // SAFETY: the caller's.
+    let machine = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext };
+    let register = |which: libc::c_int| u64::from(machine.gregs[which as usize] as u32);
+    let registers = super::Registers {
+        pc: register(libc::REG_EIP),
+        sp: register(libc::REG_ESP),
+        fp: register(libc::REG_EBP),
+        lr: 0,
+    };
+    // The page fault's error code: bit 1 is a write.
+    (registers, Some(register(libc::REG_ERR) & 2 != 0))
+}

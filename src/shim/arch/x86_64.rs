@@ -177,6 +177,24 @@ pub unsafe fn spawn_beside(flags: usize, stack: usize, function: extern "C" fn()
     result
 }
 
+/// See [`super`].
+///
+/// # Safety
+/// The third argument of a signal handler.
+pub unsafe fn interrupted(context: *const core::ffi::c_void) -> (super::Registers, Option<bool>) {
+    // SAFETY: the caller's.
+    let machine = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext };
+    let register = |which: libc::c_int| machine.gregs[which as usize] as u64;
+    let registers = super::Registers {
+        pc: register(libc::REG_RIP),
+        sp: register(libc::REG_RSP),
+        fp: register(libc::REG_RBP),
+        lr: 0,
+    };
+    // The page fault's error code: bit 1 is a write (Intel SDM, "Page-Fault Exception").
+    (registers, Some(register(libc::REG_ERR) & 2 != 0))
+}
+
 // vfork: the child runs on our caller's stack, so no frame of ours may be live across the call; the return address waits
 // in rdi, which the kernel preserves for both. The child shares our memory: the flag in the thread block, raised before
 // and lowered by the parent after, tells the hooks that they run in a vfork child (glibc sysdeps/unix/sysv/linux/

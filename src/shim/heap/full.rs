@@ -8,9 +8,9 @@
 //! entry is marked as untracked or cleared: an entry that says too little is silent, one that is out of date would lie.
 #![allow(unsafe_code)] // Safety: calls the real allocator as the hooks were called.
 
-use super::{accounts, is_reinforced, protects, quarantine, redzone, shadow};
+use super::{accounts, guard, is_reinforced, protects, quarantine, redzone, shadow};
 use crate::recording::{self, RECORDING};
-use crate::roster::real;
+use crate::roster::{known, real};
 use crate::thread::{self, Entry as Way, Scope};
 use crate::{finding, start, sys, unwind};
 use core::sync::atomic::AtomicBool;
@@ -88,6 +88,12 @@ pub fn obtain(size: usize, align: usize, ask: impl Fn(usize) -> *mut c_void) -> 
 
 #[inline(never)]
 fn obtain_with_room(size: usize, align: usize, ask: impl Fn(usize) -> *mut c_void) -> Obtained {
+    if guard::is_due_in_full() {
+        let block = guard::allocate(size, align);
+        if !block.is_null() {
+            return block.into();
+        }
+    }
     let front = redzone::front(align);
     let whole = if front == 0 { request(size) } else { size.saturating_add(front + REDZONE) };
     let mut block = ask(whole);
@@ -183,7 +189,7 @@ fn freeing_in(scope: &mut Scope, entry: &Entry, address: usize, call: &Call) -> 
     let stack = scope.stack();
     let state = scope.state;
     let by = Party { tid: Tid(state.tid.load(Relaxed)), stack: StackId(stack) };
-    let held = is_reinforced() && quarantine::wants(entry);
+    let held = is_reinforced() && quarantine::wants(address, entry);
     match entry.free(shadow::low(address), call.family, held, thread::alone(), by) {
         Freeing::Freed(ended) => {
             if let Some(accounts) = accounts::of(state).filter(|_| ended.epoch() == start::epoch()) {
@@ -459,6 +465,11 @@ unsafe fn moved(block: *mut c_void, size: usize, call: &Call) -> *mut c_void {
         sys::set_errno(libc::ENOMEM);
         return core::ptr::null_mut();
     };
+    if guard::owns(its as usize) {
+        // No live block, which has been said.
+        sys::set_errno(libc::ENOMEM);
+        return core::ptr::null_mut();
+    };
     // SAFETY: the caller's.
     let new = unsafe { real::realloc(its, if size == 0 { 0 } else { request(size) }) };
     if !new.is_null() {
@@ -489,7 +500,20 @@ unsafe fn realloc_by_copy(block: *mut c_void, size: usize, call: &Call) -> Optio
     }
     if let Verdict::Free(its) = freeing(block, call) {
         // SAFETY: the allocator's own pointer.
-        unsafe { real::free(its) };
+        unsafe { give_back(its) };
     }
     Some(new)
+}
+
+/// To the allocator, or to the pool of guard pages.
+///
+/// # Safety
+/// What [`Verdict::Free`] says.
+#[inline(always)]
+pub unsafe fn give_back(its: *mut c_void) {
+    if is_reinforced() && guard::owns(its as usize) {
+        return guard::free(its as usize, None);
+    }
+    // SAFETY: the caller's. A level means that the real functions are known.
+    unsafe { known::free(its) }
 }

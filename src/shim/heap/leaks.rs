@@ -262,13 +262,7 @@ impl Look {
     }
 
     /// There are other threads: they stop, or, at the end, they are looked at as they run.
-    fn with_others(
-        &mut self,
-        here: &Here,
-        lent: Lent,
-        memory: Marks,
-        buffer: &mut [u64; BUFFER / 8],
-    ) -> Option<Found> {
+    fn with_others(&mut self, here: &Here, lent: Lent, memory: Marks, buffer: &mut [u64; BUFFER / 8]) -> Option<Found> {
         let bytes = record::heap::totals(&RECORDING).map_or(0, |heap| heap.live_bytes.load(Relaxed));
         let briefly = self.occasion == Occasion::Snapshot && bytes > STAND;
         for _ in 0..TRIES {

@@ -16,6 +16,7 @@
 #![allow(unsafe_code)] // Safety: the ring is a private mapping under the lock; held blocks belong to whoever holds them.
 
 use super::full::publish;
+use super::guard;
 use super::redzone::{self, Eyes};
 use super::shadow;
 use crate::roster::real;
@@ -100,8 +101,9 @@ fn cost(facts: &Facts) -> u64 {
 
 /// Is the block that is about to be freed to be held? Asked by whoever frees it.
 #[inline(always)]
-pub fn wants(entry: &Entry) -> bool {
-    on() && entry.facts().is_some_and(|facts| facts.state == State::Live && cost(&facts) <= BUDGET.load(Relaxed) / 4)
+pub fn wants(address: usize, entry: &Entry) -> bool {
+    on() && !guard::owns(address)
+        && entry.facts().is_some_and(|facts| facts.state == State::Live && cost(&facts) <= BUDGET.load(Relaxed) / 4)
 }
 
 /// # Safety

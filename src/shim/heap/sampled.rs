@@ -10,7 +10,7 @@
 //! compare-exchange on the key, before the allocator gets it back. A full bucket drops the sample, which is counted.
 #![allow(unsafe_code)] // Safety: the table is a private mapping of atomics that is never unmapped.
 
-use super::accounts;
+use super::{accounts, guard};
 use crate::recording::{self, RECORDING};
 use crate::thread::{self, Entry as Way};
 use crate::{options, start, sys};
@@ -96,10 +96,45 @@ pub fn next_gap(state: &thread::State) {
     if super::samples() {
         let mut random = random(state);
         gap = sampling::gap(&mut random, options::heap_sampling()) as isize;
-        state.random.store(random.next(), Relaxed);
+        state.random.store(random.draw(), Relaxed);
     }
+    begin_gap(state, gap);
+}
+
+/// So many bytes until the next sample; fewer until the thread is asked for guard pages.
+fn begin_gap(state: &thread::State, until_sample: isize) {
+    let gap = if guard::on() { until_sample.min(guard::gap_in_bytes(state)) } else { until_sample };
+    state.heap_behind.store(until_sample - gap, Relaxed);
     thread::block().heap_left.store(gap, Relaxed);
     state.heap_gap.store(gap, Relaxed);
+}
+
+/// What the end of a gap is for.
+pub struct Due {
+    pub sample: bool,
+    /// The allocation goes on guard pages.
+    pub guard: bool,
+}
+
+/// The allocation that was just counted has used up the thread's gap.
+#[inline(always)]
+pub fn due() -> Due {
+    if guard::on() { due_with_guard() } else { Due { sample: true, guard: false } }
+}
+
+#[cold]
+#[inline(never)]
+fn due_with_guard() -> Due {
+    // In a handler inside one of our hooks: the next one.
+    let Way::Full(scope) = thread::enter() else { return Due { sample: false, guard: false } };
+    let state = scope.state;
+    settle(state);
+    let left = state.heap_behind.load(Relaxed).saturating_add(thread::block().heap_left.load(Relaxed));
+    let sample = left < 0;
+    if !sample {
+        begin_gap(state, left);
+    }
+    Due { sample, guard: guard::is_due(state) }
 }
 
 /// What the thread has allocated of its gap. By the thread itself.
@@ -136,7 +171,7 @@ pub fn sampled(address: usize, size: usize) {
     let stack = if super::level() == super::Level::Sites { scope.stack() } else { 0 };
     let mut random = random(state);
     let (blocks, bytes) = weight(&mut random, size as u64, options::heap_sampling());
-    state.random.store(random.next(), Relaxed);
+    state.random.store(random.draw(), Relaxed);
     let now = sys::now();
     if let Some(site) = sites::of(&RECORDING, stack) {
         site.allocated(totals, blocks, bytes, 1);

@@ -15,7 +15,7 @@ use super::c_types::*;
 use crate::heap::elsewhere;
 use crate::heap::full::{self, Call, Obtained, Verdict};
 use crate::heap::sampled::{self, special};
-use crate::heap::{Level, level};
+use crate::heap::{Level, guard, level};
 use crate::resolve::{any_mapped, bootstrap, bootstrap_size, in_arena, is_bootstrap};
 use crate::roster::{known, real, slots};
 use crate::{sys, thread};
@@ -80,8 +80,20 @@ pub unsafe fn malloc(size: usize) -> *mut c_void {
 #[inline(never)]
 pub(super) fn sampled_malloc(size: usize) -> *mut c_void {
     // SAFETY: as malloc(3), for any size.
-    let block = unsafe { known::malloc(size) };
-    sampled::sampled(block as usize, size);
+    sampled_by(size, 0, |size| unsafe { known::malloc(size) })
+}
+
+/// The end of a thread's gap: an allocation to be looked at, or to be put on guard pages, or neither.
+#[inline(always)]
+fn sampled_by(size: usize, align: usize, ask: impl FnOnce(usize) -> *mut c_void) -> *mut c_void {
+    let due = sampled::due();
+    let mut block = if due.guard { guard::allocate(size, align) } else { null_mut() };
+    if block.is_null() {
+        block = ask(size);
+    }
+    if due.sample {
+        sampled::sampled(block as usize, size);
+    }
     block
 }
 
@@ -130,10 +142,12 @@ pub unsafe fn calloc(count: usize, size: usize) -> *mut c_void {
 
 #[inline(never)]
 fn sampled_calloc(count: usize, size: usize) -> *mut c_void {
+    let Some(bytes) = count.checked_mul(size) else {
+        // SAFETY: as calloc(3): it says what is wrong.
+        return unsafe { known::calloc(count, size) };
+    };
     // SAFETY: as calloc(3), for any sizes.
-    let block = unsafe { known::calloc(count, size) };
-    sampled::sampled(block as usize, count.wrapping_mul(size));
-    block
+    sampled_by(bytes, 0, |_| unsafe { known::calloc(count, size) })
 }
 
 #[inline(never)]
@@ -175,10 +189,36 @@ pub unsafe fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
 
 #[inline(never)]
 fn sampled_realloc(block: *mut c_void, size: usize) -> *mut c_void {
+    let due = sampled::due();
     // SAFETY: as realloc(3): the hook's own contract.
     let new = unsafe { known::realloc(block, size) };
-    sampled::sampled(new as usize, size);
+    if due.sample {
+        sampled::sampled(new as usize, size);
+    }
     new
+}
+
+/// realloc of a block that lies on guard pages: to another place.
+#[cold]
+#[inline(never)]
+fn guarded_realloc(block: *mut c_void, size: usize) -> *mut c_void {
+    let Some(old) = guard::size_of(block) else {
+        guard::free(block as usize, Some(&Call { family: Family::Malloc, name: "realloc" }));
+        sys::set_errno(libc::ENOMEM);
+        return null_mut();
+    };
+    // SAFETY: a new block of `size` bytes, and a live one of `old`, which is the caller's to free.
+    unsafe {
+        let new = if size == 0 { null_mut() } else { malloc(size) };
+        if !new.is_null() {
+            core::ptr::copy_nonoverlapping(block.cast::<u8>(), new.cast::<u8>(), size.min(old));
+        }
+        if !new.is_null() || size == 0 {
+            sampled::freed(block as usize);
+            guard::free(block as usize, Some(&Call { family: Family::Malloc, name: "realloc" }));
+        }
+        new
+    }
 }
 
 #[inline(never)]
@@ -197,6 +237,9 @@ fn slow_realloc(block: *mut c_void, size: usize) -> *mut c_void {
     if level() == Level::Full {
         // SAFETY: as realloc(3): the hook's own contract.
         return if block.is_null() { slow_malloc(size, call) } else { unsafe { full::realloc(block, size, call) } };
+    }
+    if guard::owns(block as usize) {
+        return guarded_realloc(block, size);
     }
     // A sample goes with its address, before another thread can have it. When the realloc fails it is lost.
     if special(block as usize) {
@@ -237,7 +280,7 @@ pub(super) fn slow_free(block: *mut c_void, call: &'static Call) {
     }
     if let Verdict::Free(its) = full::freeing(block, call) {
         // SAFETY: as free(3): the hook's own contract.
-        unsafe { known::free(its) }
+        unsafe { full::give_back(its) }
     }
 }
 
@@ -249,7 +292,7 @@ fn unfollowed_free(block: *mut c_void, call: &'static Call) {
     if level() == Level::Full {
         if let Verdict::Free(its) = full::freeing(block, call) {
             // SAFETY: as free(3): the hook's own contract.
-            unsafe { real::free(its) }
+            unsafe { full::give_back(its) }
         }
         return;
     }
@@ -259,6 +302,10 @@ fn unfollowed_free(block: *mut c_void, call: &'static Call) {
     }
     if special(block as usize) {
         sampled::freed(block as usize);
+        if guard::owns(block as usize) {
+            thread::counters().inspect(|entry| entry.add(Frees, 1));
+            return guard::free(block as usize, Some(call));
+        }
     }
     if let Some(entry) = thread::counters() {
         entry.add(Frees, 1);
@@ -294,11 +341,7 @@ pub(super) fn aligned(
     if way == Way::Slow && (level() == Level::Full || first(Allocations, size)) {
         return followed(full::obtain(size, align, real), size, call);
     }
-    let block = real(size);
-    if way == Way::Sample {
-        sampled::sampled(block as usize, size);
-    }
-    block
+    if way == Way::Sample { sampled_by(size, align, real) } else { real(size) }
 }
 
 #[inline(always)]
@@ -360,7 +403,7 @@ pub unsafe fn malloc_usable_size(block: *mut c_void) -> usize {
     if is_bootstrap(block) {
         return bootstrap_size(block);
     }
-    if let Some(size) = full::usable(block) {
+    if let Some(size) = guard::size_of(block).or_else(|| full::usable(block)) {
         return size;
     }
     // SAFETY: the caller's.

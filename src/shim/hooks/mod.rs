@@ -17,5 +17,6 @@ pub mod operators;
 pub mod passing;
 pub mod process;
 pub mod resolver;
+pub mod signals;
 pub mod stdio;
 pub mod using;

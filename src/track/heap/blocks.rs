@@ -188,17 +188,7 @@ impl<'a> Blocks<'a> {
     /// pre: all is zero; the number of spans is a power of two.
     pub fn new(blocks: &'a mut [Block], spans: &'a mut [Span], pages: &'a mut [Page]) -> Self {
         debug_assert!(spans.len().is_power_of_two());
-        Self {
-            blocks,
-            spans,
-            pages,
-            len: 0,
-            pages_used: 0,
-            low: u64::MAX,
-            high: 0,
-            last_span: None,
-            spans_used: 0,
-        }
+        Self { blocks, spans, pages, len: 0, pages_used: 0, low: u64::MAX, high: 0, last_span: None, spans_used: 0 }
     }
 
     /// Adds a block. False: it is not behind the one before, or there is no room.

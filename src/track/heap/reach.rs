@@ -64,19 +64,19 @@ impl<'a, 'b> Marking<'a, 'b> {
     /// A range of root memory.
     pub fn root(&mut self, memory: &impl Memory, start: u64, end: u64, root: Root) {
         if !self.cut {
-            self.cut = !memory.words(start, end, &mut |value| self.from_root(memory, value, root));
+            self.cut = !memory.words(start, end, &mut |value| self.follow_root(memory, value, root));
             self.drain(memory);
         }
     }
 
     /// A single word, such as a register.
     pub fn word(&mut self, memory: &impl Memory, value: u64, root: Root) {
-        self.from_root(memory, value, root);
+        self.follow_root(memory, value, root);
         self.drain(memory);
     }
 
     #[inline(always)]
-    fn from_root(&mut self, memory: &impl Memory, value: u64, root: Root) {
+    fn follow_root(&mut self, memory: &impl Memory, value: u64, root: Root) {
         let Some(hit) = self.blocks.find(value) else { return };
         if root == Root::Allocator && hit.offset != 0 && hit.offset == next_header(self.blocks.get(hit.block).size()) {
             return;

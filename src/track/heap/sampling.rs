@@ -16,7 +16,7 @@ impl Random {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         let mut x = self.0;
         x ^= x >> 12;
         x ^= x << 25;
@@ -29,7 +29,7 @@ impl Random {
 /// Bytes until the next sampled one.
 pub fn gap(random: &mut Random, mean: u64) -> i64 {
     // In (0, 1].
-    let u = ((random.next() >> 11) + 1) as f64 / (1u64 << 53) as f64;
+    let u = ((random.draw() >> 11) + 1) as f64 / (1u64 << 53) as f64;
     ((-ln(u) * mean as f64) as i64).max(1)
 }
 
@@ -41,7 +41,7 @@ pub fn weight(random: &mut Random, size: u64, mean: u64) -> (u64, u64) {
     // For small x the difference 1 - exp(-x) would lose its digits: its series.
     let p = if x < 1e-3 { x * (1.0 - x / 2.0) } else { 1.0 - exp_neg(x) };
     let blocks = 1.0 / p;
-    let rounding = (random.next() >> 11) as f64 / (1u64 << 53) as f64;
+    let rounding = (random.draw() >> 11) as f64 / (1u64 << 53) as f64;
     ((blocks + rounding) as u64, (blocks * size as f64 + 0.5) as u64)
 }
 

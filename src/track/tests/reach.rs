@@ -67,9 +67,7 @@ fn look(made: &[Made], roots: &[(u64, Root)], memory: &Words) -> (Vec<Reach>, Ve
 fn shape(count: u64, pointers: &[(u64, u64, u64, u64)]) -> (Vec<Made>, Words) {
     let at = |i: u64| 0x10_0000 + i * 0x1000;
     let mut memory = Words::default();
-    let made: Vec<Made> = (0..count)
-        .map(|i| Made { start: at(i), size: 4 * WORD, family: Family::Malloc })
-        .collect();
+    let made: Vec<Made> = (0..count).map(|i| Made { start: at(i), size: 4 * WORD, family: Family::Malloc }).collect();
     for word in made.iter().flat_map(|m| (0..4).map(|w| m.start + w * WORD)) {
         memory.words.insert(word, 0);
     }
@@ -285,7 +283,9 @@ fn model(made: &[Made], roots: &[u64], memory: &Words) -> Vec<Reach> {
                 && offset == WORD
                 && word(0).is_some_and(|n| n > 0 && (block.size - WORD) % n == 0);
             let string = offset == 3 * WORD
-                && word(0).zip(word(1)).is_some_and(|(l, c)| l <= c && u128::from(c) + u128::from(3 * WORD) + 1 == u128::from(block.size));
+                && word(0)
+                    .zip(word(1))
+                    .is_some_and(|(l, c)| l <= c && u128::from(c) + u128::from(3 * WORD) + 1 == u128::from(block.size));
             let length = offset == 8 && WORD == 8 && word(0) == Some(block.size - 8);
             offset == 0 || cookie || string || length
         })

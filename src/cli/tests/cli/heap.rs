@@ -384,6 +384,28 @@ fn firefox_loads_native_allocations() {
     assert_eq!(profile["counters"][0]["category"], "Memory");
 }
 
+/// What has all measures has all call stacks: also those of which nothing is live.
+#[test]
+fn what_was_freed_is_exported_too() {
+    let crash = built::crash(&built::directory("heap_freed"), &["-g"]);
+    let mut watched = full(12, &crash);
+    let [inlined, ..] = stacks(&watched.memory, &crash);
+    watched.free(inlined, 3, 3 << 20);
+    let recording = sample::write(&watched.memory, "heap_freed/app.12.0.shim");
+    assert_eq!(collapsed(&text(&export("collapsed", &[], &recording))).len(), 2);
+    assert_eq!(rows(&text(&export("csv", &[], &recording))).len(), 4);
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(&export("pprof", &[], &recording)[..]).read_to_end(&mut plain).unwrap();
+    let samples: Vec<Vec<u64>> = proto::decode(&plain).messages(2).map(|sample| sample.packed(2)).collect();
+    assert_eq!(samples.iter().map(|values| values[4]).sum::<u64>(), (7 << 20) + 1024, "at the peak");
+    let profile: Json = serde_json::from_slice(&export("firefox", &[], &recording)).unwrap();
+    assert_eq!(profile["threads"][1]["nativeAllocations"]["length"], 3);
+    let (stdout, ..) = heap(&["--json"], &recording);
+    assert_eq!(stdout.lines().filter(|line| line.contains("\"record\":\"site\"")).count(), 3);
+    let (stdout, ..) = heap(&[], &recording);
+    assert!(stdout.contains("\nlive, 2 call stacks:\n"), "{stdout}");
+}
+
 /// RFC 4180.
 fn rows(text: &str) -> Vec<Vec<String>> {
     let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);

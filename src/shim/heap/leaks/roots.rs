@@ -196,7 +196,11 @@ impl Scene<'_> {
             return;
         }
         if start < end && !marking.cut {
-            let root = if self.glibc && root == Root::Program && self.is_heap(mapping, start) { Root::Allocator } else { root };
+            let root = if self.glibc && root == Root::Program && self.is_heap(mapping, start) {
+                Root::Allocator
+            } else {
+                root
+            };
             marking.root(self.view, start, end, root);
         }
     }
