@@ -12,8 +12,8 @@ static void release(void *block)
 
 static void *work(void *nothing)
 {
-    char *block = NULL;
-    pthread_cleanup_push(release, &block);
+    char *volatile block = NULL; /* the cleanup is entered by a longjmp */
+    pthread_cleanup_push(release, (void *)&block);
     for (unsigned i = 0;; i++) {
         char *next = filled(i % 2000 + 1);
         free(block);
