@@ -41,7 +41,7 @@ pages! {
     HeapOverflow: "an access went past the end of a block", "heap.overflow";
     HeapUnderflow: "an access went before the start of a block", "heap.underflow";
     HeapMismatch: "a block was freed by the wrong function for how it was allocated", "heap.mismatch";
-    HeapLeak: "blocks that nothing points to any more";
+    HeapLeak: "blocks that nothing points to any more", "heap.leak";
     KeyNeverCreated: "a thread-specific key was used that was never created";
     KeyDeleted: "a thread-specific key was used after its deletion";
     KeyForeign: "a thread-specific key of somebody else was used or deleted";

@@ -443,10 +443,10 @@ pub fn publish(
 /// As realloc(3); `block` is not null.
 pub unsafe fn realloc(block: *mut c_void, size: usize, call: &Call) -> *mut c_void {
     let state = thread::current();
-    state.inspect(|state| state.moving.store(true, Relaxed));
+    state.inspect(|state| state.moving.store(block as u64, Relaxed));
     // SAFETY: the caller's.
     let new = unsafe { moved(block, size, call) };
-    state.inspect(|state| state.moving.store(false, Relaxed));
+    state.inspect(|state| state.moving.store(0, Relaxed));
     new
 }
 

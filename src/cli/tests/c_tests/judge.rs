@@ -132,8 +132,14 @@ impl Scene<'_> {
         let mut found = self.report(&recordings)?;
         // What is open or allocated at exit on purpose is information, and half of the programs leave something open: compared only
         // where the program is about it.
-        let about_leaks = self.program.name.contains("leak") || self.program.name.contains("limit");
-        found.retain(|f| about_leaks || !is_idle_leak(&f.line));
+        // What is reachable on the heap at exit, libc's buffers among it, is not the same everywhere.
+        let name = &self.program.name;
+        let about_leaks = name.contains("leak") || name.contains("limit");
+        let about_reachable = name.contains("heap/leak_silent");
+        found.retain(|f| match f.line.starts_with("heap.") {
+            true => about_reachable || !is_idle_leak(&f.line),
+            false => about_leaks || !is_idle_leak(&f.line),
+        });
         let lines: Vec<String> = found.iter().map(|f| f.line.clone()).collect();
         if let Some(expected) = self.section.findings.as_ref().filter(|_| !self.judge.blesses(self.program)) {
             complain("findings", &expected.join("\n"), &lines.join("\n"));
