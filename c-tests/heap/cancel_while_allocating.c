@@ -12,7 +12,7 @@ static void release(void *block)
 
 static void *work(void *nothing)
 {
-    char *volatile block = NULL;
+    char *volatile block = NULL; /* the cleanup is entered by a longjmp */
     pthread_cleanup_push(release, (void *)&block);
     for (unsigned i = 0;; i++) {
         char *next = filled(i % 2000 + 1);

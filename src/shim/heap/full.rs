@@ -469,7 +469,7 @@ unsafe fn moved(block: *mut c_void, size: usize, call: &Call) -> *mut c_void {
         // No live block, which has been said.
         sys::set_errno(libc::ENOMEM);
         return core::ptr::null_mut();
-    };
+    }
     // SAFETY: the caller's.
     let new = unsafe { real::realloc(its, if size == 0 { 0 } else { request(size) }) };
     if !new.is_null() {
