@@ -17,7 +17,7 @@ static void *allocate_on(void *unused)
 
 int main(void)
 {
-    char *kept = FILLED(48); /* allocated */
+    static char *kept; kept = FILLED(48); /* allocated */
 #ifndef CLEAN
     poke(kept, 48, 0);
     poke(kept, -1, 0);

@@ -12,18 +12,18 @@
 
 int main(void)
 {
-    (void)FILLED(200);
+    WALL(200);
     char *by_one = FILLED(64); /* allocated */
     poke(by_one, BEFORE(9), 0);
     free(by_one); /* here */
 
-    (void)FILLED(200);
+    WALL(200);
     char *by_eight = FILLED(64); /* allocated */
     for (int i = 9; i <= 16; i++)
         poke(by_eight, BEFORE(i), 'y');
     free(by_eight); /* here */
 
-    (void)FILLED(200);
+    WALL(200);
     char *far_off = FILLED(80); /* allocated */
     poke(far_off, BEFORE(64), 7);
     free(far_off); /* here */
