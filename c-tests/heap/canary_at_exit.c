@@ -15,9 +15,11 @@ static void *allocate_on(void *unused)
     return unused;
 }
 
+char *kept;
+
 int main(void)
 {
-    static char *kept; kept = FILLED(48); /* allocated */
+    kept = FILLED(48); /* allocated */
 #ifndef CLEAN
     poke(kept, 48, 0);
     poke(kept, -1, 0);

@@ -10,20 +10,22 @@
 #define BEFORE(at) (-(at))
 #endif
 
+char *walls[3];
+
 int main(void)
 {
-    WALL(200);
+    walls[0] = FILLED(200);
     char *by_one = FILLED(64); /* allocated */
     poke(by_one, BEFORE(9), 0);
     free(by_one); /* here */
 
-    WALL(200);
+    walls[1] = FILLED(200);
     char *by_eight = FILLED(64); /* allocated */
     for (int i = 9; i <= 16; i++)
         poke(by_eight, BEFORE(i), 'y');
     free(by_eight); /* here */
 
-    WALL(200);
+    walls[2] = FILLED(200);
     char *far_off = FILLED(80); /* allocated */
     poke(far_off, BEFORE(64), 7);
     free(far_off); /* here */

@@ -36,10 +36,4 @@ static __attribute__((noinline, unused)) char peek(char *block, long at)
         hidden(made_);                                                                                                 \
     })
 
-/* Blocks that only lie between others: they are kept to the end. */
-static char *volatile walls[16] __attribute__((unused));
-static int walls_built __attribute__((unused));
-
-#define WALL(size) (walls[walls_built++] = FILLED(size))
-
 #endif

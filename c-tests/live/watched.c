@@ -6,6 +6,7 @@
  *     watched busy N     N connections, each with a thread that waits in recv: in use, not forgotten
  *     watched idle N     N connections to one server that nobody looks at
  *     watched limit N    as leaks, with a limit that this nearly reaches
+ *     watched drops N    N lists of two blocks that nobody can reach
  *     watched heap N     N blocks of 1 MiB that are kept, and N that are freed
  *
  * Prints `ready` when it is so. Then each line on stdin does N more of the first kind and prints `ready`; `quit` exits.
@@ -137,6 +138,24 @@ static void grow(void)
     free(passing);
 }
 
+__attribute__((noinline)) static void drop(int n)
+{
+    for (int i = 0; i < n; i++) {
+        void **volatile head = malloc(24); /* dropped */
+        CHECK(head);
+        *head = malloc(40);
+        CHECK(*head);
+    }
+}
+
+/* Nothing of it stays on the stack. */
+__attribute__((noinline)) static void scrub(void)
+{
+    volatile char stack[8192];
+    for (unsigned i = 0; i < sizeof stack; i++)
+        stack[i] = 0;
+}
+
 int main(int argc, char **argv)
 {
     CHECK(argc == 3);
@@ -162,6 +181,10 @@ int main(int argc, char **argv)
     do {
         for (int i = 0; i < n && argv[1][0] == 'h'; i++)
             grow();
+        if (argv[1][0] == 'd') {
+            drop(n);
+            scrub();
+        }
         for (int i = 0; i < n && strchr("bih", argv[1][0]) == NULL; i++)
             refused();
         printf("ready\n");

@@ -36,12 +36,12 @@ pages! {
     FdLimit: "the process ran out of descriptor numbers", "fd.limit";
     HeapDoubleFree: "a block was freed twice", "heap.double-free";
     HeapInvalidFree: "something was freed that is no block", "heap.invalid-free";
-    HeapUseAfterFree: "a block was used after its free";
-    HeapWriteAfterFree: "a freed block was written to";
-    HeapOverflow: "a write went past the end of a block";
-    HeapUnderflow: "a write went before the start of a block";
+    HeapUseAfterFree: "a block was used after its free", "heap.use-after-free";
+    HeapWriteAfterFree: "a freed block was written to", "heap.write-after-free";
+    HeapOverflow: "an access went past the end of a block", "heap.overflow";
+    HeapUnderflow: "an access went before the start of a block", "heap.underflow";
     HeapMismatch: "a block was freed by the wrong function for how it was allocated", "heap.mismatch";
-    HeapLeak: "blocks that nothing points to any more";
+    HeapLeak: "blocks that nothing points to any more", "heap.leak";
     KeyNeverCreated: "a thread-specific key was used that was never created";
     KeyDeleted: "a thread-specific key was used after its deletion";
     KeyForeign: "a thread-specific key of somebody else was used or deleted";

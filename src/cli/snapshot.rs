@@ -3,6 +3,8 @@
 //! The program is not stopped and not asked. The snapshot goes into the tail of its recording (`record::snapshot`), where
 //! `shim report` compares the first with the last; the text says what was found.
 
+mod lost;
+
 use crate::args::SnapshotArgs;
 use crate::escape::shown;
 use crate::fd_kind;
@@ -202,7 +204,7 @@ fn compare(
     if changes.len() > CHANGES {
         writeln!(out, "  and {} more groups that changed", changes.len() - CHANGES)?;
     }
-    Ok(())
+    lost::compare(first, last, &mut sites, symbols, out)
 }
 
 type Way = (u32, u8, u8, u16, u8, u8, snapshot::Place, bool);

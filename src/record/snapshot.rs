@@ -3,6 +3,7 @@
 //! ```text
 //! 129 MiB   Head     256 bytes       the first snapshot; it stays
 //!           Group    256 bytes each  descriptors that went the same way, the gravest first
+//!           Lost     256 bytes each  blocks of the heap, by who allocated them, when it was looked for them
 //!           Head     the next one, with a higher sequence number, …
 //! 193 MiB   the end
 //! ```
@@ -19,6 +20,10 @@
 //!
 //! Rules: no allocation, no lock, no `core::fmt`; the integers are in the writer's byte order, as everywhere in the file.
 //! Writers are serialised by flock(LOCK_EX) on the file, which the caller holds.
+
+mod lost;
+
+pub use lost::Lost;
 
 use crate::kind::Severity;
 use crate::label::Label;
@@ -345,6 +350,16 @@ impl<'f, F: File> Writer<'f, F> {
         Ok(())
     }
 
+    /// Adds blocks of the heap, where there is room.
+    pub fn add_lost(&mut self, lost: &Lost) -> Result<(), i32> {
+        let at = self.at + u64::from(self.groups + 1) * BLOCK as u64;
+        if (self.groups as usize) < MAX_GROUPS && at + BLOCK as u64 <= MAX_FILE_LEN {
+            self.file.write_at(at, &lost.encode().0)?;
+            self.groups += 1;
+        }
+        Ok(())
+    }
+
     /// Makes it visible. `sequence` and `groups` of the head are set here, and what was dropped is added.
     pub fn finish(self, head: &Head) -> Result<Head, i32> {
         let dropped = head.dropped.saturating_add(self.dropped);
@@ -362,6 +377,8 @@ impl<'f, F: File> Writer<'f, F> {
 pub struct Snapshot {
     pub head: Head,
     pub groups: Vec<Group>,
+    /// Empty where the heap was not looked at.
+    pub lost: Vec<Lost>,
 }
 
 /// Reads the tail: the snapshots, the oldest first. A group that does not hold is left out.
@@ -371,15 +388,16 @@ pub fn read_all(file: &impl File) -> Result<Vec<Snapshot>, i32> {
     let mut all = Vec::new();
     while let Some(head) = head_at(file, at)?.filter(|head| head.sequence > sequence) {
         sequence = head.sequence;
-        let mut groups = Vec::new();
+        let (mut groups, mut lost) = (Vec::new(), Vec::new());
         for i in 1..=u64::from(head.groups) {
             let (mut block, at) = (Block([0; BLOCK]), at + i * BLOCK as u64);
             if at + BLOCK as u64 > MAX_FILE_LEN || file.read_at(at, &mut block.0)? < BLOCK {
                 break;
             }
             groups.extend(Group::decode(&block));
+            lost.extend(Lost::decode(&block));
         }
-        all.push(Snapshot { head, groups });
+        all.push(Snapshot { head, groups, lost });
         at += head.len();
     }
     Ok(all)

@@ -7,10 +7,13 @@
 //! comes again a moment later), by the private allocator and raw system calls. It interrupts a blocking call of the program
 //! as every handled signal does; the user who names a signal that the program does not use has asked for that.
 //!
-//! `shim snapshot PID` does the same from outside without touching the program.
+//! With `heap=full` one more slice looks for lost blocks; that one takes as long as it takes, see `heap::leaks`.
+//!
+//! `shim snapshot PID` does the same for descriptors from outside without touching the program.
 #![allow(unsafe_code)] // Safety: a signal handler, a timer, and one boxed look that moves from slice to slice.
 
 use crate::descriptors::{Look, open_now};
+use crate::heap::{self, leaks};
 use crate::private::{self, Use};
 use crate::thread::{self, Entry, Scope};
 use crate::{message, options, recording, start, sys};
@@ -19,6 +22,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr};
 use libc::{c_int, c_void};
 use record::findings::retract_leaks;
+use record::heap::class;
 use record::kind::Kind;
 use record::label::Label;
 use record::snapshot::{self, Group, Head, Writer, source, taker};
@@ -28,6 +32,8 @@ use track::fd::Place;
 /// How long a slice may take, and how long the program runs between two of them.
 const SLICE_NS: u64 = 4_000_000;
 const PAUSE_NS: u64 = 8_000_000;
+/// Groups of lost blocks that a snapshot keeps, the gravest first.
+const MOST_LOST: usize = 1000;
 
 /// What is left to do, between two slices.
 struct Job {
@@ -35,6 +41,8 @@ struct Job {
     /// The look is complete; told.
     looked: bool,
     told: bool,
+    /// Blocks of the heap, by who allocated them; nothing before the look, empty where none is made.
+    lost: Option<Vec<leaks::Group>>,
 }
 
 static JOB: AtomicPtr<Job> = AtomicPtr::new(null_mut());
@@ -74,12 +82,18 @@ pub fn start() {
 }
 
 extern "C" fn handle(_: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
+    // What the interrupted code had in registers lies in the signal's frame, above here.
+    leaks::from_here(&mut take);
+}
+
+#[inline(never)]
+fn take(here: &leaks::Here) {
     let errno = sys::errno();
     if !thread::blind() {
         match thread::enter() {
             Entry::Full(mut scope) if scope.state.knows_stack() && !scope.state.tight() => {
                 start::notice_fork();
-                slice(&mut scope);
+                slice(&mut scope, here);
             }
             // Inside a hook, or short of stack: in a moment, perhaps in another thread.
             Entry::Full(_) | Entry::Nested(_) => later(),
@@ -90,7 +104,7 @@ extern "C" fn handle(_: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
 }
 
 /// One slice of the work. A request that comes while another is served is served with it.
-fn slice(scope: &mut Scope) {
+fn slice(scope: &mut Scope, here: &leaks::Here) {
     if RUNNING.swap(true, Acquire) {
         return;
     }
@@ -99,10 +113,10 @@ fn slice(scope: &mut Scope) {
     let job = if waiting.is_null() { None } else { Some(unsafe { Box::from_raw(waiting) }) };
     let job = job.or_else(|| {
         start::materialise();
-        Look::begin(usize::MAX).map(|look| Box::new(Job { look, looked: false, told: false }))
+        Look::begin(usize::MAX).map(|look| Box::new(Job { look, looked: false, told: false, lost: None }))
     });
     let unfinished = match job {
-        Some(job) => go_on(scope, job),
+        Some(job) => go_on(scope, here, job),
         // Another look is under way, at the limit: after it.
         None => {
             later();
@@ -117,7 +131,7 @@ fn slice(scope: &mut Scope) {
 }
 
 /// The next step; the job, when there is more to do.
-fn go_on(scope: &mut Scope, mut job: Box<Job>) -> Option<Box<Job>> {
+fn go_on(scope: &mut Scope, here: &leaks::Here, mut job: Box<Job>) -> Option<Box<Job>> {
     if !job.looked {
         job.looked = job.look.step(sys::now() + SLICE_NS);
         return Some(job);
@@ -128,21 +142,39 @@ fn go_on(scope: &mut Scope, mut job: Box<Job>) -> Option<Box<Job>> {
         job.told = true;
         return Some(job);
     }
-    let written = if recording::in_file() { write(&job.look) } else { Err(libc::ENOENT) };
+    if job.lost.is_none() {
+        if scope.state.moving.load(Relaxed) != 0 {
+            // In the middle of a realloc: what its block leads to would seem lost.
+            return Some(job);
+        }
+        heap::settle();
+        job.lost = Some(leaks::look(scope, here, leaks::Occasion::Snapshot).unwrap_or_default());
+        return Some(job);
+    }
+    let lost = job.lost.as_deref().unwrap_or_default();
+    let written = if recording::in_file() { write(&job.look, lost) } else { Err(libc::ENOENT) };
     if written == Err(libc::EWOULDBLOCK) {
         // The command is writing one of its own.
         return Some(job);
     }
-    tell(&job.look, written);
+    tell(&job.look, lost, written);
     None
 }
 
-fn tell(look: &Look, written: Result<(), i32>) {
-    let mut buffer = [0; 256];
+fn tell(look: &Look, lost: &[leaks::Group], written: Result<(), i32>) {
+    let mut buffer = [0; 320];
     let mut line = Line::new(&mut buffer);
     let groups = look.judged().count() as u64;
     line.text("shim: pid ").number(u64::from(sys::getpid())).text(": snapshot: ").number(open_now());
     line.text(" descriptors open, in ").number(groups).text(if groups == 1 { " group" } else { " groups" });
+    if heap::level() == heap::Level::Full {
+        let definite = lost.iter().filter(|group| group.class == class::DEFINITE);
+        let (blocks, bytes) = definite.fold((0, 0), |(blocks, bytes), group| {
+            (blocks + group.blocks + group.indirect_blocks, bytes + group.bytes + group.indirect_bytes)
+        });
+        line.text("; ").number(blocks).text(if blocks == 1 { " block, " } else { " blocks, " });
+        line.number(bytes).text(if bytes == 1 { " byte lost" } else { " bytes lost" });
+    }
     match written {
         Ok(()) => line.text("; in the recording\n"),
         Err(libc::ENOENT) => line.text("; no recording to keep it in (record=DIR)\n"),
@@ -173,7 +205,7 @@ impl snapshot::File for Tail {
     }
 }
 
-fn write(look: &Look) -> Result<(), i32> {
+fn write(look: &Look, lost: &[leaks::Group]) -> Result<(), i32> {
     let fd = private::get_checked(Use::Record).ok_or(libc::EBADF)?;
     // A write beyond this limit would not only fail: it raises SIGXFSZ, whose default ends the program.
     if sys::file_size_limit() < snapshot::MAX_FILE_LEN {
@@ -183,13 +215,14 @@ fn write(look: &Look) -> Result<(), i32> {
     if locked < 0 {
         return Err(-locked as i32);
     }
-    let result = append(&Tail(fd), look);
+    let result = append(&Tail(fd), look, lost);
     sys::flock(fd, libc::LOCK_UN);
     result
 }
 
-fn append(tail: &Tail, look: &Look) -> Result<(), i32> {
-    let mut writer = Writer::begin(tail, look.judged().count())?;
+fn append(tail: &Tail, look: &Look, lost: &[leaks::Group]) -> Result<(), i32> {
+    let lost = &lost[..lost.len().min(MOST_LOST)];
+    let mut writer = Writer::begin(tail, look.judged().count() + lost.len())?;
     for severity in [record::kind::Severity::Error, record::kind::Severity::Suspect, record::kind::Severity::Info] {
         for (group, _) in look.judged().filter(|(_, s)| *s == severity) {
             let site = crate::descriptors::history(group.opener.stack.0);
@@ -225,6 +258,19 @@ fn append(tail: &Tail, look: &Look) -> Result<(), i32> {
                 last_opened: site.last_opened,
             })?;
         }
+    }
+    for group in lost {
+        writer.add_lost(&snapshot::Lost {
+            stack: group.allocator.stack.0,
+            tid: group.allocator.tid.0,
+            class: group.class,
+            severity: group.severity.unwrap_or(record::kind::Severity::Info),
+            blocks: group.blocks,
+            bytes: group.bytes,
+            indirect_blocks: group.indirect_blocks,
+            indirect_bytes: group.indirect_bytes,
+            example: group.example,
+        })?;
     }
     writer.finish(&Head {
         time: look.now,

@@ -103,8 +103,8 @@ pub struct State {
     pub stack_high: AtomicU64,
     /// libc's description of the thread, pthread_self(); it stays when the thread has ended.
     pub description: AtomicU64,
-    /// Inside the real realloc: its block is neither here nor there.
-    pub moving: AtomicBool,
+    /// Inside the real realloc of this block, which is neither here nor there; 0 = of none.
+    pub moving: AtomicU64,
     /// Where on it an unwinder has room, and how many bytes that is.
     room: AtomicU64,
     room_len: AtomicU64,
@@ -513,7 +513,7 @@ impl State {
             stack_low: AtomicU64::new(0),
             stack_high: AtomicU64::new(0),
             description: AtomicU64::new(0),
-            moving: AtomicBool::new(false),
+            moving: AtomicU64::new(0),
             room: AtomicU64::new(0),
             room_len: AtomicU64::new(0),
             random: AtomicU64::new(0),
@@ -547,7 +547,7 @@ impl State {
         self.stack_high.store(0, Relaxed);
         // SAFETY: returns a number.
         self.description.store(unsafe { libc::pthread_self() } as u64, Relaxed);
-        self.moving.store(false, Relaxed);
+        self.moving.store(0, Relaxed);
         self.room_len.store(0, Relaxed);
         self.name();
         self.log(Op::ThreadStart, 0, 0, 0, 0);

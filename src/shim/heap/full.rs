@@ -443,10 +443,10 @@ pub fn publish(
 /// As realloc(3); `block` is not null.
 pub unsafe fn realloc(block: *mut c_void, size: usize, call: &Call) -> *mut c_void {
     let state = thread::current();
-    state.inspect(|state| state.moving.store(true, Relaxed));
+    state.inspect(|state| state.moving.store(block as u64, Relaxed));
     // SAFETY: the caller's.
     let new = unsafe { moved(block, size, call) };
-    state.inspect(|state| state.moving.store(false, Relaxed));
+    state.inspect(|state| state.moving.store(0, Relaxed));
     new
 }
 
@@ -469,7 +469,7 @@ unsafe fn moved(block: *mut c_void, size: usize, call: &Call) -> *mut c_void {
         // No live block, which has been said.
         sys::set_errno(libc::ENOMEM);
         return core::ptr::null_mut();
-    };
+    }
     // SAFETY: the caller's.
     let new = unsafe { real::realloc(its, if size == 0 { 0 } else { request(size) }) };
     if !new.is_null() {

@@ -61,8 +61,8 @@ const LONGEST_CHILD: u64 = 1_000_000_000;
 const LONGEST_SNAPSHOT: u64 = 1_000_000_000;
 /// For a snapshot threads stand no longer than this, as far as can be known before: a byte of the heap a nanosecond.
 const STAND: u64 = 50_000_000;
-/// Tries to find no thread inside of a realloc, when its block is neither here nor there.
-const TRIES: u32 = 40;
+/// Stops, each with more room for the mappings than the one before.
+const TRIES: u32 = 5;
 const MAPPINGS: usize = 4096;
 const MOST_MAPPINGS: usize = 1 << 21;
 /// Threads that may begin between the count and the stop.
@@ -267,11 +267,6 @@ impl Look {
         let briefly = self.occasion == Occasion::Snapshot && bytes > STAND;
         for _ in 0..TRIES {
             let Some(stopped) = stop::stop(lent) else { break };
-            if thread::registry().any(|state| state.is_live() && state.moving.load(Relaxed)) {
-                drop(stopped);
-                sys::sched_yield();
-                continue;
-            }
             if self.read_mappings(buffer, || None).is_none() {
                 // Too many, perhaps: room is made when nobody holds a lock of ours for good.
                 drop(stopped);
@@ -347,6 +342,12 @@ impl Look {
             if let Some(hit) = marking.blocks.find(sp) {
                 let block = *marking.blocks.get(hit.block);
                 marking.root(&view, sp.saturating_sub(roots::RED_ZONE).max(block.start()), block.end(), Root::Program);
+            }
+        }
+        for seen in others.seen {
+            let state = thread::registry().find(|state| state.is_live() && state.tid.load(Relaxed) == seen.tid);
+            if let Some(state) = state.filter(|state| state.moving.load(Relaxed) != 0) {
+                roots::moving(&mut marking, &view, state.moving.load(Relaxed), seen);
             }
         }
         for at in descriptions(others.seen) {

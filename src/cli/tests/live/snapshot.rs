@@ -148,6 +148,42 @@ fn from_both_sides() {
     assert!(good(&[&"report", &watched.recording()]).contains("\n3 snapshots of watched"));
 }
 
+/// The lost blocks of the `number`th snapshot, which the process takes when it gets a signal.
+fn taken(watched: &Watched, number: usize) -> Vec<record::snapshot::Lost> {
+    let kept = || record::snapshot::read_all(&Tail(std::fs::File::open(watched.recording()).unwrap())).unwrap();
+    assert!(Command::new("kill").args(["-USR2", &watched.pid().to_string()]).status().unwrap().success());
+    let begin = Instant::now();
+    while kept().len() < number && begin.elapsed() < Duration::from_secs(20) {
+        std::thread::yield_now();
+    }
+    let mut all = kept();
+    assert_eq!(all.len(), number);
+    all.pop().unwrap().lost
+}
+
+/// Blocks that were lost before a snapshot are told apart from those that were lost since.
+#[test]
+fn lost_blocks_grow() {
+    let mut watched = Watched::start_with("drops", 7, ":snapshot_signal=USR2:heap=full");
+    let definite = |lost: &[record::snapshot::Lost]| {
+        let definite = lost.iter().filter(|l| l.class == record::heap::class::DEFINITE);
+        definite.map(|l| (l.severity, l.blocks, l.bytes, l.indirect_blocks, l.indirect_bytes)).collect::<Vec<_>>()
+    };
+    assert_eq!(definite(&taken(&watched, 1)), [(Severity::Error, 7, 7 * 24, 7, 7 * 40)]);
+    watched.more();
+    assert_eq!(definite(&taken(&watched, 2)), [(Severity::Error, 14, 14 * 24, 14, 14 * 40)]);
+    let report = good(&[&"report", &watched.recording()]);
+    is_text(&report);
+    assert!(report.contains("heap: 14 → 28 blocks, 448 → 896 bytes definitely lost\n"), "{report}");
+    let dropped = line("dropped");
+    let changed =
+        format!("      +14 blocks, +448 bytes → 28  definitely lost, allocated at drop watched.c:{dropped}\n");
+    assert!(report.contains(&changed), "{report}");
+    let found = good(&[&"report", &"--json", &watched.recording()]);
+    let leak = findings(&found).into_iter().find(|f| f["kind"] == "heap.leak" && f["severity"] == "error").unwrap();
+    assert_eq!(leak["count"], 14);
+}
+
 struct Tail(std::fs::File);
 
 impl File for Tail {

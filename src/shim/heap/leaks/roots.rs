@@ -16,6 +16,7 @@
 
 use super::maps::{DEVICE, FILE, HEAP, Mapping, READ, SHARED, STACK, WRITE};
 use super::memory::View;
+use super::stop::Seen;
 use crate::heap::shadow;
 use crate::thread::State;
 use core::cell::Cell;
@@ -123,6 +124,26 @@ pub fn description(marking: &mut Marking, view: &View, at: u64) {
         marking.root(view, at, at + THREAD, Root::Thread);
     }
 }
+
+/// A block that a thread is just moving, inside of realloc: what it holds is at its old place, at its new one, or partly at
+/// both. The old one is known; the new one is somewhere in the thread's registers or in the frames of realloc.
+pub fn moving(marking: &mut Marking, view: &View, block: u64, seen: &Seen) {
+    let size = shadow::entry(block as usize).and_then(|entry| entry.facts()).map_or(0, |facts| facts.size);
+    marking.root(view, block, block.saturating_add(size), Root::Program);
+    let frames = (0..FRAMES).filter_map(|i| view.word((seen.sp & !(WORD - 1)) + i * WORD));
+    let mut last = block;
+    for place in seen.words.iter().copied().chain(frames) {
+        let could_be = place % (2 * WORD) == 0 && place != last && place.abs_diff(seen.sp) > 1 << 16;
+        let writable = |m: &Mapping| m.start <= place && m.has(READ | WRITE) && !m.any(DEVICE | FILE | STACK);
+        if could_be && marking.blocks.find(place).is_none() && view.mapping(place).is_some_and(writable) {
+            marking.root(view, place, place.saturating_add(size), Root::Program);
+            last = place;
+        }
+    }
+}
+
+/// Words of the stack that realloc and what it calls take up, at the most.
+const FRAMES: u64 = 128;
 
 impl Scene<'_> {
     /// All mappings.
