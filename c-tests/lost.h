@@ -25,7 +25,7 @@
 #define NOINLINE __attribute__((noinline, noclone))
 
 /* Returns with the stack below it, and the registers that a call may change, empty. */
-NOINLINE static void scrub(void)
+__attribute__((unused)) NOINLINE static void scrub(void)
 {
     volatile char stack[16384];
     for (size_t i = 0; i < sizeof stack; i++)
