@@ -42,7 +42,11 @@ pub fn heap(args: &HeapArgs) -> Result<ExitCode, Failure> {
     let failed = !found.problems.is_empty() || !problems.is_empty();
     if profile.processes.is_empty() {
         // Somebody has said already why nothing could be read.
-        return if profile.unwatched == 0 { Err(Failure::new(exit::PARTLY, "")) } else { Err(unwatched(&found.files)) };
+        return if profile.unwatched == 0 {
+            Err(Failure::new(exit::PARTLY, ""))
+        } else {
+            Err(unwatched(&profile, &found.files))
+        };
     }
     let by = args.by.unwrap_or_else(|| default_measure(&profile));
     let all_measures = args.json || args.export.is_some_and(Format::has_all_measures);
@@ -92,12 +96,16 @@ pub fn read(files: &[PathBuf]) -> (Profile, Vec<String>) {
     (profile, problems)
 }
 
-fn unwatched(files: &[PathBuf]) -> Failure {
+fn unwatched(profile: &Profile, files: &[PathBuf]) -> Failure {
     let who = match files {
         [one] => format!("{}: has nothing", crate::escape::shown(one)),
         more => format!("none of these {} recordings has anything", more.len()),
     };
-    Failure::new(exit::PARTLY, format!("{who} of the heap: run it with heap=sites or heap=full"))
+    let why = match &profile.elsewhere {
+        Some(module) => format!("malloc is that of {}, not ours", crate::escape::bytes(module)),
+        None => "run it with heap=sites or heap=full".to_owned(),
+    };
+    Failure::new(exit::PARTLY, format!("{who} of the heap: {why}"))
 }
 
 /// What to do to see more.

@@ -24,8 +24,10 @@ pub const LOSSES: [Counter; 6] = [
 
 pub struct Extract {
     pub head: Head,
-    /// Nothing when the heap was not watched.
+    /// Nothing when the heap was not watched, or could not be seen.
     pub heap: Option<Heap>,
+    /// The module whose malloc the program calls, where it could not be seen.
+    pub elsewhere: Option<Vec<u8>>,
     pub calls: Calls,
     pub losses: [u64; LOSSES.len()],
     /// Live bytes over time.
@@ -41,8 +43,10 @@ pub struct Extract {
 
 impl Extract {
     pub fn new(recording: &Loaded) -> Self {
-        let heap = recording.heap();
+        let elsewhere = recording.heap_elsewhere().map(<[u8]>::to_vec);
+        let heap = recording.heap().filter(|_| elsewhere.is_none());
         let mut this = Self {
+            elsewhere,
             head: recording.head(),
             calls: recording.heap_calls(),
             losses: LOSSES.map(|counter| recording.counter(counter)),

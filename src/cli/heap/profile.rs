@@ -155,6 +155,8 @@ pub struct Profile {
     pub processes: Vec<(usize, Watched)>,
     /// Recordings without a heap.
     pub unwatched: usize,
+    /// The module whose malloc one of them calls instead of ours.
+    pub elsewhere: Option<Vec<u8>>,
     losses: [u64; LOSSES.len()],
     /// The module that is the program, of the first file.
     main: Option<(usize, u32)>,
@@ -165,6 +167,9 @@ impl Profile {
     pub fn take(&mut self, file: usize, extract: &Extract) {
         let Some(heap) = extract.heap.clone() else {
             self.unwatched += 1;
+            if self.elsewhere.is_none() {
+                self.elsewhere.clone_from(&extract.elsewhere);
+            }
             return;
         };
         let sampling = heap.sampling as f64;

@@ -218,3 +218,54 @@ fn what_suppress_writes_silences_the_next_run() {
     let expected = ["twice", "hidden"].map(|f| format!("fd.double-close function={f} module=program"));
     assert_eq!(plain, expected, "{known}");
 }
+
+/// `mm` has a malloc of its own.
+const OWN_MALLOC: &str = r#"
+    #include <stdio.h>
+    #include <string.h>
+    static char pool[1 << 20];
+    static unsigned long used;
+    void *malloc(unsigned long n) { unsigned long at = used; used += (n + 31) & ~15ul; return used < sizeof pool ? pool + at + 16 : 0; }
+    void *calloc(unsigned long a, unsigned long b) { return malloc(a * b); }
+    void *realloc(void *p, unsigned long n) { void *q = malloc(n); if (p && q) memcpy(q, p, n); return q; }
+    void free(void *p) { (void)p; }
+    int main(void) { return strdup("text") == 0; }
+"#;
+
+#[test]
+fn a_malloc_that_is_not_ours_is_named() {
+    let directory = directory("elsewhere");
+    std::fs::write(directory.join("mm.c"), OWN_MALLOC).unwrap();
+    let output = script(
+        &directory,
+        r#"gcc -w -o mm mm.c || exit 1
+        $shim run --record r -- ./mm 2>run; $shim report r; $shim heap r 2>&1; echo $?; $shim run --heap full -- ./mm 2>asked; grep -c "malloc is that of .*/mm" asked"#,
+    );
+    let said = text(&output.stdout);
+    assert!(said.contains("the heap of mm, whose malloc is that of "), "{said}");
+    assert!(said.contains("has nothing of the heap: malloc is that of ") && said.ends_with("\n1\n1\n"), "{said}");
+    assert_eq!(std::fs::read_to_string(directory.join("run")).unwrap(), "", "a clean process says nothing");
+}
+
+const FREES: &str = r#"
+    #include <stdlib.h>
+    int main(void) { char *p = malloc(40); char *volatile q = p + 16; free(q); q = p; free(q); free(q); return 0; }
+"#;
+
+#[test]
+fn lines_of_json_have_the_block() {
+    let directory = directory("blocks");
+    std::fs::write(directory.join("ff.c"), FREES).unwrap();
+    let options = "heap=protect:json=out";
+    script(
+        &directory,
+        &format!("gcc -w -fno-builtin -o ff ff.c && LD_PRELOAD=$library SHIM_OPTIONS={options} ./ff 2>err"),
+    );
+    let found = lines(&directory.join("out"));
+    let of = |kind: &str| found.iter().find(|l| l["kind"] == kind).unwrap_or_else(|| panic!("no {kind}: {found:?}"));
+    let (inside, again) = (&of("heap.invalid-free")["resource"]["block"], &of("heap.double-free")["resource"]["block"]);
+    assert_eq!((inside["size"].as_u64(), inside["offset"].as_i64()), (Some(40), Some(16)));
+    assert_eq!((again["size"].as_u64(), again["offset"].as_i64()), (Some(40), Some(0)));
+    assert_eq!(inside["address"], again["address"]);
+    assert_eq!(again["allocated_by"], "malloc");
+}
