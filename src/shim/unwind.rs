@@ -149,7 +149,7 @@ const SLOTS: usize = 44;
 const WAYS: usize = 4;
 /// Of a thread; more where every block is followed.
 const SETS: usize = 32;
-const SETS_FULL: usize = 128;
+const SETS_FULL: usize = 1024;
 /// Places of our own from which stacks are taken.
 const ORIGINS: usize = 16;
 const CHECK_EVERY: u64 = 4096;
