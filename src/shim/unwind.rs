@@ -150,6 +150,8 @@ const WAYS: usize = 4;
 /// Of a thread; more where every block is followed.
 const SETS: usize = 32;
 const SETS_FULL: usize = 1024;
+/// Our own frames take less than this, and above them there is always as much: the hook's caller, and what starts a thread.
+const OWN_FRAMES: u32 = 2048;
 /// Places of our own from which stacks are taken.
 const ORIGINS: usize = 16;
 const CHECK_EVERY: u64 = 4096;
@@ -472,7 +474,7 @@ fn capture_slowly(
 }
 
 fn remember(scratch: &mut Scratch, set: usize, at: Registers, generation: u32, id: u32, walked: &Walk) {
-    if let Some(origin) = walked.origin {
+    if let Some(origin) = walked.origin.filter(|origin| walked.slot[*origin] < OWN_FRAMES) {
         scratch.origins[(at.pc >> 2) as usize % ORIGINS] = (at.pc, walked.slot[origin]);
     }
     let set = &mut scratch.remembered[set];
