@@ -26,6 +26,8 @@ int main(void)
         CHECK(pthread_create(&threads[i], NULL, worker, i == 5 ? NULL : &threads[i]) == 0);
     for (int i = 0; i < 8; i++)
         CHECK(pthread_join(threads[i], NULL) == 0);
+    /* Whoever came last may still want what it has: that is not the one who forgot. */
+    IN_THREAD(worker, &threads[0]);
     CHECK(close(nobody) == 0);
     printf("ok\n");
     return 0;
