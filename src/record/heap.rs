@@ -128,6 +128,12 @@ pub fn is_elsewhere(store: &impl Store, path: &[u8]) {
     }
 }
 
+/// The index of a size in [`Heap::sizes`].
+#[inline(always)]
+pub fn size_class(size: u64) -> usize {
+    ((u64::BITS - size.saturating_sub(1).leading_zeros()) as usize).min(SIZE_CLASSES - 1)
+}
+
 impl Heap {
     /// All but how it is looked at: for a forked child, which counts its own.
     pub fn forget(&self) {
@@ -161,8 +167,7 @@ impl Heap {
     /// Blocks of `size` bytes were allocated: `blocks` of them, as far as is known.
     #[inline]
     pub fn sized(&self, size: u64, blocks: u64, bytes: u64) {
-        let class = (u64::BITS - size.saturating_sub(1).leading_zeros()) as usize;
-        let class = &self.sizes[class.min(SIZE_CLASSES - 1)];
+        let class = &self.sizes[size_class(size)];
         class.blocks.fetch_add(blocks, Relaxed);
         class.bytes.fetch_add(bytes, Relaxed);
     }

@@ -92,7 +92,7 @@ impl Accounts {
         let account = self.account(stack);
         add_one(&account.allocations);
         add(&account.allocated, size);
-        let class = ((u64::BITS - size.saturating_sub(1).leading_zeros()) as usize).min(SIZE_CLASSES - 1);
+        let class = heap::size_class(size);
         add_one(&self.sizes[class]);
         add(&self.size_bytes[class], size);
         self.event(thread, size);

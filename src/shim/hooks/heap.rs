@@ -162,11 +162,8 @@ fn slow_calloc(count: usize, size: usize) -> *mut c_void {
     let full = level() == Level::Full || first(Allocations, bytes);
     // SAFETY: as calloc(3), for any sizes.
     unsafe {
-        if !full {
-            return real::calloc(count, size);
-        }
-        if count.checked_mul(size).is_none() {
-            // It says what is wrong.
+        // Of a product that overflows it says what is wrong.
+        if !full || count.checked_mul(size).is_none() {
             return real::calloc(count, size);
         }
         let got = full::obtain(bytes, 0, |whole| real::calloc(1, whole));
