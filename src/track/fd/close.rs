@@ -13,7 +13,7 @@
 //!
 //! Rules: nothing here waits. A number that moved on while we looked is left alone: its new life has its own record.
 
-use super::actor::Actor;
+use crate::actor::Actor;
 use super::generation::{CloseStanding, Meta};
 use super::kind::Owner;
 use super::pairs::Pairs;

@@ -7,7 +7,7 @@
 //! Layout, high to low: stack form 1, call 7, result 2; then errno 8, thread 13, unused 1, stack 32, or the address 48 in
 //! the low bits. Zero: no operation yet.
 
-use super::actor::StackId;
+use crate::actor::StackId;
 
 /// How an operation ended. The discriminants are stored; never renumber.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -13,7 +13,7 @@
 //! Place in the flow: the library feeds it at exit and near the limit, the command from a recording; both with what the
 //! kernel says of each descriptor, where it can be asked.
 
-use super::actor::{Party, ThreadIndex};
+use crate::actor::{Party, ThreadIndex};
 use super::generation::{Facts, LABEL_WORDS};
 use super::kind::{FdKind, OwnerKind};
 use super::last::{Ending, Last};

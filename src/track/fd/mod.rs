@@ -17,7 +17,6 @@
 //! Map: `word` and `generation` are the packed layout, `rules` the pure rule table, `slot`, `close` and `takeover` the
 //! transitions, `last` the last operation on a life, `leak` which lives were forgotten, `pairs` what was learned, `quarantine` the queue of tombstones, `sweep` the close-everything filter.
 
-mod actor;
 mod close;
 mod generation;
 mod kind;
@@ -34,7 +33,7 @@ mod takeover;
 mod verdict;
 mod word;
 
-pub use actor::{Actor, Party, StackId, ThreadIndex, Tid};
+pub use crate::actor::{Actor, Party, StackId, ThreadIndex, Tid};
 pub use close::{Claim, Closing, KernelView, NotOpen, Outcome};
 pub use generation::{CloseStanding, Facts, Generation, LABEL_WORDS, Meta};
 pub use kind::{FdKind, Owner, OwnerKind};

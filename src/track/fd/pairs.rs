@@ -6,7 +6,7 @@
 //! An insert-only open-addressing table of words, lock-free and valid while zero. When it is full, new pairs are not
 //! learned, and the caller is told; what was learned stays.
 
-use super::actor::StackId;
+use crate::actor::StackId;
 use crate::atomic::{AtomicU64, Ordering, array_of, constructor};
 
 /// How many pairs fit.

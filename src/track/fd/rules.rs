@@ -9,7 +9,7 @@
 //! Rules: silence is the default. A close that could be a hand-off is never a finding on its own; an unknown stack differs
 //! from nothing; a generation of another process proves nothing in this one.
 
-use super::actor::{Actor, Party};
+use crate::actor::{Actor, Party};
 use super::close::KernelView;
 use super::generation::{CloseStanding, Facts};
 use super::kind::{FdKind, Owner};

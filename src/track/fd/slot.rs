@@ -13,7 +13,7 @@
 //!
 //! Zero-validity: `Slot` is 64 `AtomicU64` and nothing else (asserted below), each valid while zero, and zero is `Unknown`.
 
-use super::actor::{Actor, ThreadIndex};
+use crate::actor::{Actor, ThreadIndex};
 use super::generation::{Facts, GENERATION_WORDS, Generation, LABEL_WORDS, Meta};
 use super::kind::{FdKind, Owner};
 use super::rules::{self, Older, Past};

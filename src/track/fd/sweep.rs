@@ -7,7 +7,7 @@
 //! Per thread and not atomic: it lives in the thread's own block, valid while zero. A signal handler that interrupts a step
 //! may make it miscount a run; it can do no other harm.
 
-use super::actor::StackId;
+use crate::actor::StackId;
 
 /// How many consecutive closes make a sweep.
 pub const SWEEP: u32 = 8;

@@ -3,7 +3,7 @@
 //! Why parties and no text: track knows no formatting and no names of threads; the reporter does. Every verdict is `Copy`
 //! and valid while zero, so that a thread can hold some back in its block without memory of its own.
 
-use super::actor::Party;
+use crate::actor::Party;
 use super::kind::Owner;
 
 /// What was done wrong.
