@@ -300,6 +300,9 @@ pub struct Keys {
     /// Heap blocks
     #[arg(long, value_name = "MODE", value_parser = ["sites", "count", "full", "protect", "abort", "off"])]
     pub heap: Option<String>,
+    /// One byte of the heap in so many is sampled
+    #[arg(long = "heap_sampling", visible_alias = "heap-sampling", value_name = "SIZE", value_parser = size)]
+    pub heap_sampling: Option<String>,
     /// Bytes held after free
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub quarantine: Option<String>,
@@ -312,9 +315,18 @@ pub struct Keys {
     /// Thread-specific keys
     #[arg(long, value_name = "MODE", value_parser = ["observe", "protect", "abort", "off"])]
     pub keys: Option<String>,
+    /// Keep index 0 from everybody: a key variable that nobody has initialised is 0
+    #[arg(long = "key_decoy", visible_alias = "key-decoy", value_name = "0|1", value_parser = ["0", "1"])]
+    pub key_decoy: Option<String>,
     /// Locks; order also builds the order graph
     #[arg(long, value_name = "MODE", value_parser = ["observe", "protect", "abort", "order", "off"])]
     pub locks: Option<String>,
+    /// How long locks are held and waited for
+    #[arg(long = "lock_times", visible_alias = "lock-times", value_name = "0|1", value_parser = ["0", "1"])]
+    pub lock_times: Option<String>,
+    /// Writes to what is locked for reading only
+    #[arg(long = "lock_watch", visible_alias = "lock-watch", value_name = "0|1", value_parser = ["0", "1"])]
+    pub lock_watch: Option<String>,
     /// Memory placement: a rule file
     #[arg(long, value_name = "FILE")]
     pub tiers: Option<PathBuf>,
@@ -356,11 +368,15 @@ impl Keys {
             ("preset", word(&self.preset)),
             ("fd", word(&self.fd)),
             ("heap", word(&self.heap)),
+            ("heap_sampling", word(&self.heap_sampling)),
             ("quarantine", word(&self.quarantine)),
             ("guard", word(&self.guard)),
             ("canary", word(&self.canary)),
             ("keys", word(&self.keys)),
+            ("key_decoy", word(&self.key_decoy)),
             ("locks", word(&self.locks)),
+            ("lock_times", word(&self.lock_times)),
+            ("lock_watch", word(&self.lock_watch)),
             ("tiers", path(&self.tiers)),
             ("stack_depth", self.stack_depth.map(|n| n.to_string().into())),
             ("report", report),

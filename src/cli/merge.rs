@@ -104,6 +104,15 @@ pub enum Sort {
     Kind,
 }
 
+/// A sum for each counter.
+struct Losses([u64; Counter::ALL.len()]);
+
+impl Default for Losses {
+    fn default() -> Self {
+        Self([0; Counter::ALL.len()])
+    }
+}
+
 #[derive(Default)]
 pub struct Merge {
     keys: DefaultHashBuilder,
@@ -116,7 +125,7 @@ pub struct Merge {
     heaps: Vec<(u64, u32)>,
     pub recordings: usize,
     /// Losses: what was dropped, summed over the recordings.
-    losses: [u64; Counter::ALL.len()],
+    losses: Losses,
     unreadable: u64,
     errors_dropped: bool,
     /// Programs whose heap was not seen, each with the module whose malloc it calls.
@@ -153,7 +162,7 @@ impl Merge {
         self.recordings += 1;
         self.unreadable += extract.unreadable;
         self.errors_dropped |= extract.errors_dropped;
-        for (sum, lost) in self.losses.iter_mut().zip(extract.counters) {
+        for (sum, lost) in self.losses.0.iter_mut().zip(extract.counters) {
             *sum = sum.saturating_add(lost);
         }
         if let Some(module) = &extract.heap_elsewhere {
@@ -305,7 +314,7 @@ impl Merge {
 
     /// What is missing, in words; `None` when nothing is.
     pub fn losses(&self) -> Option<String> {
-        let lost = Counter::ALL.iter().zip(self.losses);
+        let lost = Counter::ALL.iter().zip(self.losses.0);
         let mut parts: Vec<String> = lost
             .filter(|((counter, _), sum)| *sum > 0 && LOSSES.contains(counter))
             .map(|((_, name), sum)| format!("{name}: {sum}"))

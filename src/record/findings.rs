@@ -42,6 +42,10 @@ pub enum Resource {
     Block(Block),
     /// Blocks that were allocated at one place and never freed.
     Lost(Lost),
+    /// A thread-specific key.
+    Key(Key),
+    /// A lock, or another object that threads wait for.
+    Lock(Lock),
 }
 
 /// Bytes of memory that a finding can show.
@@ -90,6 +94,54 @@ pub struct Lost {
     pub newest_ago: u32,
     /// The registers of other threads were not to be had, so that what only they point to is among these.
     pub without_registers: bool,
+}
+
+/// See [`Resource::Key`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Key {
+    /// The number that the program passed.
+    pub index: u32,
+    /// [`crate::key::state`].
+    pub state: u8,
+    /// Where the variable lies that holds the key of the index's owner: a stack of one frame, one byte behind it; 0 = unknown.
+    pub owner: u32,
+    /// The same of the variable that the program passed, where it is known.
+    pub variable: u32,
+    /// What the owner has stored there, in this thread; 0 = nothing.
+    pub value: u64,
+    /// Keys in use, and how many there can be.
+    pub live: u32,
+    pub limit: u32,
+    /// The error that the program got, or 0.
+    pub errno: u16,
+}
+
+/// See [`Resource::Lock`]. Codes are those of [`crate::lock`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lock {
+    pub address: u64,
+    pub kind: u8,
+    /// How it is held, or was wanted.
+    pub mode: u8,
+    /// [`crate::lock::act`].
+    pub act: u8,
+    /// What the call returned, or would have.
+    pub errno: u16,
+    /// Where the lock lies in a module: a stack of one frame, one byte behind it; 0 = not in one.
+    pub place: u32,
+    /// A second lock: the mutex of a condition variable, the other of an order.
+    pub other: u64,
+    pub other_kind: u8,
+    pub other_place: u32,
+    /// The heap block that the lock lies in, when it is known.
+    pub block: u64,
+    pub block_size: u64,
+    /// Of what was written under a read lock: from the block's start, and the word before and after.
+    pub offset: u64,
+    pub old: u64,
+    pub new: u64,
+    /// How long, ns.
+    pub time: u64,
 }
 
 /// States of TCP that are counted: `track::fd::leak::tcp` numbers them.
@@ -145,6 +197,8 @@ impl Resource {
     pub const LIMIT: u8 = 3;
     pub const BLOCK: u8 = 4;
     pub const LOST: u8 = 5;
+    pub const KEY: u8 = 6;
+    pub const LOCK: u8 = 7;
 
     /// The tag, `Finding::numbers` and `Finding::more`.
     fn encode(self) -> (u8, [u64; 6], [u64; 6]) {
@@ -195,6 +249,27 @@ impl Resource {
                 ],
                 [l.example, u64::from(l.oldest_ago) | u64::from(l.newest_ago) << 32, 0, 0, 0, 0],
             ),
+            Self::Key(k) => (
+                Self::KEY,
+                [
+                    u64::from(k.index) | u64::from(k.state) << 32 | u64::from(k.errno) << 40,
+                    u64::from(k.owner) | u64::from(k.variable) << 32,
+                    k.value,
+                    u64::from(k.live) | u64::from(k.limit) << 32,
+                    0,
+                    0,
+                ],
+                [0; 6],
+            ),
+            Self::Lock(l) => {
+                let codes = [l.kind, l.mode, l.act, l.other_kind, l.errno as u8, (l.errno >> 8) as u8, 0, 0];
+                let places = u64::from(l.place) | u64::from(l.other_place) << 32;
+                (
+                    Self::LOCK,
+                    [l.address, u64::from_le_bytes(codes), places, l.other, l.block, l.block_size],
+                    [l.offset, l.old, l.new, l.time, 0, 0],
+                )
+            }
             Self::Descriptor { fd, kind, owner_kind, owner, generation } => (
                 Self::DESCRIPTOR,
                 [fd as i64 as u64, u64::from(kind), u64::from(owner_kind), owner, u64::from(generation), 0],
@@ -262,6 +337,36 @@ impl Resource {
                 oldest_ago: more[1] as u32,
                 newest_ago: (more[1] >> 32) as u32,
             }),
+            Self::KEY => Self::Key(Key {
+                index: numbers[0] as u32,
+                state: (numbers[0] >> 32) as u8,
+                errno: (numbers[0] >> 40) as u16,
+                owner: numbers[1] as u32,
+                variable: (numbers[1] >> 32) as u32,
+                value: numbers[2],
+                live: numbers[3] as u32,
+                limit: (numbers[3] >> 32) as u32,
+            }),
+            Self::LOCK => {
+                let [kind, mode, act, other_kind, low, high, ..] = numbers[1].to_le_bytes();
+                Self::Lock(Lock {
+                    address: numbers[0],
+                    kind,
+                    mode,
+                    act,
+                    other_kind,
+                    errno: u16::from_le_bytes([low, high]),
+                    place: numbers[2] as u32,
+                    other_place: (numbers[2] >> 32) as u32,
+                    other: numbers[3],
+                    block: numbers[4],
+                    block_size: numbers[5],
+                    offset: more[0],
+                    old: more[1],
+                    new: more[2],
+                    time: more[3],
+                })
+            }
             Self::DESCRIPTOR => Self::Descriptor {
                 fd: numbers[0] as i32,
                 kind: numbers[1] as u8,

@@ -9,8 +9,9 @@
 
 use crate::call::Call;
 use crate::errno;
-use crate::findings::{Block, Leak, Limit, Lost, Report, Resource};
+use crate::findings::{Block, Key, Leak, Limit, Lock, Lost, Report, Resource};
 use crate::heap;
+use crate::lock;
 use crate::sentence::{self, KindName};
 use crate::stacks::MAX_FRAMES;
 use crate::text::{Line, until_nul};
@@ -88,6 +89,8 @@ fn resource(report: &Report, names: KindName, line: &mut Line) {
         Resource::Limit(limit) => return write_limit(&limit, line),
         Resource::Block(block) => return write_block(&block, line),
         Resource::Lost(lost) => return write_lost(&lost, line),
+        Resource::Key(key) => return write_key(&key, line),
+        Resource::Lock(lock) => return write_lock(&lock, line),
         Resource::None => return,
     };
     let label = &report.label;
@@ -180,6 +183,44 @@ pub fn write_lost(lost: &Lost, line: &mut Line) {
     line.text(",\"indirect_bytes\":").number(lost.indirect_bytes);
     line.text(",\"oldest_ms\":").number(u64::from(lost.oldest_ago));
     line.text(",\"newest_ms\":").number(u64::from(lost.newest_ago)).text("}");
+}
+
+/// `"key":{…}`: the index, and how many are in use.
+pub fn write_key(key: &Key, line: &mut Line) {
+    line.text("\"key\":{\"index\":").number(u64::from(key.index));
+    if key.value != 0 {
+        line.text(",\"value\":\"").hex(key.value).text("\"");
+    }
+    if let Some(name) = errno::name(key.errno) {
+        line.text(",\"errno\":\"").text(name).text("\"");
+    }
+    line.text(",\"live\":").number(u64::from(key.live)).text(",\"limit\":").number(u64::from(key.limit)).text("}");
+}
+
+/// `"lock":{…}`: the lock, and a second one where there are two.
+pub fn write_lock(lock: &Lock, line: &mut Line) {
+    line.text("\"lock\":{\"address\":\"").hex(lock.address);
+    line.text("\",\"type\":\"").text(lock::kind::name(lock.kind)).text("\"");
+    match lock.mode {
+        lock::mode::READ => line.text(",\"mode\":\"read\""),
+        lock::mode::EXCLUSIVE => line.text(",\"mode\":\"exclusive\""),
+        _ => line,
+    };
+    if let Some(name) = errno::name(lock.errno) {
+        line.text(",\"errno\":\"").text(name).text("\"");
+    }
+    if lock.other != 0 {
+        line.text(",\"other\":\"").hex(lock.other);
+        line.text("\",\"other_type\":\"").text(lock::kind::name(lock.other_kind)).text("\"");
+    }
+    if lock.block != 0 {
+        line.text(",\"block\":\"").hex(lock.block).text("\",\"size\":").number(lock.block_size);
+    }
+    if lock.old != lock.new {
+        line.text(",\"offset\":").number(lock.offset);
+        line.text(",\"old\":\"").hex(lock.old).text("\",\"new\":\"").hex(lock.new).text("\"");
+    }
+    line.text("}");
 }
 
 /// A key with what `write` writes, when it writes anything.

@@ -57,10 +57,16 @@ pub enum Section {
     Heap = 10,
     /// Live bytes of the heap over time, by site: see [`crate::heap`].
     HeapSamples = 11,
+    /// `track::key::Slot`, indexed by key.
+    Keys = 12,
+    /// Locks, with how often they were taken and waited for: see [`crate::lock`].
+    Locks = 13,
+    /// Which lock was taken while which was held: see [`crate::lock`].
+    LockEdges = 14,
 }
 
 impl Section {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Threads,
         Self::Descriptors,
         Self::StackIndex,
@@ -72,6 +78,9 @@ impl Section {
         Self::Samples,
         Self::Heap,
         Self::HeapSamples,
+        Self::Keys,
+        Self::Locks,
+        Self::LockEdges,
     ];
 
     pub const fn from_code(code: u8) -> Option<Self> {
@@ -99,6 +108,9 @@ impl Section {
             Self::Samples => size_of::<Sample>(),
             Self::Heap => size_of::<Heap>(),
             Self::HeapSamples => size_of::<HeapSample>(),
+            Self::Keys => KEY_LEN,
+            Self::Locks => size_of::<Lock>(),
+            Self::LockEdges => size_of::<LockEdge>(),
         }
     }
 
@@ -120,6 +132,9 @@ impl Section {
             Self::Samples => 2,
             Self::Heap => 1,
             Self::HeapSamples => 2,
+            Self::Keys => 1,
+            Self::Locks => 12,
+            Self::LockEdges => 8,
         }
     }
 
@@ -130,6 +145,9 @@ impl Section {
 
 /// Bytes of one `track::fd::Slot`; `shim` asserts that the two agree.
 pub const DESCRIPTOR_LEN: usize = 512;
+
+/// Bytes of one `track::key::Slot`; `shim` asserts that the two agree.
+pub const KEY_LEN: usize = 64;
 
 /// Values of `Header::state`.
 pub mod state {
@@ -200,10 +218,18 @@ pub enum Counter {
     LooksGivenUp,
     /// Groups of blocks that a look for lost ones had no room for.
     LostLeftOut,
+    /// Calls on keys that `protect` refused.
+    KeysRefused,
+    /// Calls on locks that `protect` refused, because they would have waited for ever.
+    LocksRefused,
+    /// Locks that a thread took beyond those that are followed at a time.
+    HoldsUntracked,
+    /// Locks, or orders of two, beyond the tables.
+    LocksUntracked,
 }
 
 impl Counter {
-    pub const ALL: [(Self, &'static str); 29] = [
+    pub const ALL: [(Self, &'static str); 33] = [
         (Self::Errors, "errors"),
         (Self::Suspects, "suspects"),
         (Self::Infos, "infos"),
@@ -233,6 +259,10 @@ impl Counter {
         (Self::BlocksGuarded, "heap blocks on guard pages"),
         (Self::LooksGivenUp, "looks for lost blocks given up"),
         (Self::LostLeftOut, "groups of heap blocks left out of the look for lost ones"),
+        (Self::KeysRefused, "calls on keys refused"),
+        (Self::LocksRefused, "calls on locks refused"),
+        (Self::HoldsUntracked, "held locks beyond the list of their thread"),
+        (Self::LocksUntracked, "locks beyond the table"),
     ];
 }
 
@@ -537,6 +567,50 @@ pub struct Heap {
     pub sizes: [SizeClass; SIZE_CLASSES],
 }
 
+/// A lock, and how it was used: with `lock_times=1` or `locks=order`.
+#[repr(C)]
+pub struct Lock {
+    /// 0 = empty.
+    pub address: AtomicU64,
+    /// [`crate::lock::kind`]:8 | state:8 | the lock's place (a stack of one frame):32 at the top, from the low end.
+    pub what: AtomicU64,
+    /// Where it was initialised, or first locked: a stack.
+    pub created: AtomicU64,
+    pub taken: AtomicU64,
+    /// Of those: for reading.
+    pub taken_read: AtomicU64,
+    /// Of those: not at once.
+    pub contended: AtomicU64,
+    /// Taken by another thread than the time before.
+    pub changed_hands: AtomicU64,
+    /// ns, in sum and at most.
+    pub waited: AtomicU64,
+    pub waited_most: AtomicU64,
+    pub held: AtomicU64,
+    pub held_most: AtomicU64,
+    /// Where it was held longest, and who waited longest: stacks.
+    pub held_most_at: AtomicU64,
+    pub waited_most_at: AtomicU64,
+    pub _reserved: [AtomicU64; 3],
+}
+
+/// The lock `to` was taken while `from` was held.
+#[repr(C)]
+pub struct LockEdge {
+    /// Addresses; 0 = empty.
+    pub from: AtomicU64,
+    pub to: AtomicU64,
+    /// Where `from` was taken, and then `to`: stacks, low and high half.
+    pub stacks: AtomicU64,
+    /// kinds and modes: see [`crate::lock`].
+    pub what: AtomicU64,
+    pub count: AtomicU64,
+    pub tid: AtomicU64,
+    /// Places, as in [`Lock::what`]: `from` low, `to` high half.
+    pub places: AtomicU64,
+    pub _reserved: AtomicU64,
+}
+
 /// One loaded object.
 #[repr(C)]
 pub struct Module {
@@ -702,6 +776,36 @@ assert_offsets!(
     elsewhere = 144,
     _reserved = 152,
     sizes = 256
+);
+assert_offsets!(
+    Lock,
+    128,
+    address = 0,
+    what = 8,
+    created = 16,
+    taken = 24,
+    taken_read = 32,
+    contended = 40,
+    changed_hands = 48,
+    waited = 56,
+    waited_most = 64,
+    held = 72,
+    held_most = 80,
+    held_most_at = 88,
+    waited_most_at = 96,
+    _reserved = 104
+);
+assert_offsets!(
+    LockEdge,
+    64,
+    from = 0,
+    to = 8,
+    stacks = 16,
+    what = 24,
+    count = 32,
+    tid = 40,
+    places = 48,
+    _reserved = 56
 );
 assert_offsets!(Sample, 256, time = 0, open = 8, limit = 16, _reserved = 24, sites = 32);
 

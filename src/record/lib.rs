@@ -20,9 +20,11 @@ pub mod errno;
 pub mod findings;
 pub mod heap;
 pub mod json;
+pub mod key;
 pub mod kind;
 pub mod label;
 pub mod layout;
+pub mod lock;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod modules;

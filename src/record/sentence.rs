@@ -1,7 +1,9 @@
 //! A finding in one sentence, by the same code in the process (as it is found) and in the command (from the recording).
 
 mod heap;
+mod key;
 mod leak;
+mod lock;
 
 use crate::findings::{Involved, Report, Resource};
 use crate::kind::{Kind, Role};
@@ -88,6 +90,24 @@ pub fn write(report: &Report, kind_name: KindName, line: &mut Line) {
         | Kind::HeapUnderflow
         | Kind::HeapMismatch
         | Kind::HeapLeak => heap::write(report, line),
+        Kind::KeyNeverCreated
+        | Kind::KeyDeleted
+        | Kind::KeyForeign
+        | Kind::KeyStale
+        | Kind::KeyUnloaded
+        | Kind::KeyExhausted => key::write(report, line),
+        Kind::LockFailed
+        | Kind::LockIgnored
+        | Kind::LockSelfDeadlock
+        | Kind::LockUpgrade
+        | Kind::LockNotOwner
+        | Kind::LockNotLocked
+        | Kind::LockDestroyed
+        | Kind::LockHeldAtExit
+        | Kind::LockFreedHeld
+        | Kind::LockOrder
+        | Kind::LockCond
+        | Kind::LockWriteUnderRead => lock::write(report, line),
         kind => {
             line.text(kind.name()).text(" of ");
             resource(report, kind_name, line);
@@ -137,7 +157,7 @@ fn resource(report: &Report, kind_name: KindName, line: &mut Line) {
     let (fd, kind) = match report.resource {
         Resource::Descriptor { fd, kind, .. } => (fd, kind),
         Resource::Leak(leak) => (leak.fd, leak.kind),
-        Resource::None | Resource::Limit(_) | Resource::Block(_) | Resource::Lost(_) => {
+        _ => {
             line.text("a resource");
             return;
         }

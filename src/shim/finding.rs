@@ -114,6 +114,8 @@ pub fn publish(scope: &mut Scope, report: &Report) {
 fn mode_of(kind: Kind) -> options::Mode {
     match kind as u16 >> 8 {
         2 => options::heap_mode(),
+        3 => options::keys_mode(),
+        4 => options::locks_mode(),
         _ => options::fd_mode(),
     }
 }

@@ -29,6 +29,16 @@ static CANARY: AtomicBool = AtomicBool::new(false);
 static HEAP_QUARANTINE: AtomicU64 = AtomicU64::new(0);
 /// One allocation in so many goes on guard pages; 0 = none.
 static GUARD: AtomicU32 = AtomicU32::new(0);
+static KEYS: AtomicU8 = AtomicU8::new(0);
+/// Take one key at start, so that index 0 is nobody's.
+static KEY_DECOY: AtomicBool = AtomicBool::new(false);
+static LOCKS: AtomicU8 = AtomicU8::new(0);
+/// Look at the order in which locks are taken.
+static LOCK_ORDER: AtomicBool = AtomicBool::new(false);
+/// Measure how long locks are held and waited for.
+static LOCK_TIMES: AtomicBool = AtomicBool::new(false);
+/// Look for writes to what is locked for reading only.
+static LOCK_WATCH: AtomicBool = AtomicBool::new(false);
 pub static FD: AtomicU8 = AtomicU8::new(0);
 /// Hold closed socket numbers in the quarantine: protect and hunt.
 pub static QUARANTINE_FDS: AtomicBool = AtomicBool::new(false);
@@ -58,13 +68,47 @@ pub fn paths() -> Option<&'static Paths> {
 }
 
 #[inline]
-pub fn fd_mode() -> Mode {
-    match FD.load(Relaxed) {
+fn mode(of: &AtomicU8) -> Mode {
+    match of.load(Relaxed) {
         0 => Mode::Observe,
         1 => Mode::Protect,
         2 => Mode::Abort,
         _ => Mode::Off,
     }
+}
+
+#[inline]
+pub fn fd_mode() -> Mode {
+    mode(&FD)
+}
+
+/// What is done about the misuse of thread-specific keys.
+#[inline]
+pub fn keys_mode() -> Mode {
+    mode(&KEYS)
+}
+
+/// Is index 0 kept from everybody?
+pub fn key_decoy() -> bool {
+    KEY_DECOY.load(Relaxed)
+}
+
+/// What is done about the misuse of locks.
+#[inline]
+pub fn locks_mode() -> Mode {
+    mode(&LOCKS)
+}
+
+pub fn lock_order() -> bool {
+    LOCK_ORDER.load(Relaxed)
+}
+
+pub fn lock_times() -> bool {
+    LOCK_TIMES.load(Relaxed)
+}
+
+pub fn lock_watch() -> bool {
+    LOCK_WATCH.load(Relaxed)
 }
 
 /// How closely the heap is watched.
@@ -118,9 +162,10 @@ pub fn stack_depth() -> usize {
 
 /// Keys of the interface whose family this build does not contain: accepted, and said where they ask for more than
 /// what is there.
-const ABSENT: &[(&str, &[&str])] = &[("keys", &["observe", "off"]), ("locks", &["observe", "off"]), ("tiers", &[])];
+const ABSENT: &[(&str, &[&str])] = &[("tiers", &[])];
 
-const KNOWN: &str = "preset, fd, heap, heap_sampling, quarantine, guard, canary, keys, locks, tiers, stack_depth, report, record, \
+const KNOWN: &str = "preset, fd, heap, heap_sampling, quarantine, guard, canary, keys, key_decoy, locks, lock_times, \
+                     lock_watch, tiers, stack_depth, report, record, \
                      json, suppressions, error_exitcode, follow, snapshot_signal";
 
 /// Parses the variable. Called once, by the thread that starts us; allocates from the private allocator.
@@ -176,8 +221,13 @@ fn preset(value: &[u8]) {
         b"protect" => {
             FD.store(Mode::Protect as u8, Relaxed);
             QUARANTINE_FDS.store(true, Relaxed);
+            keys(Mode::Protect);
+            LOCKS.store(Mode::Protect as u8, Relaxed);
         }
         b"hunt" => {
+            KEY_DECOY.store(true, Relaxed);
+            LOCK_ORDER.store(true, Relaxed);
+            LOCK_WATCH.store(true, Relaxed);
             QUARANTINE_FDS.store(true, Relaxed);
             heap(Level::Full, Mode::Observe);
             CANARY.store(true, Relaxed);
@@ -213,6 +263,24 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
             b"off" => heap(Level::Off, Mode::Observe),
             _ => complain(key, value, "expected sites, count, full, protect, abort or off"),
         },
+        b"keys" => match value {
+            b"observe" => keys(Mode::Observe),
+            b"protect" => keys(Mode::Protect),
+            b"abort" => keys(Mode::Abort),
+            b"off" => keys(Mode::Off),
+            _ => complain(key, value, "expected observe, protect, abort or off"),
+        },
+        b"key_decoy" => flag(&KEY_DECOY, key, value),
+        b"locks" => match value {
+            b"observe" => locks(Mode::Observe, false),
+            b"order" => locks(Mode::Observe, true),
+            b"protect" => locks(Mode::Protect, false),
+            b"abort" => locks(Mode::Abort, false),
+            b"off" => locks(Mode::Off, false),
+            _ => complain(key, value, "expected observe, order, protect, abort or off"),
+        },
+        b"lock_times" => flag(&LOCK_TIMES, key, value),
+        b"lock_watch" => flag(&LOCK_WATCH, key, value),
         b"canary" => match value {
             b"0" => CANARY.store(false, Relaxed),
             b"1" => {
@@ -278,6 +346,29 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
                 message::say(line.as_bytes());
             }
         },
+    }
+}
+
+/// A zero key is what protection is for.
+fn keys(mode: Mode) {
+    KEYS.store(mode as u8, Relaxed);
+    KEY_DECOY.store(mode == Mode::Protect, Relaxed);
+}
+
+fn locks(mode: Mode, order: bool) {
+    LOCKS.store(mode as u8, Relaxed);
+    LOCK_ORDER.store(order, Relaxed);
+    if mode == Mode::Off {
+        LOCK_TIMES.store(false, Relaxed);
+        LOCK_WATCH.store(false, Relaxed);
+    }
+}
+
+fn flag(option: &AtomicBool, key: &[u8], value: &[u8]) {
+    match value {
+        b"0" => option.store(false, Relaxed),
+        b"1" => option.store(true, Relaxed),
+        _ => complain(key, value, "expected 0 or 1"),
     }
 }
 

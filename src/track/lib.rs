@@ -8,6 +8,8 @@
 //! while zero, because hooks run before any constructor did.
 #![no_std]
 
+pub mod actor;
 mod atomic;
 pub mod fd;
 pub mod heap;
+pub mod lock;

@@ -84,7 +84,7 @@ fn resource(found: &Merged) -> [String; 6] {
     let (fd, kind, owner_kind, object) = match found.finding.resource {
         Resource::Descriptor { fd, kind, owner_kind, owner, .. } => (fd, kind, owner_kind, owner),
         Resource::Leak(leak) => (leak.fd, leak.kind, 0, 0),
-        Resource::None | Resource::Limit(_) | Resource::Block(_) | Resource::Lost(_) => return Default::default(),
+        _ => return Default::default(),
     };
     let label = &found.finding.label;
     let path = if label.is_path() { written(|line| label.write_name(line)) } else { None };

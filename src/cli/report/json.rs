@@ -54,6 +54,10 @@ struct JsonResource {
     block: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lost: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock: Option<Box<RawValue>>,
 }
 
 #[derive(Serialize)]
@@ -128,6 +132,14 @@ fn resource(resource: &Resource, label: &Label) -> JsonResource {
         Resource::Lost(lost) => {
             let lost = raw(|line| record::json::write_lost(&lost, line));
             return JsonResource { lost, ..JsonResource::default() };
+        }
+        Resource::Key(key) => {
+            let key = raw(|line| record::json::write_key(&key, line));
+            return JsonResource { key, ..JsonResource::default() };
+        }
+        Resource::Lock(lock) => {
+            let lock = raw(|line| record::json::write_lock(&lock, line));
+            return JsonResource { lock, ..JsonResource::default() };
         }
         Resource::None => return JsonResource::default(),
     };

@@ -13,7 +13,6 @@
 //!
 //! Rules: nothing here waits. A number that moved on while we looked is left alone: its new life has its own record.
 
-use crate::actor::Actor;
 use super::generation::{CloseStanding, Meta};
 use super::kind::Owner;
 use super::pairs::Pairs;
@@ -21,6 +20,7 @@ use super::rules::{self, Decision};
 use super::slot::Slot;
 use super::verdict::Verdict;
 use super::word::{Flags, State, Word};
+use crate::actor::Actor;
 use crate::atomic::Ordering;
 
 /// The right to close a number, to be given back through [`Slot::closed`]. Lost with its thread, it leaves the number

@@ -11,9 +11,9 @@
 //! Zero-validity: every field is an `AtomicU64` and there is no padding (asserted below); an atomic has the
 //! representation of its integer, for which every bit pattern is a value.
 
-use crate::actor::{Actor, Party, ThreadIndex};
 use super::kind::{FdKind, Owner};
 use super::last::Last;
+use crate::actor::{Actor, Party, ThreadIndex};
 use crate::atomic::{AtomicU64, Ordering, array_of, constructor};
 
 /// Words in a label.

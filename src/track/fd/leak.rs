@@ -13,11 +13,11 @@
 //! Place in the flow: the library feeds it at exit and near the limit, the command from a recording; both with what the
 //! kernel says of each descriptor, where it can be asked.
 
-use crate::actor::{Party, ThreadIndex};
 use super::generation::{Facts, LABEL_WORDS};
 use super::kind::{FdKind, OwnerKind};
 use super::last::{Ending, Last};
 use super::verdict::Severity;
+use crate::actor::{Party, ThreadIndex};
 
 /// States of TCP, as tcpi_state numbers them (include/net/tcp_states.h); 0 = not asked.
 pub mod tcp {

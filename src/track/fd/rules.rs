@@ -9,12 +9,12 @@
 //! Rules: silence is the default. A close that could be a hand-off is never a finding on its own; an unknown stack differs
 //! from nothing; a generation of another process proves nothing in this one.
 
-use crate::actor::{Actor, Party};
 use super::close::KernelView;
 use super::generation::{CloseStanding, Facts};
 use super::kind::{FdKind, Owner};
 use super::pairs::Pairs;
 use super::verdict::{Fault, Severity, Verdict};
+use crate::actor::{Actor, Party};
 
 /// The lives before one generation that the ring still holds, newest first.
 pub(super) type Older = [Option<Facts>; 3];

@@ -13,12 +13,12 @@
 //!
 //! Zero-validity: `Slot` is 64 `AtomicU64` and nothing else (asserted below), each valid while zero, and zero is `Unknown`.
 
-use crate::actor::{Actor, ThreadIndex};
 use super::generation::{Facts, GENERATION_WORDS, Generation, LABEL_WORDS, Meta};
 use super::kind::{FdKind, Owner};
 use super::rules::{self, Older, Past};
 use super::verdict::Verdict;
 use super::word::{Flags, State, Word};
+use crate::actor::{Actor, ThreadIndex};
 use crate::atomic::{AtomicU64, Ordering, array_of, constructor};
 
 /// How many lives of a number are remembered.

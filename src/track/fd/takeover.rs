@@ -5,10 +5,10 @@
 //! place would commit the very bug that shim looks for. Both leave `Tombstoned` by a compare-and-swap of the word, so one
 //! of them loses: the evictor drops its entry, the replacer is told that the number is busy.
 
-use crate::actor::Actor;
 use super::slot::Slot;
 use super::verdict::Verdict;
 use super::word::{Flags, State, Word};
+use crate::actor::Actor;
 
 /// The answer to a thread that is about to put another descriptor onto a number.
 #[derive(Debug, PartialEq, Eq)]

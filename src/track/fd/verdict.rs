@@ -3,8 +3,8 @@
 //! Why parties and no text: track knows no formatting and no names of threads; the reporter does. Every verdict is `Copy`
 //! and valid while zero, so that a thread can hold some back in its block without memory of its own.
 
-use crate::actor::Party;
 use super::kind::Owner;
+use crate::actor::Party;
 
 /// What was done wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@ use crate::fd_kind;
 use crate::merge::Merged;
 use crate::report::{owner, written};
 use crate::when::duration;
-use record::findings::{Block, Lost, Resource};
+use record::findings::{Block, Key, Lock, Lost, Resource};
 use record::heap::{class, family, place, sight};
 use serde::Serialize;
 
@@ -30,6 +30,8 @@ pub fn about(found: &Merged) -> (Option<i32>, Vec<(&'static str, String)>) {
         }
         Resource::Block(block) => return (None, about_block(&block)),
         Resource::Lost(lost) => return (None, about_lost(&lost)),
+        Resource::Key(key) => return (None, about_key(&key)),
+        Resource::Lock(lock) => return (None, about_lock(&lock)),
         Resource::None => return (None, Vec::new()),
     };
     let label = &found.finding.label;
@@ -48,6 +50,31 @@ pub fn about(found: &Merged) -> (Option<i32>, Vec<(&'static str, String)>) {
         ("owner", owner(owner_kind, object)),
     ];
     (Some(fd), known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
+}
+
+fn about_key(key: &Key) -> Vec<(&'static str, String)> {
+    let mut about = vec![("key", key.index.to_string())];
+    if key.value != 0 {
+        about.push(("value", format!("{:#x}", key.value)));
+    }
+    if key.limit > 0 {
+        about.push(("in use", format!("{} of {}", key.live, key.limit)));
+    }
+    about
+}
+
+fn about_lock(lock: &Lock) -> Vec<(&'static str, String)> {
+    let mut about = vec![(record::lock::kind::name(lock.kind), format!("{:#x}", lock.address))];
+    if let Some(name) = record::errno::name(lock.errno) {
+        about.push(("error", name.to_owned()));
+    }
+    if lock.other != 0 {
+        about.push((record::lock::kind::name(lock.other_kind), format!("{:#x}", lock.other)));
+    }
+    if lock.block != 0 {
+        about.push(("block", format!("{:#x}, {}", lock.block, counted(lock.block_size, "byte", "bytes"))));
+    }
+    about
 }
 
 fn about_block(block: &Block) -> Vec<(&'static str, String)> {
