@@ -44,12 +44,6 @@ pub fn descriptor(scope: &mut Scope, fd: i32, slot: Option<&Slot>, verdict: &Ver
         }
     });
     let me = scope.state.tid.load(Relaxed);
-    let involved = |role: Role, party: Party| Involved {
-        role: (party != Party::default()).then_some(role),
-        tid: party.tid.0,
-        stack: party.stack.0,
-        thread: name_of(party.tid.0),
-    };
     let mut parties = [Involved::default(); PARTIES];
     parties[0] = involved(Role::Here, verdict.here);
     parties[1] = involved(Role::Closed, verdict.closed);
@@ -73,6 +67,16 @@ pub fn descriptor(scope: &mut Scope, fd: i32, slot: Option<&Slot>, verdict: &Ver
         detail: call.as_bytes(),
     };
     publish(scope, &report);
+}
+
+/// A party of a finding; none when it is absent.
+pub fn involved(role: Role, party: Party) -> Involved {
+    Involved {
+        role: (party != Party::default()).then_some(role),
+        tid: party.tid.0,
+        stack: party.stack.0,
+        thread: name_of(party.tid.0),
+    }
 }
 
 /// The name of a thread by its id: live ones first, because ids are reused.

@@ -23,14 +23,14 @@
 #![allow(clippy::too_many_arguments)]
 
 use crate::hooks::{
-    c_types::*, directory, heap, lifetime, listing, loading, making, operators, passing, process, resolver, signals,
+    c_types::*, directory, heap, keys, lifetime, listing, loading, making, operators, passing, process, resolver, signals,
     stdio, using,
 };
 
 macro_rules! roster {
     ($($family:literal { $($need:ident fn $name:ident ( $($arg:ident : $type:ty),* $(; $($var:ident : $vartype:ty),+)? ) -> $ret:ty = $hook:path $(, versions [$($version:literal),*])?;)* })*) => {
         /// The C symbols: thin, one per line of the roster.
-        mod exports {
+        pub mod exports {
             use super::*;
             $($(
                 #[unsafe(no_mangle)]
@@ -404,6 +404,18 @@ roster! {
         required fn pthread_create(thread: *mut c_void, attributes: *const c_void, start: *mut c_void, argument: *mut c_void) -> c_int = process::pthread_create;
         required fn pthread_setname_np(thread: usize, name: *const c_char) -> c_int = process::pthread_setname_np;
         required fn prctl(option: c_int; a: usize, b: usize, c: usize, d: usize) -> c_int = process::prctl;
+    }
+
+    "keys" {
+        required fn pthread_key_create(key: *mut pthread_key_t, destructor: usize) -> c_int = keys::pthread_key_create;
+        alias fn __pthread_key_create(key: *mut pthread_key_t, destructor: usize) -> c_int = keys::pthread_key_create;
+        required fn pthread_key_delete(key: pthread_key_t) -> c_int = keys::pthread_key_delete;
+        required fn pthread_getspecific(key: pthread_key_t) -> *mut c_void = keys::pthread_getspecific;
+        required fn pthread_setspecific(key: pthread_key_t, value: *const c_void) -> c_int = keys::pthread_setspecific;
+        optional fn tss_create(key: *mut pthread_key_t, destructor: usize) -> c_int = keys::tss_create;
+        optional fn tss_delete(key: pthread_key_t) -> () = keys::tss_delete;
+        optional fn tss_get(key: pthread_key_t) -> *mut c_void = keys::tss_get;
+        optional fn tss_set(key: pthread_key_t, value: *mut c_void) -> c_int = keys::tss_set;
     }
 
     "signals" {

@@ -22,7 +22,7 @@
 
 use crate::thread::{self, Entry};
 use crate::{
-    alloc, descriptors, finding, heap, json_lines, message, options, recording, resolve, snapshot, suppressions, sys,
+    alloc, descriptors, finding, heap, json_lines, keys, message, options, recording, resolve, snapshot, suppressions, sys,
     unwind,
 };
 use core::ffi::CStr;
@@ -88,6 +88,7 @@ fn set_up() -> bool {
     // SAFETY: NUL-terminated, from the environment.
     let given = if given.is_null() { &b""[..] } else { unsafe { CStr::from_ptr(given) }.to_bytes() };
     options::parse(given);
+    keys::take_decoy();
     message::open();
     json_lines::open();
     suppressions::load();
@@ -97,6 +98,7 @@ fn set_up() -> bool {
     unwind::start();
     descriptors::start();
     heap::start();
+    keys::start();
     witness();
     true
 }
@@ -256,6 +258,7 @@ fn become_child(frozen: &[u64]) {
     descriptors::after_fork(frozen);
     snapshot::after_fork();
     heap::after_fork();
+    keys::after_fork();
     if options::paths().is_some_and(|p| p.report.windows(2).any(|w| w == b"%p")) {
         message::open();
     }

@@ -5,9 +5,13 @@
 
 use super::c_types::*;
 use crate::roster::real;
-use crate::unwind;
+use crate::{keys, unwind};
 
 pub unsafe fn dlclose(handle: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    unwind::around_unload(|| unsafe { real::dlclose(handle) })
+    let (result, unloaded) = unwind::around_unload(|| unsafe { real::dlclose(handle) });
+    if unloaded {
+        keys::after_unload();
+    }
+    result
 }
