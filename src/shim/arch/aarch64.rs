@@ -69,9 +69,11 @@ pub fn return_address() -> u64 {
     #[cfg(frame_pointers)]
     {
         let address: u64;
+        // As on x86_64.
         // SAFETY: with frame pointers x29 is that of the function we are inlined into, whose return address lies above it.
         unsafe {
-            asm!("ldr {0}, [x29, #8]", out(reg) address, options(readonly, nostack, preserves_flags));
+            asm!("ldr {0}, [x29, #8]", out(reg) address, out("x20") _,
+                options(readonly, nostack, preserves_flags));
         }
         u64::from(address)
     }

@@ -70,9 +70,11 @@ pub fn return_address() -> u64 {
     #[cfg(frame_pointers)]
     {
         let address: u32;
+        // As on x86_64.
         // SAFETY: with frame pointers ebp is that of the function we are inlined into, whose return address lies above it.
         unsafe {
-            asm!("mov {0}, dword ptr [ebp + 4]", out(reg) address, options(readonly, nostack, preserves_flags));
+            asm!("mov {0}, dword ptr [ebp + 4]", out(reg) address, out("edi") _,
+                options(readonly, nostack, preserves_flags));
         }
         u64::from(address)
     }

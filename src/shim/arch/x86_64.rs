@@ -88,9 +88,11 @@ pub fn return_address() -> u64 {
     #[cfg(frame_pointers)]
     {
         let address: u64;
+        // The frame is made as late as something is to be saved in it: that is here.
         // SAFETY: with frame pointers rbp is that of the function we are inlined into, whose return address lies above it.
         unsafe {
-            asm!("mov {0}, qword ptr [rbp + 8]", out(reg) address, options(readonly, nostack, preserves_flags));
+            asm!("mov {0}, qword ptr [rbp + 8]", out(reg) address, out("r12") _,
+                options(readonly, nostack, preserves_flags));
         }
         address
     }
