@@ -170,6 +170,14 @@ fn print(scope: &mut Scope, report: &Report) {
     line.text("shim: ");
     record::sentence::write(report, kind_name, &mut line);
     line.text("\n");
+    for thing in report.resource.things().iter().filter(|thing| thing.place != 0) {
+        let mut frames = [0; MAX_FRAMES];
+        if record::stacks::load(&recording::RECORDING, thing.place, &mut frames) > 0 {
+            line.text("shim:   ").text(thing.words).text(": ");
+            write_frame(Frame(frames[0]), modules, &mut line);
+            line.text("\n");
+        }
+    }
     for party in &report.parties {
         let Some(role) = party.role else { continue };
         line.text("shim:   ").text(role.name()).text("\n");

@@ -22,8 +22,12 @@ const DT_GNU_HASH: usize = 0x6fff_fef5;
 const STT_OBJECT: u8 = 1;
 const STT_FUNC: u8 = 2;
 
-/// The function that contains `offset` (an ELF virtual address) and the distance from its start.
+/// The function, or else the variable, that contains `offset` (an ELF virtual address) and the distance from its start.
 pub fn find(object: &Object, offset: u64) -> Option<(&'static [u8], u64)> {
+    code(object, offset).or_else(|| data(object, offset))
+}
+
+fn code(object: &Object, offset: u64) -> Option<(&'static [u8], u64)> {
     let tables = Tables::of(object)?;
     let mut best: Option<&Sym> = None;
     for symbol in tables.symbols() {
