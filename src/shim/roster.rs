@@ -23,8 +23,8 @@
 #![allow(clippy::too_many_arguments)]
 
 use crate::hooks::{
-    c_types::*, directory, heap, keys, lifetime, listing, loading, making, operators, passing, process, resolver, signals,
-    stdio, using,
+    c_types::*, directory, heap, keys, lifetime, listing, loading, making, operators, passing, process, resolver,
+    signals, stdio, using,
 };
 
 macro_rules! roster {

@@ -22,8 +22,8 @@
 
 use crate::thread::{self, Entry};
 use crate::{
-    alloc, descriptors, finding, heap, json_lines, keys, message, options, recording, resolve, snapshot, suppressions, sys,
-    unwind,
+    alloc, descriptors, finding, heap, json_lines, keys, message, options, recording, resolve, snapshot, suppressions,
+    sys, unwind,
 };
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};

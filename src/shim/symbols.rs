@@ -89,9 +89,10 @@ pub fn of_libc(name: &[u8]) -> Option<NonZeroUsize> {
 
 fn function(object: &Object, name: &[u8]) -> Option<NonZeroUsize> {
     let tables = Tables::of(object)?;
-    let symbol = tables.symbols().iter().find(|s| {
-        s.st_info & 15 == STT_FUNC && s.st_shndx != 0 && tables.name(s.st_name as usize) == Some(name)
-    })?;
+    let symbol = tables
+        .symbols()
+        .iter()
+        .find(|s| s.st_info & 15 == STT_FUNC && s.st_shndx != 0 && tables.name(s.st_name as usize) == Some(name))?;
     NonZeroUsize::new((object.bias + symbol.st_value as u64) as usize)
 }
 

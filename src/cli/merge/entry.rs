@@ -28,7 +28,13 @@ struct Party {
 /// A [`Resource`] of which the big ones are elsewhere: they are few.
 enum About {
     None,
-    Descriptor { fd: i32, kind: u8, owner_kind: u8, owner: u64, generation: u32 },
+    Descriptor {
+        fd: i32,
+        kind: u8,
+        owner_kind: u8,
+        owner: u64,
+        generation: u32,
+    },
     /// With the stacks of what it names.
     Other(Box<(Resource, [u32; THINGS])>),
 }

@@ -11,7 +11,11 @@ const WINDOW: usize = 48;
 const CALL: usize = 6;
 
 /// The bytes before the return address, the last one last; zero where there are none.
-fn code(from: u64, within: &mut dyn FnMut(u64) -> bool, read: &mut dyn FnMut(u64) -> Option<u32>) -> [u8; WINDOW + CALL] {
+fn code(
+    from: u64,
+    within: &mut dyn FnMut(u64) -> bool,
+    read: &mut dyn FnMut(u64) -> Option<u32>,
+) -> [u8; WINDOW + CALL] {
     let mut bytes = [0; WINDOW + CALL];
     let mut end = bytes.len();
     while end > 0 {

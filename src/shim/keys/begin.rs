@@ -106,4 +106,3 @@ pub fn value(key: u32) -> usize {
     // SAFETY: libc checks the index.
     unsafe { real::pthread_getspecific(key) as usize }
 }
-
