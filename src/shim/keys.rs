@@ -142,12 +142,10 @@ pub fn before(act: Use, index: u32, from: u64, hook: u64, function: &Function) -
 fn accept(act: Use, index: u32, from: u64, state: State) {
     let Some(slot) = table::slot(index) else { return };
     match state {
-        State::Unknown | State::Deleted => {
-            if slot.accepted(Whose::Program) {
-                table::taken();
-                table::allow(index, Extent::All, Extent::All);
-                table::show(index);
-            }
+        State::Unknown | State::Deleted if slot.accepted(Whose::Program) => {
+            table::taken();
+            table::allow(index, Extent::All, Extent::All);
+            table::show(index);
         }
         State::Unseen => table::allow(index, Extent::All, Extent::All),
         State::Live => {
