@@ -23,8 +23,8 @@
 #![allow(clippy::too_many_arguments)]
 
 use crate::hooks::{
-    c_types::*, directory, heap, lifetime, listing, loading, making, operators, passing, process, resolver, signals,
-    stdio, using,
+    c_types::*, directory, heap, lifetime, listing, loading, making, mutex, operators, passing, process, resolver,
+    rwlock, signals, stdio, using,
 };
 
 macro_rules! roster {
@@ -404,6 +404,44 @@ roster! {
         required fn pthread_create(thread: *mut c_void, attributes: *const c_void, start: *mut c_void, argument: *mut c_void) -> c_int = process::pthread_create;
         required fn pthread_setname_np(thread: usize, name: *const c_char) -> c_int = process::pthread_setname_np;
         required fn prctl(option: c_int; a: usize, b: usize, c: usize, d: usize) -> c_int = process::prctl;
+    }
+
+    "mutex" {
+        required fn pthread_mutex_lock(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_lock;
+        alias fn __pthread_mutex_lock(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_lock;
+        required fn pthread_mutex_trylock(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_trylock;
+        alias fn __pthread_mutex_trylock(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_trylock;
+        required fn pthread_mutex_timedlock(mutex: *mut c_void, until: *const timespec) -> c_int = mutex::pthread_mutex_timedlock;
+        optional fn pthread_mutex_clocklock(mutex: *mut c_void, clock: c_int, until: *const timespec) -> c_int = mutex::pthread_mutex_clocklock;
+        required fn pthread_mutex_unlock(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_unlock;
+        alias fn __pthread_mutex_unlock(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_unlock;
+        required fn pthread_mutex_init(mutex: *mut c_void, attributes: *const c_void) -> c_int = mutex::pthread_mutex_init;
+        alias fn __pthread_mutex_init(mutex: *mut c_void, attributes: *const c_void) -> c_int = mutex::pthread_mutex_init;
+        required fn pthread_mutex_destroy(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_destroy;
+        alias fn __pthread_mutex_destroy(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_destroy;
+        required fn pthread_mutex_consistent(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_consistent;
+        alias fn pthread_mutex_consistent_np(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_consistent;
+    }
+
+    "rwlock" {
+        required fn pthread_rwlock_rdlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_rdlock;
+        alias fn __pthread_rwlock_rdlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_rdlock;
+        required fn pthread_rwlock_wrlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_wrlock;
+        alias fn __pthread_rwlock_wrlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_wrlock;
+        required fn pthread_rwlock_tryrdlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_tryrdlock;
+        alias fn __pthread_rwlock_tryrdlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_tryrdlock;
+        required fn pthread_rwlock_trywrlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_trywrlock;
+        alias fn __pthread_rwlock_trywrlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_trywrlock;
+        required fn pthread_rwlock_timedrdlock(lock: *mut c_void, until: *const timespec) -> c_int = rwlock::pthread_rwlock_timedrdlock;
+        required fn pthread_rwlock_timedwrlock(lock: *mut c_void, until: *const timespec) -> c_int = rwlock::pthread_rwlock_timedwrlock;
+        optional fn pthread_rwlock_clockrdlock(lock: *mut c_void, clock: c_int, until: *const timespec) -> c_int = rwlock::pthread_rwlock_clockrdlock;
+        optional fn pthread_rwlock_clockwrlock(lock: *mut c_void, clock: c_int, until: *const timespec) -> c_int = rwlock::pthread_rwlock_clockwrlock;
+        required fn pthread_rwlock_unlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_unlock;
+        alias fn __pthread_rwlock_unlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_unlock;
+        required fn pthread_rwlock_init(lock: *mut c_void, attributes: *const c_void) -> c_int = rwlock::pthread_rwlock_init;
+        alias fn __pthread_rwlock_init(lock: *mut c_void, attributes: *const c_void) -> c_int = rwlock::pthread_rwlock_init;
+        required fn pthread_rwlock_destroy(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_destroy;
+        alias fn __pthread_rwlock_destroy(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_destroy;
     }
 
     "signals" {
