@@ -34,11 +34,13 @@ use track::lock::rules::{self, Again, Errors, Intent, Unlocking};
 use track::lock::{Failure, HoldFacts, Holder, Kind, Mode as How, Record, StackId, State, What, actor_word};
 
 /// What a thread has of its own, in its entry of the registry.
+#[repr(C, align(64))]
 pub struct Own {
-    pub holder: Holder,
     /// Bits of [`attention`]: the fast path asks for none.
     attention: AtomicU32,
+    /// Of the process, in the upper half, as [`What`] has it.
     epoch: AtomicU32,
+    pub holder: Holder,
 }
 
 /// Why a thread takes the slow way.
@@ -51,12 +53,12 @@ pub mod attention {
 
 impl Own {
     pub const fn new() -> Self {
-        Self { holder: Holder::new(), attention: AtomicU32::new(0), epoch: AtomicU32::new(0) }
+        Self { attention: AtomicU32::new(0), epoch: AtomicU32::new(0), holder: Holder::new() }
     }
 
     /// The thread begins, or becomes the only one of a forked child.
     pub fn begin(&self) {
-        self.epoch.store(u32::from(start::epoch()), Relaxed);
+        self.epoch.store(u32::from(start::epoch()) << 16, Relaxed);
         self.attention.store(if features() { attention::FEATURES } else { 0 }, Relaxed);
     }
 
@@ -67,7 +69,7 @@ impl Own {
 
     #[inline(always)]
     fn epoch(&self) -> u16 {
-        self.epoch.load(Relaxed) as u16
+        (self.epoch.load(Relaxed) >> 16) as u16
     }
 }
 
@@ -120,6 +122,9 @@ pub struct Call {
     pub name: &'static str,
 }
 
+/// A real function of one argument, the lock: only as a value, so that the fast path keeps nothing in memory for the slow one.
+pub type Real = unsafe extern "C" fn(*mut c_void) -> c_int;
+
 const ERRORS: Errors = Errors {
     busy: libc::EBUSY,
     timed_out: libc::ETIMEDOUT,
@@ -171,21 +176,18 @@ unsafe fn what_of(lock: usize, call: &Call, epoch: u16) -> (What, bool) {
 /// `protect` keeps the thread from waiting for itself.
 ///
 /// # Safety
-/// `lock` points to a lock of the call's kind.
+/// `lock` points to a lock of the call's kind; the functions are libc's, known to a registered thread.
 #[inline(always)]
-pub unsafe fn acquire(
-    lock: *mut c_void,
-    place: u64,
-    call: &'static Call,
-    attempt: impl Fn() -> c_int,
-    wait: impl Fn() -> c_int,
-) -> c_int {
+pub unsafe fn acquire(lock: *mut c_void, place: u64, call: &'static Call, reals: impl Fn() -> [Real; 2]) -> c_int {
     let at = lock as usize;
     let mut first = None;
     if let Some(own) = plain() {
         let destroyed = call.kind != Kind::Mutex && record(at).is_destroyed(at);
         if !destroyed && own.holder.find(at).is_none() {
-            let result = attempt();
+            // Where there is one thread, nobody waits, and libc's lock is faster than its try: it needs no atomic.
+            let [attempt, wait] = reals();
+            // SAFETY: the caller's.
+            let result = unsafe { if thread::alone() { wait(lock) } else { attempt(lock) } };
             if result == 0 {
                 // SAFETY: the caller's.
                 let (what, _) = unsafe { what_of(at, call, own.epoch()) };
@@ -195,7 +197,23 @@ pub unsafe fn acquire(
         }
     }
     // SAFETY: the caller's.
-    unsafe { acquire_slowly(at, place, call, first, &attempt, &wait) }
+    unsafe { acquire_by(at, place, call, first, reals()) }
+}
+
+/// # Safety
+/// As [`acquire`].
+#[cold]
+#[inline(never)]
+unsafe fn acquire_by(
+    lock: usize,
+    place: u64,
+    call: &'static Call,
+    first: Option<c_int>,
+    [attempt, wait]: [Real; 2],
+) -> c_int {
+    let lock_at = lock as *mut c_void;
+    // SAFETY: the caller's.
+    unsafe { acquire_slowly(lock, place, call, first, &|| attempt(lock_at), &|| wait(lock_at)) }
 }
 
 /// As [`acquire`] for a call that does not wait.
@@ -203,12 +221,13 @@ pub unsafe fn acquire(
 /// # Safety
 /// As there.
 #[inline(always)]
-pub unsafe fn try_acquire(lock: *mut c_void, place: u64, call: &'static Call, attempt: impl Fn() -> c_int) -> c_int {
+pub unsafe fn try_acquire(lock: *mut c_void, place: u64, call: &'static Call, real: impl Fn() -> Real) -> c_int {
     let at = lock as usize;
     let mut first = None;
     let destroyed = call.kind != Kind::Mutex && record(at).is_destroyed(at);
     if let Some(own) = plain().filter(|_| !destroyed) {
-        let result = attempt();
+        // SAFETY: the caller's.
+        let result = unsafe { real()(lock) };
         if result == libc::EBUSY {
             return result;
         }
@@ -220,7 +239,7 @@ pub unsafe fn try_acquire(lock: *mut c_void, place: u64, call: &'static Call, at
         first = Some(result);
     }
     // SAFETY: the caller's.
-    unsafe { acquire_slowly(at, place, call, first, &attempt, &attempt) }
+    unsafe { acquire_by(at, place, call, first, [real(); 2]) }
 }
 
 /// As [`acquire`] for a call that waits for so long: no try comes first, because the real call looks at the time first.
@@ -413,12 +432,13 @@ fn went_on(scope: &mut Scope, lock: usize, act: u8) {
 /// # Safety
 /// `lock` points to a lock of the call's kind.
 #[inline(always)]
-pub unsafe fn release(lock: *mut c_void, place: u64, call: &'static Call, real: impl Fn() -> c_int) -> c_int {
+pub unsafe fn release(lock: *mut c_void, place: u64, call: &'static Call, real: impl Fn() -> Real) -> c_int {
     let at = lock as usize;
     // Off the list first: once it is let go, another thread may destroy it, and must not find it held.
     match plain() {
         Some(own) if own.holder.pop(at) => {
-            let result = real();
+            // SAFETY: the caller's.
+            let result = unsafe { real()(lock) };
             if result != 0 {
                 // SAFETY: the caller's.
                 unsafe { not_released(at, place, call, result) };
@@ -426,7 +446,7 @@ pub unsafe fn release(lock: *mut c_void, place: u64, call: &'static Call, real: 
             result
         }
         // SAFETY: the caller's.
-        _ => unsafe { release_slowly(at, place, call, &real) },
+        _ => unsafe { release_slowly(lock, place, call, real()) },
     }
 }
 
@@ -453,20 +473,21 @@ unsafe fn not_released(lock: usize, place: u64, call: &'static Call, result: c_i
 /// As there.
 #[cold]
 #[inline(never)]
-unsafe fn release_slowly(lock: usize, place: u64, call: &'static Call, real: &dyn Fn() -> c_int) -> c_int {
+unsafe fn release_slowly(lock: *mut c_void, place: u64, call: &'static Call, real: Real) -> c_int {
     let errno = sys::errno();
     let mut judged = false;
     if let Entry::Full(mut scope) = thread::enter_for_lock() {
         if on() {
-            judged = letting_go(&mut scope, lock, call);
+            judged = letting_go(&mut scope, lock as usize, call);
         }
         drop(scope);
         sys::set_errno(errno);
     }
-    let result = real();
+    // SAFETY: the caller's.
+    let result = unsafe { real(lock) };
     if result != 0 && !judged {
         // SAFETY: the caller's.
-        unsafe { not_released(lock, place, call, result) };
+        unsafe { not_released(lock as usize, place, call, result) };
     }
     result
 }

@@ -43,6 +43,7 @@ macro_rules! roster {
         }
 
         /// The real functions. Each has the contract of the libc function of its name.
+        #[allow(dead_code)] // Some are only called as values.
         pub mod real {
             use super::*;
             $($( roster!(@real $need $name ($($arg: $type),*) ($($($var: $vartype),+)?) $ret); )*)*
@@ -52,6 +53,12 @@ macro_rules! roster {
         pub mod known {
             use super::*;
             $($( roster!(@known $need $name ($($arg: $type),*) $ret); )*)*
+        }
+
+        /// The required real functions as values.
+        pub mod function {
+            use super::*;
+            $($( roster!(@function $need $name ($($arg: $type),*) ($($($var),+)?) $ret); )*)*
         }
 
         /// Where the real functions are kept.
@@ -115,6 +122,22 @@ macro_rules! roster {
             }
         }
     };
+
+    (@function required $name:ident ($($arg:ident : $type:ty),*) () $ret:ty) => {
+        #[inline(always)]
+        #[allow(dead_code)] // Only those that are handed on are asked for.
+        pub fn $name() -> unsafe extern "C" fn($($type),*) -> $ret {
+            extern "C" fn missing($(_: $type),*) -> $ret {
+                crate::resolve::Absent::absent()
+            }
+            match slots::$name.get() {
+                // SAFETY: the slot holds the libc function of this name, whose type this is.
+                Some(f) => unsafe { core::mem::transmute::<usize, unsafe extern "C" fn($($type),*) -> $ret>(f.get()) },
+                None => missing,
+            }
+        }
+    };
+    (@function $need:ident $name:ident $args:tt $vars:tt $ret:ty) => {};
 
     (@known required $name:ident ($($arg:ident : $type:ty),*) $ret:ty) => {
         #[inline(always)]

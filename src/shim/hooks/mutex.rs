@@ -5,7 +5,7 @@
 use super::c_types::*;
 use crate::arch::return_address;
 use crate::locks::{self, Call};
-use crate::roster::real;
+use crate::roster::{function, real};
 use track::lock::rules::Intent;
 use track::lock::{Kind, Mode};
 
@@ -26,20 +26,16 @@ static CONSISTENT: Call = call(Intent::Other, "pthread_mutex_consistent");
 pub unsafe fn pthread_mutex_lock(mutex: *mut c_void) -> c_int {
     // SAFETY: the caller's.
     unsafe {
-        locks::acquire(
-            mutex,
-            return_address(),
-            &LOCK,
-            || real::pthread_mutex_trylock(mutex),
-            || real::pthread_mutex_lock(mutex),
-        )
+        locks::acquire(mutex, return_address(), &LOCK, || {
+            [function::pthread_mutex_trylock(), function::pthread_mutex_lock()]
+        })
     }
 }
 
 #[inline(always)]
 pub unsafe fn pthread_mutex_trylock(mutex: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    unsafe { locks::try_acquire(mutex, return_address(), &TRYLOCK, || real::pthread_mutex_trylock(mutex)) }
+    unsafe { locks::try_acquire(mutex, return_address(), &TRYLOCK, || function::pthread_mutex_trylock()) }
 }
 
 pub unsafe fn pthread_mutex_timedlock(mutex: *mut c_void, until: *const timespec) -> c_int {
@@ -57,7 +53,7 @@ pub unsafe fn pthread_mutex_clocklock(mutex: *mut c_void, clock: c_int, until: *
 #[inline(always)]
 pub unsafe fn pthread_mutex_unlock(mutex: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    unsafe { locks::release(mutex, return_address(), &UNLOCK, || real::pthread_mutex_unlock(mutex)) }
+    unsafe { locks::release(mutex, return_address(), &UNLOCK, || function::pthread_mutex_unlock()) }
 }
 
 pub unsafe fn pthread_mutex_init(mutex: *mut c_void, attributes: *const c_void) -> c_int {

@@ -5,7 +5,7 @@
 use super::c_types::*;
 use crate::arch::return_address;
 use crate::locks::{self, Call};
-use crate::roster::real;
+use crate::roster::{function, real};
 use track::lock::rules::Intent;
 use track::lock::{Kind, Mode};
 
@@ -29,13 +29,9 @@ static DESTROY: Call = call(Mode::None, Intent::Destroy, "pthread_rwlock_destroy
 pub unsafe fn pthread_rwlock_rdlock(lock: *mut c_void) -> c_int {
     // SAFETY: the caller's.
     unsafe {
-        locks::acquire(
-            lock,
-            return_address(),
-            &RDLOCK,
-            || real::pthread_rwlock_tryrdlock(lock),
-            || real::pthread_rwlock_rdlock(lock),
-        )
+        locks::acquire(lock, return_address(), &RDLOCK, || {
+            [function::pthread_rwlock_tryrdlock(), function::pthread_rwlock_rdlock()]
+        })
     }
 }
 
@@ -43,26 +39,22 @@ pub unsafe fn pthread_rwlock_rdlock(lock: *mut c_void) -> c_int {
 pub unsafe fn pthread_rwlock_wrlock(lock: *mut c_void) -> c_int {
     // SAFETY: the caller's.
     unsafe {
-        locks::acquire(
-            lock,
-            return_address(),
-            &WRLOCK,
-            || real::pthread_rwlock_trywrlock(lock),
-            || real::pthread_rwlock_wrlock(lock),
-        )
+        locks::acquire(lock, return_address(), &WRLOCK, || {
+            [function::pthread_rwlock_trywrlock(), function::pthread_rwlock_wrlock()]
+        })
     }
 }
 
 #[inline(always)]
 pub unsafe fn pthread_rwlock_tryrdlock(lock: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    unsafe { locks::try_acquire(lock, return_address(), &TRYRDLOCK, || real::pthread_rwlock_tryrdlock(lock)) }
+    unsafe { locks::try_acquire(lock, return_address(), &TRYRDLOCK, || function::pthread_rwlock_tryrdlock()) }
 }
 
 #[inline(always)]
 pub unsafe fn pthread_rwlock_trywrlock(lock: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    unsafe { locks::try_acquire(lock, return_address(), &TRYWRLOCK, || real::pthread_rwlock_trywrlock(lock)) }
+    unsafe { locks::try_acquire(lock, return_address(), &TRYWRLOCK, || function::pthread_rwlock_trywrlock()) }
 }
 
 pub unsafe fn pthread_rwlock_timedrdlock(lock: *mut c_void, until: *const timespec) -> c_int {
@@ -92,7 +84,7 @@ pub unsafe fn pthread_rwlock_clockwrlock(lock: *mut c_void, clock: c_int, until:
 #[inline(always)]
 pub unsafe fn pthread_rwlock_unlock(lock: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    unsafe { locks::release(lock, return_address(), &UNLOCK, || real::pthread_rwlock_unlock(lock)) }
+    unsafe { locks::release(lock, return_address(), &UNLOCK, || function::pthread_rwlock_unlock()) }
 }
 
 pub unsafe fn pthread_rwlock_init(lock: *mut c_void, attributes: *const c_void) -> c_int {
