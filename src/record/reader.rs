@@ -18,7 +18,7 @@ mod entries;
 mod heap;
 mod ring;
 
-pub use entries::{Finding, Head, Module, Sample, Site, Thread};
+pub use entries::{Finding, Head, Hold, Module, Sample, Site, Thread, Wait};
 pub use heap::{Calls, Heap, HeapSample, HeapSite, MOST};
 pub use ring::Event;
 

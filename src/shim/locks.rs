@@ -23,12 +23,13 @@
 
 pub mod holds;
 pub mod report;
+pub mod waits;
 
 use crate::options::{self, Mode};
 use crate::thread::{self, Entry, Scope};
 use crate::{start, sys};
 use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicBool, AtomicU32};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
 use libc::{c_int, c_void};
 use track::lock::rules::{self, Again, Errors, Intent, Unlocking};
 use track::lock::{Failure, HoldFacts, Holder, Kind, Mode as How, Record, StackId, State, What, actor_word};
@@ -73,7 +74,10 @@ impl Own {
     }
 }
 
-static ON: AtomicBool = AtomicBool::new(false);
+/// 0 while nothing is known yet.
+static SWITCH: AtomicU8 = AtomicU8::new(0);
+const OFF: u8 = 1;
+const WATCHED: u8 = 2;
 static FEATURES: AtomicBool = AtomicBool::new(false);
 
 const RECORDS: usize = 1 << 15;
@@ -87,12 +91,18 @@ const _: () = assert!(size_of::<Records>() % 4096 == 0);
 /// At start, with the options known.
 pub fn start() {
     FEATURES.store(options::lock_order() || options::lock_times() || options::lock_watch(), Relaxed);
-    ON.store(options::locks_mode() != Mode::Off, Relaxed);
+    SWITCH.store(if options::locks_mode() == Mode::Off { OFF } else { WATCHED }, Relaxed);
 }
 
 /// Are locks watched?
 pub fn on() -> bool {
-    ON.load(Relaxed)
+    SWITCH.load(Relaxed) == WATCHED
+}
+
+/// Is it known that they are not?
+#[inline(always)]
+fn off() -> bool {
+    SWITCH.load(Relaxed) == OFF
 }
 
 fn features() -> bool {
@@ -196,6 +206,10 @@ pub unsafe fn acquire(lock: *mut c_void, place: u64, call: &'static Call, reals:
             first = Some(result);
         }
     }
+    if off() {
+        // SAFETY: the caller's.
+        return unsafe { reals()[1](lock) };
+    }
     // SAFETY: the caller's.
     unsafe { acquire_by(at, place, call, first, reals()) }
 }
@@ -237,6 +251,10 @@ pub unsafe fn try_acquire(lock: *mut c_void, place: u64, call: &'static Call, re
             return took(own, at, place, what);
         }
         first = Some(result);
+    }
+    if off() {
+        // SAFETY: the caller's.
+        return unsafe { real()(lock) };
     }
     // SAFETY: the caller's.
     unsafe { acquire_by(at, place, call, first, [real(); 2]) }
@@ -289,7 +307,7 @@ unsafe fn acquire_slowly(
     wait: &dyn Fn() -> c_int,
 ) -> c_int {
     let errno = sys::errno();
-    let own = match thread::enter_for_lock() {
+    let state = match thread::enter_for_lock() {
         Entry::Full(mut scope) if on() => {
             // SAFETY: the caller's.
             let refused = unsafe { before(&mut scope, lock, place, call) };
@@ -297,7 +315,7 @@ unsafe fn acquire_slowly(
                 sys::set_errno(errno);
                 return libc::EDEADLK;
             }
-            &scope.state.locks
+            scope.state
         }
         _ => {
             return match first {
@@ -308,7 +326,7 @@ unsafe fn acquire_slowly(
     };
     let result = match first.unwrap_or_else(attempt) {
         // Expected of a lock that waits, and of nothing else.
-        libc::EBUSY if call.intent != Intent::Try => waiting(own, lock, call, wait),
+        libc::EBUSY if call.intent != Intent::Try => waiting(state, lock, call, wait),
         0 => 0,
         libc::EOWNERDEAD => libc::EOWNERDEAD,
         libc::EBUSY => libc::EBUSY,
@@ -327,13 +345,12 @@ unsafe fn acquire_slowly(
 }
 
 /// The real call that may wait, with the thread seen to wait.
-fn waiting(own: &'static Own, lock: usize, call: &'static Call, wait: &dyn Fn() -> c_int) -> c_int {
+fn waiting(state: &'static thread::State, lock: usize, call: &'static Call, wait: &dyn Fn() -> c_int) -> c_int {
     if let Entry::Full(mut scope) = thread::enter() {
-        let stack = scope.stack_unasked();
-        own.holder.waits(lock, What::new(call.kind, call.how, 0, own.epoch()), stack, crate::clock::now());
+        waits::begin(&mut scope, lock, call);
     }
     let result = wait();
-    own.holder.waits_no_more();
+    waits::end(state);
     result
 }
 
@@ -445,6 +462,8 @@ pub unsafe fn release(lock: *mut c_void, place: u64, call: &'static Call, real: 
             }
             result
         }
+        // SAFETY: the caller's.
+        _ if off() => unsafe { real()(lock) },
         // SAFETY: the caller's.
         _ => unsafe { release_slowly(lock, place, call, real()) },
     }

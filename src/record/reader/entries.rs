@@ -81,7 +81,53 @@ pub struct Thread {
     pub written: u64,
     /// The descriptor that it uses at this moment.
     pub using: Option<u32>,
+    /// The lock that it waits for at this moment.
+    pub waits: Option<Wait>,
     pub events: Vec<Event>,
+}
+
+/// A lock that a thread waits for, or that it holds while it waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    pub lock: u64,
+    /// See `track::lock::What`.
+    pub what: u32,
+    /// 0: see the frame.
+    pub stack: u32,
+    pub frame: u64,
+}
+
+/// A thread that waits for a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    pub wanted: Hold,
+    /// CLOCK_MONOTONIC, ns.
+    pub since: u64,
+    /// What it held when it began to wait, the latest first.
+    pub holds: Vec<Hold>,
+}
+
+impl Wait {
+    fn read(raw: &Raw) -> Option<Self> {
+        let hold = |lock: usize, what: usize, frame: Option<usize>| Hold {
+            lock: raw.u64(lock),
+            what: raw.u64(what) as u32,
+            stack: (raw.u64(what) >> 32) as u32,
+            frame: frame.map_or(0, |at| raw.u64(at)),
+        };
+        let wanted = hold(offset_of!(layout::Thread, waits_for), offset_of!(layout::Thread, waits_what), None);
+        let holds = (0..layout::THREAD_HOLDS).map(|i| {
+            let at = offset_of!(layout::Thread, holds) + i * size_of::<layout::ThreadHold>();
+            hold(
+                at + offset_of!(layout::ThreadHold, lock),
+                at + offset_of!(layout::ThreadHold, what),
+                Some(at + offset_of!(layout::ThreadHold, frame)),
+            )
+        });
+        let holds = holds.take_while(|hold| hold.lock != 0).collect();
+        let since = raw.u64(offset_of!(layout::Thread, waits_since));
+        (wanted.lock != 0).then_some(Self { wanted, since, holds })
+    }
 }
 
 impl Thread {
@@ -100,6 +146,7 @@ impl Thread {
             counters: raw.words(offset_of!(layout::Thread, counters)),
             written: raw.u64(offset_of!(layout::Thread, written)),
             using: raw.u32(offset_of!(layout::Thread, using)).checked_sub(1),
+            waits: Wait::read(&raw).filter(|_| state == thread_state::LIVE),
             events: events(raw),
         })
     }
