@@ -349,7 +349,8 @@ impl Scope {
     /// As [`Scope::stack`], where libc may not be asked for the bounds of the stack: unknown ones are probed for.
     pub fn stack_unasked(&mut self) -> u32 {
         let state = self.state;
-        let room = if state.knows_stack_unasked() { state.has_room() || !state.tight() } else { state.probably_has_room() };
+        let room =
+            if state.knows_stack_unasked() { state.has_room() || !state.tight() } else { state.probably_has_room() };
         if room { unwind::capture(state, &mut self.inner().unwinding) } else { 0 }
     }
 

@@ -81,8 +81,6 @@ pub struct Thread {
     pub written: u64,
     /// The descriptor that it uses at this moment.
     pub using: Option<u32>,
-    /// The lock that it waits for at this moment.
-    pub waits: Option<Wait>,
     pub events: Vec<Event>,
 }
 
@@ -105,6 +103,24 @@ pub struct Wait {
     pub since: u64,
     /// What it held when it began to wait, the latest first.
     pub holds: Vec<Hold>,
+}
+
+/// A waiting thread, and nothing else of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiter {
+    pub tid: u32,
+    pub name: [u8; 16],
+    pub wait: Wait,
+}
+
+impl Waiter {
+    pub(super) fn read(raw: Raw) -> Option<Self> {
+        if raw.u32(offset_of!(layout::Thread, state)) != thread_state::LIVE {
+            return None;
+        }
+        let (tid, name) = (raw.u32(offset_of!(layout::Thread, tid)), raw.bytes(offset_of!(layout::Thread, name)));
+        Some(Self { tid, name, wait: Wait::read(&raw)? })
+    }
 }
 
 impl Wait {
@@ -146,7 +162,6 @@ impl Thread {
             counters: raw.words(offset_of!(layout::Thread, counters)),
             written: raw.u64(offset_of!(layout::Thread, written)),
             using: raw.u32(offset_of!(layout::Thread, using)).checked_sub(1),
-            waits: Wait::read(&raw).filter(|_| state == thread_state::LIVE),
             events: events(raw),
         })
     }
