@@ -309,12 +309,7 @@ unsafe fn acquire_slowly(
     let errno = sys::errno();
     let state = match thread::enter_for_lock() {
         Entry::Full(mut scope) if on() => {
-            // SAFETY: the caller's.
-            let refused = unsafe { before(&mut scope, lock, place, call) };
-            if refused {
-                sys::set_errno(errno);
-                return libc::EDEADLK;
-            }
+            before(&mut scope, lock, call);
             scope.state
         }
         _ => {
@@ -325,6 +320,11 @@ unsafe fn acquire_slowly(
         }
     };
     let result = match first.unwrap_or_else(attempt) {
+        // SAFETY: the caller's.
+        libc::EBUSY if call.intent == Intent::Lock && unsafe { is_refused(lock, place, call) } => {
+            sys::set_errno(errno);
+            return libc::EDEADLK;
+        }
         // Expected of a lock that waits, and of nothing else.
         libc::EBUSY if call.intent != Intent::Try => waiting(state, lock, call, wait),
         0 => 0,
@@ -354,11 +354,8 @@ fn waiting(state: &'static thread::State, lock: usize, call: &'static Call, wait
     result
 }
 
-/// Is there anything against this call? True: it is refused.
-///
-/// # Safety
-/// `lock` points to a lock of the call's kind.
-unsafe fn before(scope: &mut Scope, lock: usize, place: u64, call: &'static Call) -> bool {
+/// Is there anything against this call?
+fn before(scope: &mut Scope, lock: usize, call: &'static Call) {
     let own = &scope.state.locks;
     if own.epoch() != start::epoch() {
         own.begin();
@@ -366,9 +363,16 @@ unsafe fn before(scope: &mut Scope, lock: usize, place: u64, call: &'static Call
     if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
         report::used_after_destroy(scope, lock, call);
     }
-    if call.intent != Intent::Lock {
-        return false;
-    }
+}
+
+/// The lock is not to be had at once. Is it the thread itself that has it, and would it wait for ever? Then that is said, before
+/// it does, and with `protect` it does not. Asked after the try: what the list has and the lock has not is no hold any more.
+///
+/// # Safety
+/// `lock` points to a lock of the call's kind.
+unsafe fn is_refused(lock: usize, place: u64, call: &'static Call) -> bool {
+    let Entry::Full(mut scope) = thread::enter() else { return false };
+    let own = &scope.state.locks;
     let Some(held) = own.holder.holding(lock) else { return false };
     // SAFETY: the caller's.
     let (_, refuses) = unsafe { what_of(lock, call, own.epoch()) };
@@ -376,10 +380,10 @@ unsafe fn before(scope: &mut Scope, lock: usize, place: u64, call: &'static Call
     if again == Again::Fine {
         return false;
     }
-    report::waits_for_itself(scope, lock, place, call, &held, again);
+    report::waits_for_itself(&mut scope, lock, place, call, &held, again);
     if options::locks_mode() == Mode::Protect {
         crate::recording::count(record::layout::Counter::LocksRefused);
-        failed(scope, lock, place, call, libc::EDEADLK, Some(held));
+        failed(&mut scope, lock, place, call, libc::EDEADLK, Some(held));
         return true;
     }
     false
