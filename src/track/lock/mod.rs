@@ -17,6 +17,7 @@
 
 mod failure;
 mod holder;
+pub mod order;
 mod record;
 pub mod rules;
 pub mod waits;
