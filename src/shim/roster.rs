@@ -23,8 +23,8 @@
 #![allow(clippy::too_many_arguments)]
 
 use crate::hooks::{
-    c_types::*, directory, heap, lifetime, listing, loading, making, mutex, operators, passing, process, resolver,
-    rwlock, signals, stdio, using,
+    c_types::*, directory, heap, lifetime, listing, loading, making, memory, mutex, operators, passing, process,
+    resolver, rwlock, signals, stdio, throwing, using,
 };
 
 macro_rules! roster {
@@ -477,6 +477,15 @@ roster! {
         alias fn sysv_signal(signal: c_int, handler: usize) -> usize = signals::__sysv_signal;
         required fn sigset(signal: c_int, handler: usize) -> usize = signals::sigset;
         required fn sigignore(signal: c_int) -> c_int = signals::sigignore;
+    }
+
+    "throwing" {
+        own fn _ZSt20__throw_system_errori(error: c_int) -> () = throwing::_ZSt20__throw_system_errori;
+        own fn _ZNSt3__120__throw_system_errorEiPKc(error: c_int, what: *const c_char) -> () = throwing::_ZNSt3__120__throw_system_errorEiPKc;
+    }
+
+    "memory" {
+        required fn munmap(address: *mut c_void, len: usize) -> c_int = memory::munmap;
     }
 
     "loading" {

@@ -38,6 +38,14 @@ pub fn find(object: &Object, offset: u64) -> Option<(&'static [u8], u64)> {
     Some((tables.name(symbol.st_name as usize)?, offset - symbol.st_value as u64))
 }
 
+/// Where the object itself defines this function, for others to call.
+pub fn definition(object: &Object, name: &[u8]) -> Option<usize> {
+    let tables = Tables::of(object)?;
+    let mut defined = tables.symbols().iter().filter(|s| s.st_shndx != 0 && s.st_info & 15 == STT_FUNC);
+    let symbol = defined.find(|s| tables.name(s.st_name as usize) == Some(name))?;
+    Some((object.bias + symbol.st_value as u64) as usize)
+}
+
 /// Does the object call one of these functions, and somebody else defines it?
 pub fn imports(object: &Object, names: &[&[u8]]) -> bool {
     Tables::of(object).is_some_and(|tables| {

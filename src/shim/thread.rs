@@ -147,6 +147,8 @@ pub struct Inner {
     pub quarantine: heap::quarantine::Batch,
     /// Lock calls that failed.
     pub failures: track::lock::Failures,
+    /// One of them that has not been told yet.
+    pub unheard: Option<crate::locks::report::Found>,
 }
 
 impl Inner {
@@ -157,6 +159,7 @@ impl Inner {
         self.held.discard();
         self.quarantine.abandon();
         self.failures.clear();
+        self.unheard = None;
     }
 }
 
@@ -570,6 +573,7 @@ impl State {
                 text: unwind::boxed(0),
                 quarantine: heap::quarantine::Batch::new(),
                 failures: track::lock::Failures::default(),
+                unheard: None,
             }),
         })
     }

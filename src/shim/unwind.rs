@@ -296,6 +296,19 @@ pub fn modules(state: &State) -> Option<&'static Modules> {
     unsafe { current.as_ref() }
 }
 
+/// The object that holds an address, whoever has loaded it since the list was made.
+pub fn module_of(state: &'static State, at: u64) -> Option<Object> {
+    for _ in 0..2 {
+        if let Some(object) = modules(state)?.object(at) {
+            return Some(*object);
+        }
+        if !learn(at) {
+            break;
+        }
+    }
+    None
+}
+
 /// The list at start, when nobody else can change it.
 pub fn with_modules(f: impl FnOnce(&Modules)) {
     // SAFETY: null, or the list that `start` has just made; retired ones need a later `publish`.
@@ -371,6 +384,7 @@ pub extern "C" fn capture_at(state: *const State, scratch: *mut Scratch, sp: u64
 
 /// The stack of one frame for an address: of a return address, or one byte behind a variable. 0: nothing is known of it.
 pub fn stack_of(state: &'static State, address: u64) -> u32 {
+    module_of(state, address);
     let Some(list) = modules(state) else { return 0 };
     if address == 0 || ours(address) {
         return 0;
