@@ -5,6 +5,7 @@
 //! - `descriptors` asks `track::fd` and acts on what it says; `finding` files and prints,
 //!   unless `suppressions` forbids it; `json_lines` tells log shippers.
 //! - `heap` follows blocks: counted, sampled or each with its entry; `track::heap` decides.
+//! - `locks` follows who holds what; `track::lock` decides.
 //! - `keys` follows thread-specific keys; `track::key` decides.
 //! - `recording` maps the memory that `record` writes to; `unwind` takes stacks; `symbols` names them.
 //! - `arch`, `sys`, `ours`, `clock`, `spin`, `alloc`, `private`, `message`, `options` are the ground that the rest stands on.
@@ -20,6 +21,7 @@ mod heap;
 mod hooks;
 mod json_lines;
 mod keys;
+mod locks;
 mod message;
 mod options;
 mod ours;

@@ -23,8 +23,8 @@
 #![allow(clippy::too_many_arguments)]
 
 use crate::hooks::{
-    c_types::*, directory, heap, keys, lifetime, listing, loading, making, operators, passing, process, resolver,
-    signals, stdio, using,
+    c_types::*, directory, heap, keys, lifetime, listing, loading, making, memory, mutex, operators, passing, process,
+    resolver, rwlock, signals, stdio, throwing, using,
 };
 
 macro_rules! roster {
@@ -43,6 +43,7 @@ macro_rules! roster {
         }
 
         /// The real functions. Each has the contract of the libc function of its name.
+        #[allow(dead_code)] // Some are only called as values.
         pub mod real {
             use super::*;
             $($( roster!(@real $need $name ($($arg: $type),*) ($($($var: $vartype),+)?) $ret); )*)*
@@ -52,6 +53,12 @@ macro_rules! roster {
         pub mod known {
             use super::*;
             $($( roster!(@known $need $name ($($arg: $type),*) $ret); )*)*
+        }
+
+        /// The required real functions as values.
+        pub mod function {
+            use super::*;
+            $($( roster!(@function $need $name ($($arg: $type),*) ($($($var),+)?) $ret); )*)*
         }
 
         /// Where the real functions are kept.
@@ -115,6 +122,22 @@ macro_rules! roster {
             }
         }
     };
+
+    (@function required $name:ident ($($arg:ident : $type:ty),*) () $ret:ty) => {
+        #[inline(always)]
+        #[allow(dead_code)] // Only those that are handed on are asked for.
+        pub fn $name() -> unsafe extern "C" fn($($type),*) -> $ret {
+            extern "C" fn missing($(_: $type),*) -> $ret {
+                crate::resolve::Absent::absent()
+            }
+            match slots::$name.get() {
+                // SAFETY: the slot holds the libc function of this name, whose type this is.
+                Some(f) => unsafe { core::mem::transmute::<usize, unsafe extern "C" fn($($type),*) -> $ret>(f.get()) },
+                None => missing,
+            }
+        }
+    };
+    (@function $need:ident $name:ident $args:tt $vars:tt $ret:ty) => {};
 
     (@known required $name:ident ($($arg:ident : $type:ty),*) $ret:ty) => {
         #[inline(always)]
@@ -406,6 +429,44 @@ roster! {
         required fn prctl(option: c_int; a: usize, b: usize, c: usize, d: usize) -> c_int = process::prctl;
     }
 
+    "mutex" {
+        required fn pthread_mutex_lock(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_lock;
+        alias fn __pthread_mutex_lock(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_lock;
+        required fn pthread_mutex_trylock(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_trylock;
+        alias fn __pthread_mutex_trylock(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_trylock;
+        required fn pthread_mutex_timedlock(mutex: *mut c_void, until: *const timespec) -> c_int = mutex::pthread_mutex_timedlock;
+        optional fn pthread_mutex_clocklock(mutex: *mut c_void, clock: c_int, until: *const timespec) -> c_int = mutex::pthread_mutex_clocklock;
+        required fn pthread_mutex_unlock(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_unlock;
+        alias fn __pthread_mutex_unlock(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_unlock;
+        required fn pthread_mutex_init(mutex: *mut c_void, attributes: *const c_void) -> c_int = mutex::pthread_mutex_init;
+        alias fn __pthread_mutex_init(mutex: *mut c_void, attributes: *const c_void) -> c_int = mutex::pthread_mutex_init;
+        required fn pthread_mutex_destroy(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_destroy;
+        alias fn __pthread_mutex_destroy(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_destroy;
+        required fn pthread_mutex_consistent(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_consistent;
+        alias fn pthread_mutex_consistent_np(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_consistent;
+    }
+
+    "rwlock" {
+        required fn pthread_rwlock_rdlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_rdlock;
+        alias fn __pthread_rwlock_rdlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_rdlock;
+        required fn pthread_rwlock_wrlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_wrlock;
+        alias fn __pthread_rwlock_wrlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_wrlock;
+        required fn pthread_rwlock_tryrdlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_tryrdlock;
+        alias fn __pthread_rwlock_tryrdlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_tryrdlock;
+        required fn pthread_rwlock_trywrlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_trywrlock;
+        alias fn __pthread_rwlock_trywrlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_trywrlock;
+        required fn pthread_rwlock_timedrdlock(lock: *mut c_void, until: *const timespec) -> c_int = rwlock::pthread_rwlock_timedrdlock;
+        required fn pthread_rwlock_timedwrlock(lock: *mut c_void, until: *const timespec) -> c_int = rwlock::pthread_rwlock_timedwrlock;
+        optional fn pthread_rwlock_clockrdlock(lock: *mut c_void, clock: c_int, until: *const timespec) -> c_int = rwlock::pthread_rwlock_clockrdlock;
+        optional fn pthread_rwlock_clockwrlock(lock: *mut c_void, clock: c_int, until: *const timespec) -> c_int = rwlock::pthread_rwlock_clockwrlock;
+        required fn pthread_rwlock_unlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_unlock;
+        alias fn __pthread_rwlock_unlock(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_unlock;
+        required fn pthread_rwlock_init(lock: *mut c_void, attributes: *const c_void) -> c_int = rwlock::pthread_rwlock_init;
+        alias fn __pthread_rwlock_init(lock: *mut c_void, attributes: *const c_void) -> c_int = rwlock::pthread_rwlock_init;
+        required fn pthread_rwlock_destroy(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_destroy;
+        alias fn __pthread_rwlock_destroy(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_destroy;
+    }
+
     "keys" {
         required fn pthread_key_create(key: *mut pthread_key_t, destructor: usize) -> c_int = keys::pthread_key_create;
         alias fn __pthread_key_create(key: *mut pthread_key_t, destructor: usize) -> c_int = keys::pthread_key_create;
@@ -428,6 +489,15 @@ roster! {
         alias fn sysv_signal(signal: c_int, handler: usize) -> usize = signals::__sysv_signal;
         required fn sigset(signal: c_int, handler: usize) -> usize = signals::sigset;
         required fn sigignore(signal: c_int) -> c_int = signals::sigignore;
+    }
+
+    "throwing" {
+        own fn _ZSt20__throw_system_errori(error: c_int) -> () = throwing::_ZSt20__throw_system_errori;
+        own fn _ZNSt3__120__throw_system_errorEiPKc(error: c_int, what: *const c_char) -> () = throwing::_ZNSt3__120__throw_system_errorEiPKc;
+    }
+
+    "memory" {
+        required fn munmap(address: *mut c_void, len: usize) -> c_int = memory::munmap;
     }
 
     "loading" {

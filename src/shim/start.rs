@@ -22,8 +22,8 @@
 
 use crate::thread::{self, Entry};
 use crate::{
-    alloc, descriptors, finding, heap, json_lines, keys, message, options, recording, resolve, snapshot, suppressions,
-    sys, unwind,
+    alloc, descriptors, finding, heap, json_lines, keys, locks, message, options, recording, resolve, snapshot,
+    suppressions, sys, unwind,
 };
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -98,6 +98,7 @@ fn set_up() -> bool {
     unwind::start();
     descriptors::start();
     heap::start();
+    locks::start();
     keys::start();
     witness();
     true
@@ -258,6 +259,7 @@ fn become_child(frozen: &[u64]) {
     descriptors::after_fork(frozen);
     snapshot::after_fork();
     heap::after_fork();
+    locks::after_fork();
     keys::after_fork();
     if options::paths().is_some_and(|p| p.report.windows(2).any(|w| w == b"%p")) {
         message::open();

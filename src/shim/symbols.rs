@@ -45,6 +45,11 @@ fn code(object: &Object, offset: u64) -> Option<(&'static [u8], u64)> {
     Some((tables.name(symbol.st_name as usize)?, offset - symbol.st_value as u64))
 }
 
+/// Where the object itself defines this function, for others to call.
+pub fn definition(object: &Object, name: &[u8]) -> Option<usize> {
+    function(object, name).map(NonZeroUsize::get)
+}
+
 /// The exported variable that contains `offset` (an ELF virtual address) and the distance from its start.
 pub fn data(object: &Object, offset: u64) -> Option<(&'static [u8], u64)> {
     let tables = Tables::of(object)?;

@@ -70,6 +70,8 @@ pub struct Block {
     /// Inside `recording`'s commit.
     pub committing: AtomicU32,
     destructors: AtomicU32,
+    /// What the thread holds, while locks are watched.
+    locks: AtomicPtr<crate::locks::Own>,
     /// Destructors of thread-locals of our own library: function and argument.
     destructor: [[AtomicPtr<c_void>; 2]; 4],
 }
@@ -82,6 +84,16 @@ pub fn block() -> &'static Block {
     // SAFETY: the block is zero-initialised TLS of the right size and alignment (checked above), valid for any content,
     // and lives as long as the thread; the reference does not leave it.
     unsafe { &*thread_block().cast::<Block>() }
+}
+
+impl Block {
+    /// What the thread holds, while it is registered and locks are watched. Not guarded.
+    #[inline(always)]
+    pub fn locks(&self) -> Option<&'static crate::locks::Own> {
+        let own = self.locks.load(Relaxed);
+        // SAFETY: set by `register` to a part of an entry of the registry, which is never freed.
+        (!own.is_null()).then(|| unsafe { &*own })
+    }
 }
 
 /// What the reporter may read of any thread, and what the thread keeps for itself.
@@ -119,6 +131,7 @@ pub struct State {
     pub guard_at: AtomicU64,
     /// What it has allocated and not told yet, with `heap=full`.
     pub heap: Option<Box<heap::accounts::Accounts>>,
+    pub locks: crate::locks::Own,
     inner: UnsafeCell<Inner>,
 }
 
@@ -133,6 +146,10 @@ pub struct Inner {
     pub text: Box<[u8; 8192]>,
     /// Freed blocks on their way into the quarantine.
     pub quarantine: heap::quarantine::Batch,
+    /// Lock calls that failed.
+    pub failures: track::lock::Failures,
+    /// One of them that has not been told yet.
+    pub unheard: Option<crate::locks::report::Found>,
 }
 
 impl Inner {
@@ -142,6 +159,8 @@ impl Inner {
         self.sweep = Sweep::new();
         self.held.discard();
         self.quarantine.abandon();
+        self.failures.clear();
+        self.unheard = None;
     }
 }
 
@@ -208,6 +227,16 @@ pub fn enter() -> Entry {
     }
     // SAFETY: set by `register` to an entry of the registry, which is never freed.
     Entry::Full(Scope { block, state: unsafe { &*state } })
+}
+
+/// As [`enter`] for a hook that an allocator may have called with its own lock held: a thread is registered only where that
+/// asks nothing of libc that could allocate.
+pub fn enter_for_lock() -> Entry {
+    // glibc has room for so many keys in a thread's own block (PTHREAD_KEY_2NDLEVEL_SIZE).
+    if current().is_none() && matches!(KEY.load(Relaxed), 32..=0xffff_fffe) {
+        return Entry::Out;
+    }
+    enter()
 }
 
 /// As [`enter`] for a registered thread outside of all hooks; nothing for any other, who calls [`enter`].
@@ -321,6 +350,14 @@ impl Scope {
         unwind::capture(state, &mut self.inner().unwinding)
     }
 
+    /// As [`Scope::stack`], where libc may not be asked for the bounds of the stack: unknown ones are probed for.
+    pub fn stack_unasked(&mut self) -> u32 {
+        let state = self.state;
+        let room =
+            if state.knows_stack_unasked() { state.has_room() || !state.tight() } else { state.probably_has_room() };
+        if room { unwind::capture(state, &mut self.inner().unwinding) } else { 0 }
+    }
+
     #[cold]
     #[inline(never)]
     fn look_for_room(&mut self) -> bool {
@@ -404,6 +441,11 @@ fn register(block: &'static Block) -> *mut State {
     block.watched.store(core::ptr::from_ref(state.entry).cast_mut(), Release);
     state.heap_gap.store(block.heap_left.load(Relaxed), Relaxed);
     heap::sampled::next_gap(state);
+    state.locks.holder.clear();
+    state.locks.begin();
+    if crate::locks::on() {
+        block.locks.store(core::ptr::from_ref(&state.locks).cast_mut(), Release);
+    }
     if !resolve::any_mapped() && heap::has_fast_path() {
         block.entry.store(core::ptr::from_ref(state.entry).cast_mut(), Release);
     }
@@ -449,6 +491,8 @@ fn end() {
     if let Entry::Full(mut scope) = enter() {
         crate::finding::flush_held(&mut scope);
         heap::thread_ends(&mut scope);
+        crate::locks::thread_ends(&mut scope);
+        block.locks.store(null_mut(), Relaxed);
         let state = scope.state;
         state.log(Op::ThreadEnd, 0, 0, 0, 0);
         state.entry.ended.store(sys::now(), Relaxed);
@@ -518,12 +562,15 @@ impl State {
             heap_behind: AtomicIsize::new(0),
             guard_at: AtomicU64::new(0),
             heap: heap::accounts::of_new_thread(),
+            locks: crate::locks::Own::new(),
             inner: UnsafeCell::new(Inner {
                 unwinding: unwind::Scratch::default(),
                 sweep: Sweep::new(),
                 held: Held::new((0, Verdict::default())),
                 text: unwind::boxed(0),
                 quarantine: heap::quarantine::Batch::new(),
+                failures: track::lock::Failures::default(),
+                unheard: None,
             }),
         })
     }
@@ -546,6 +593,7 @@ impl State {
         self.description.store(unsafe { libc::pthread_self() } as u64, Relaxed);
         self.moving.store(0, Relaxed);
         self.room_len.store(0, Relaxed);
+        self.entry.waits_for.store(0, Relaxed);
         self.name();
         self.log(Op::ThreadStart, 0, 0, 0, 0);
     }
@@ -572,6 +620,14 @@ impl State {
     /// Is it known yet? Whoever may have interrupted pthread_getattr_np asks this first.
     pub fn knows_stack(&self) -> bool {
         self.stack_high.load(Relaxed) != 0
+    }
+
+    /// Is it known, or to be had without asking libc, as the main thread's is?
+    pub fn knows_stack_unasked(&self) -> bool {
+        if !self.knows_stack() && self.tid.load(Relaxed) == sys::getpid() {
+            self.find_stack_now();
+        }
+        self.knows_stack()
     }
 
     /// The bounds of the stack, found now. Not at registration: the first hook of a thread may be the realloc that
@@ -632,6 +688,16 @@ impl State {
         }
         let (low, high) = self.stack();
         self.knows_stack() && at >= low && at < high && at < low + STACK_NEEDED
+    }
+
+    /// Is there room for an unwinder, as far as can be told without asking for the bounds of the stack?
+    #[cold]
+    fn probably_has_room(&self) -> bool {
+        let at = crate::arch::registers().sp;
+        if let Some((low, _)) = sys::signal_stack() {
+            return at.saturating_sub(low) >= STACK_NEEDED;
+        }
+        (1..=STACK_NEEDED.div_ceil(4096)).all(|page| sys::readable((at & !4095).saturating_sub(page * 4096)))
     }
 
     #[cold]

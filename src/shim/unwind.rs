@@ -401,6 +401,16 @@ pub extern "C" fn capture_at(state: *const State, scratch: *mut Scratch, sp: u64
     capture_elsewhere(state, scratch, sp, from, fp, set)
 }
 
+/// The stack of one frame for an address: of a return address, or one byte behind a variable. 0: nothing is known of it.
+pub fn stack_of(state: &'static State, address: u64) -> u32 {
+    module_of(state, address);
+    let Some(list) = modules(state) else { return 0 };
+    if address == 0 || ours(address) {
+        return 0;
+    }
+    intern(&recording::RECORDING, &[list.encode(address)])
+}
+
 /// The stack of what a signal interrupted, beginning with the very instruction. Under the guard, by the owning thread.
 #[cold]
 #[inline(never)]

@@ -73,10 +73,8 @@ pub(super) fn write(report: &Report, line: &mut Line) {
             by(report.party(Role::Deleted), line);
         }
         Kind::LockHeldAtExit => {
-            line.text("thread ended and holds ");
+            line.text("a thread has ended and holds ");
             the_lock(&lock, line);
-            line.text(": here");
-            by(here, line);
         }
         Kind::LockFreedHeld => {
             the_lock(&lock, line);

@@ -90,8 +90,8 @@ pub fn unlocking(elsewhere: Option<What>, known: Option<&RecordFacts>, epoch: u1
         return if ours { Unlocking::NotOwner } else { Unlocking::Unknown };
     }
     match known {
-        // What was locked where we could not see it has no record, or one that says that it is held.
-        Some(facts) if facts.epoch == epoch && matches!(facts.state, State::Free | State::Initialised) => {
+        // What was locked where we could not see it has no record, or one that says so.
+        Some(facts) if facts.epoch == epoch && matches!(facts.state, State::Known | State::Initialised) => {
             Unlocking::NotLocked
         }
         _ => Unlocking::Unknown,
