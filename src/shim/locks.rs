@@ -405,26 +405,31 @@ fn failed(scope: &mut Scope, lock: usize, _place: u64, call: &'static Call, erro
 fn settled(scope: &mut Scope, lock: usize) {
     if scope.state.locks.attention.load(Relaxed) & attention::FAILED != 0 {
         scope.inner().failures.take(lock);
-        let empty = scope.inner().failures.is_empty();
-        if empty {
-            scope.state.locks.attention.fetch_and(!attention::FAILED, Relaxed);
-        }
+        nothing_failed(scope);
     }
 }
 
-/// The thread goes on with a lock that it failed to take: L2.
-fn went_on(scope: &mut Scope, lock: usize, act: u8) {
-    if scope.state.locks.attention.load(Relaxed) & attention::FAILED == 0 {
-        return;
-    }
-    let failure = scope.inner().failures.take(lock);
-    let empty = scope.inner().failures.is_empty();
-    if empty {
+/// The fast path is open again when no failure is.
+fn nothing_failed(scope: &mut Scope) {
+    if scope.inner().failures.is_empty() {
         scope.state.locks.attention.fetch_and(!attention::FAILED, Relaxed);
     }
-    if let Some(failure) = failure {
-        report::ignored(scope, &failure, act);
+}
+
+/// The thread goes on with a lock that it failed to take: L2. True: that was said.
+///
+/// Asked where it cannot be in the right: it lets go what it does not have, or destroys what it has. A thread that was refused
+/// what it had already (EDEADLK), that looked, and that lets go what it had, is in the right.
+fn went_on(scope: &mut Scope, lock: usize, act: u8) -> bool {
+    if scope.state.locks.attention.load(Relaxed) & attention::FAILED == 0 {
+        return false;
     }
+    let failure = scope.inner().failures.take(lock);
+    nothing_failed(scope);
+    if let Some(failure) = &failure {
+        report::ignored(scope, failure, act);
+    }
+    failure.is_some()
 }
 
 /// Lets a lock go: `call` is the real function.
@@ -497,7 +502,9 @@ fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> bool {
     if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
         report::used_after_destroy(scope, lock, call);
     }
-    went_on(scope, lock, record::lock::act::UNLOCK);
+    if scope.state.locks.attention.load(Relaxed) & attention::FAILED != 0 && scope.inner().failures.grow_old() {
+        nothing_failed(scope);
+    }
     let own = &scope.state.locks;
     if let Some(at) = own.holder.find(lock) {
         let Some(held) = own.holder.facts(at) else { return false };
@@ -511,6 +518,9 @@ fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> bool {
     if own.holder.pop_beyond() {
         return false;
     }
+    if went_on(scope, lock, record::lock::act::UNLOCK) {
+        return true;
+    }
     let elsewhere = holds::elsewhere(scope, lock);
     let known = record(lock).facts(lock);
     let epoch = start::epoch();
@@ -518,6 +528,8 @@ fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> bool {
         Unlocking::Unknown => false,
         found => {
             report::unlock_of_anothers(scope, lock, call, found, elsewhere);
+            // Its holder has it no more: nothing shall be said about that one for this.
+            elsewhere.inspect(|(holder, _)| holder.locks.holder.mark(lock, What::TOLD));
             true
         }
     }
@@ -567,7 +579,9 @@ pub fn destroying(lock: *mut c_void, call: &'static Call) -> bool {
             report::used_after_destroy(&mut scope, lock, call);
             said = true;
         }
-        went_on(&mut scope, lock, record::lock::act::DESTROY);
+        if scope.state.locks.holder.find(lock).is_some() {
+            went_on(&mut scope, lock, record::lock::act::DESTROY);
+        }
         said |= holds::gone(&mut scope, lock, call, record::lock::act::DESTROY);
     }
     sys::set_errno(errno);

@@ -69,6 +69,11 @@ impl Hold {
     pub fn mark(&self, flag: u32) {
         self.what.fetch_or(flag, Relaxed);
     }
+
+    /// Takes it away. Any thread.
+    pub fn unmark(&self, flag: u32) {
+        self.what.fetch_and(!flag, Relaxed);
+    }
 }
 
 /// The holds of a thread, all zero in the beginning.
@@ -153,6 +158,13 @@ impl Holder {
     /// The hold of this lock, if any. Any thread.
     pub fn holding(&self, lock: usize) -> Option<HoldFacts> {
         self.all().rev().find(|hold| hold.lock == lock)
+    }
+
+    /// Adds a flag to the hold of this lock, if there is one. Any thread.
+    pub fn mark(&self, lock: usize, flag: u32) {
+        if let Some(at) = self.find(lock) {
+            self.hold(at).mark(flag);
+        }
     }
 
     /// The thread has taken a lock. False: the list is full.
