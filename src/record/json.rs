@@ -206,7 +206,7 @@ pub fn write_lock(lock: &Lock, line: &mut Line) {
         lock::mode::EXCLUSIVE => line.text(",\"mode\":\"exclusive\""),
         _ => line,
     };
-    if let Some(name) = errno::name(lock.errno) {
+    if let Some(name) = crate::lock::error_name(lock.errno) {
         line.text(",\"errno\":\"").text(name).text("\"");
     }
     if lock.other != 0 {

@@ -21,8 +21,13 @@
 //! bounds of a stack that are not known yet, no key beyond the first block of them.
 #![allow(unsafe_code)] // Safety: reads the kind of a mutex where libc has it; calls the real functions as the hooks were called.
 
+pub mod condition;
+pub mod destroyed;
+pub mod futex;
 pub mod holds;
+pub mod once;
 pub mod report;
+pub mod waiting;
 
 use crate::options::{self, Mode};
 use crate::thread::{self, Entry, Scope};
@@ -41,6 +46,7 @@ pub struct Own {
     /// Of the process, in the upper half, as [`What`] has it.
     epoch: AtomicU32,
     pub holder: Holder,
+    once: once::Next,
 }
 
 /// Why a thread takes the slow way.
@@ -53,7 +59,12 @@ pub mod attention {
 
 impl Own {
     pub const fn new() -> Self {
-        Self { attention: AtomicU32::new(0), epoch: AtomicU32::new(0), holder: Holder::new() }
+        Self {
+            attention: AtomicU32::new(0),
+            epoch: AtomicU32::new(0),
+            holder: Holder::new(),
+            once: once::Next::new(),
+        }
     }
 
     /// The thread begins, or becomes the only one of a forked child.
@@ -141,7 +152,7 @@ const MUTEX_KIND_AT: usize = if cfg!(target_pointer_width = "64") { 16 } else { 
 /// # Safety
 /// `mutex` points to a mutex.
 #[inline(always)]
-unsafe fn mutex_flags(mutex: usize) -> (u32, bool) {
+pub unsafe fn mutex_flags(mutex: usize) -> (u32, bool) {
     // SAFETY: the caller's.
     let kind = unsafe { core::ptr::read_volatile((mutex + MUTEX_KIND_AT) as *const i32) };
     if kind & 0xff == 0 {
@@ -347,7 +358,7 @@ unsafe fn before(scope: &mut Scope, lock: usize, place: u64, call: &'static Call
         own.begin();
     }
     if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
-        report::used_after_destroy(scope, lock, call);
+        destroyed::used(scope, lock, call);
     }
     if call.intent != Intent::Lock {
         return false;
@@ -500,7 +511,7 @@ unsafe fn release_slowly(lock: *mut c_void, place: u64, call: &'static Call, rea
 /// Off the list; what is wrong with it is said. True: it has been said.
 fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> bool {
     if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
-        report::used_after_destroy(scope, lock, call);
+        destroyed::used(scope, lock, call);
     }
     if scope.state.locks.attention.load(Relaxed) & attention::FAILED != 0 && scope.inner().failures.grow_old() {
         nothing_failed(scope);
@@ -576,8 +587,7 @@ pub fn destroying(lock: *mut c_void, call: &'static Call) -> bool {
     if let Entry::Full(mut scope) = thread::enter_for_lock() {
         let lock = lock as usize;
         if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
-            report::used_after_destroy(&mut scope, lock, call);
-            said = true;
+            said = destroyed::used(&mut scope, lock, call);
         }
         if scope.state.locks.holder.find(lock).is_some() {
             went_on(&mut scope, lock, record::lock::act::DESTROY);
@@ -599,7 +609,10 @@ pub fn destroyed(lock: *mut c_void, call: &'static Call, result: c_int, said: bo
         if result == 0 {
             let stack = StackId(scope.stack_unasked());
             let actor = actor_word(scope.state.tid.load(Relaxed), start::epoch());
-            record(lock).lived(lock, call.kind, State::Destroyed, actor, stack, 0);
+            let looks = destroyed::looks(lock, call.kind);
+            if !destroyed::is_shared(lock, call.kind) {
+                record(lock).lived(lock, call.kind, State::Destroyed, actor, stack, looks);
+            }
         } else if !said {
             report::failed(&mut scope, lock, call, result, None);
         }
@@ -624,7 +637,9 @@ pub fn thread_ends(scope: &mut Scope) {
     let own = &scope.state.locks;
     for held in own.holder.all() {
         record(held.lock).forget(held.lock);
-        let expected = held.what.has(What::ROBUST | What::SHARED | What::TOLD) || held.what.epoch() != start::epoch();
+        let expected = held.what.has(What::ROBUST | What::SHARED | What::TOLD)
+            || held.what.epoch() != start::epoch()
+            || held.what.kind() == Kind::Once;
         if !expected {
             report::held_at_end(scope, &held);
         }

@@ -27,11 +27,12 @@ pub fn let_go(scope: &mut Scope, at: usize, _held: &HoldFacts) {
     scope.state.locks.holder.remove(at);
 }
 
-/// Another live thread that has the lock, and how.
+/// Another live thread that has the lock, and how. Who waits with it has let it go.
 pub fn elsewhere(scope: &Scope, lock: usize) -> Option<(&'static State, HoldFacts)> {
     let me = core::ptr::from_ref(scope.state);
     let others = thread::registry().filter(|state| state.is_live() && !core::ptr::eq(*state, me));
-    others.filter_map(|state| Some((state, state.locks.holder.holding(lock)?))).next()
+    let mut holding = others.filter_map(|state| Some((state, state.locks.holder.holding(lock)?)));
+    holding.find(|(_, held)| !held.what.has(What::WAITING))
 }
 
 /// A lock ceases to be, by a call on itself. True: somebody holds it, and that was said.

@@ -13,9 +13,11 @@ use record::findings::{Involved, Lock, Report, Resource};
 use record::kind::{Kind, Role, Severity};
 use record::label::Label;
 use record::layout::PARTIES;
-use record::lock::act;
+use record::lock::{act, thrd};
 use track::lock::rules::{Again, Unlocking};
 use track::lock::{Failure, HoldFacts, What};
+
+const EINVAL: u16 = libc::EINVAL as u16;
 
 /// The parties of a finding, as they come together.
 struct Parties {
@@ -50,7 +52,9 @@ impl Parties {
 
 /// The stack at which a lock was taken: one frame, if no stack was taken there.
 fn stack_of_hold(scope: &Scope, held: &HoldFacts) -> u32 {
-    if held.stack != 0 { held.stack } else { unwind::stack_of(scope.state, held.place as u64) }
+    // The place of a once control is no place of a call.
+    let has_stack = held.stack != 0 || held.what.kind() == track::lock::Kind::Once;
+    if has_stack { held.stack } else { unwind::stack_of(scope.state, held.place as u64) }
 }
 
 /// What is known of a lock by its address.
@@ -96,14 +100,14 @@ pub fn failed(scope: &mut Scope, lock: usize, call: &Call, error: c_int, held: O
     if let Some(held) = held {
         parties.locked(scope, scope.state, &held);
     }
-    let kind = if error == libc::EINVAL && super::record(lock).is_destroyed(lock) {
-        return used_after_destroy(scope, lock, call);
-    } else {
-        Kind::LockFailed
-    };
+    // Of a mutex libc says so itself.
+    let says_so = call.kind == track::lock::Kind::Mutex && matches!(error as u16, thrd::ERROR | EINVAL);
+    if says_so && super::record(lock).is_destroyed(lock) {
+        return used_after_destroy(scope, lock, call, Severity::Error);
+    }
     let mode = held.map_or(what(call), |held| held.what);
     let lock = Lock { errno: error as u16, ..about(scope, lock, what(call)) };
-    publish(scope, kind, Severity::Error, Lock { mode: mode.mode() as u8, ..lock }, &parties, call.name);
+    publish(scope, Kind::LockFailed, Severity::Error, Lock { mode: mode.mode() as u8, ..lock }, &parties, call.name);
 }
 
 /// L2: the thread goes on with a lock that it failed to take.
@@ -167,7 +171,7 @@ pub fn freed_held(scope: &mut Scope, held: &HoldFacts, holder: &State, call: Opt
 }
 
 /// L6: the lock was destroyed.
-pub fn used_after_destroy(scope: &mut Scope, lock: usize, call: &Call) {
+pub fn used_after_destroy(scope: &mut Scope, lock: usize, call: &Call, severity: Severity) {
     let Some(facts) = super::record(lock).facts(lock) else { return };
     let mut parties = Parties::here(scope);
     parties.add(Role::Deleted, facts.destroyer().tid.0, facts.destroyer().stack.0);
@@ -175,7 +179,56 @@ pub fn used_after_destroy(scope: &mut Scope, lock: usize, call: &Call) {
         parties.add(Role::Created, facts.tid.0, facts.made.0);
     }
     let lock = about(scope, lock, what(call));
-    publish(scope, Kind::LockDestroyed, Severity::Error, lock, &parties, call.name);
+    publish(scope, Kind::LockDestroyed, severity, lock, &parties, call.name);
+}
+
+/// L9: the thread waits with a mutex that it does not have: another has it, or nobody.
+pub fn waits_without(
+    scope: &mut Scope,
+    cond: usize,
+    mutex: usize,
+    call: &Call,
+    elsewhere: Option<(&'static State, HoldFacts)>,
+) {
+    let mut parties = Parties::here(scope);
+    if let Some((holder, held)) = &elsewhere {
+        parties.locked(scope, holder, held);
+    }
+    let lock = Lock { act: act::LOCK, ..with_mutex(scope, cond, mutex, call) };
+    publish(scope, Kind::LockCond, Severity::Error, lock, &parties, call.name);
+}
+
+/// L9: another thread waits on this condition, with another mutex.
+pub fn waits_with_another(
+    scope: &mut Scope,
+    cond: usize,
+    mutex: usize,
+    call: &Call,
+    waiter: &State,
+    waits: &HoldFacts,
+    others: usize,
+) {
+    let mut parties = Parties::here(scope);
+    parties.add(Role::Victim, waiter.tid.load(Relaxed), waits.stack);
+    let lock = Lock { act: act::WAIT, old: others as u64, ..with_mutex(scope, cond, mutex, call) };
+    publish(scope, Kind::LockCond, Severity::Error, lock, &parties, call.name);
+}
+
+/// L9: the condition is destroyed or made anew, and a thread waits on it.
+pub fn gone_with_waiter(scope: &mut Scope, cond: usize, call: &Call, by: u8, waiter: &State, waits: &HoldFacts) {
+    let mut parties = Parties::here(scope);
+    parties.add(Role::Victim, waiter.tid.load(Relaxed), waits.stack);
+    let lock = Lock { act: by, ..about(scope, cond, what(call)) };
+    publish(scope, Kind::LockCond, Severity::Error, lock, &parties, call.name);
+}
+
+fn with_mutex(scope: &Scope, cond: usize, mutex: usize, call: &Call) -> Lock {
+    Lock {
+        other: mutex as u64,
+        other_kind: record::lock::kind::MUTEX,
+        other_place: place(scope, mutex),
+        ..about(scope, cond, what(call))
+    }
 }
 
 /// L7: the thread has ended and has the lock.
