@@ -9,7 +9,7 @@ static pthread_rwlock_t table;
 int main(void)
 {
     CHECK(pthread_rwlock_init(&table, NULL) == 0); /* created */
-    CHECK(pthread_rwlock_rdlock(&table) == 0);
+    CHECK(pthread_rwlock_wrlock(&table) == 0);
     CHECK(pthread_rwlock_unlock(&table) == 0);
     CHECK(pthread_rwlock_destroy(&table) == 0); /* deleted */
 #ifdef CLEAN

@@ -51,7 +51,7 @@ impl Parties {
 }
 
 /// The stack at which a lock was taken: one frame, if no stack was taken there.
-fn stack_of_hold(scope: &Scope, held: &HoldFacts) -> u32 {
+pub fn stack_of_hold(scope: &Scope, held: &HoldFacts) -> u32 {
     // The place of a once control is no place of a call.
     let has_stack = held.stack != 0 || held.what.kind() == track::lock::Kind::Once;
     if has_stack { held.stack } else { unwind::stack_of(scope.state, held.place as u64) }

@@ -19,6 +19,7 @@ mod failure;
 mod holder;
 mod record;
 pub mod rules;
+pub mod waits;
 
 pub use crate::actor::{Party, StackId, Tid};
 pub use failure::{Failure, Failures};
