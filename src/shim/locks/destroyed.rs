@@ -57,7 +57,7 @@ pub fn is_shared(lock: usize, kind: Kind) -> bool {
 pub fn used(scope: &mut Scope, lock: usize, call: &'static Call) -> bool {
     let Some(facts) = record(lock).facts(lock).filter(|facts| facts.state == State::Destroyed) else { return false };
     let found = if facts.kind == call.kind && facts.epoch == start::epoch() {
-        let is_static = unwind::modules(scope.state).is_some_and(|list| list.object(lock as u64).is_some());
+        let is_static = unwind::module_of(scope.state, lock as u64).is_some();
         judged(facts.kind, facts.looks, looks(lock, call.kind), is_static)
     } else {
         None
