@@ -136,6 +136,7 @@ const ERRORS: Errors = Errors {
     owner_dead: libc::EOWNERDEAD,
     interrupted: libc::EINTR,
     again: libc::EAGAIN,
+    deadlock: libc::EDEADLK,
 };
 
 /// Where glibc keeps the kind of a mutex (`struct __pthread_mutex_s`): static initialisers of programs write it.
@@ -613,6 +614,7 @@ pub fn initialising(lock: *mut c_void, call: &'static Call) {
     }
     let errno = sys::errno();
     if let Entry::Full(mut scope) = thread::enter_for_lock() {
+        start::notice_fork();
         heard::not(&mut scope);
         holds::gone(&mut scope, lock as usize, call, record::lock::act::INIT);
         settled(&mut scope, lock as usize);
@@ -647,12 +649,15 @@ pub fn destroying(lock: *mut c_void, call: &'static Call) -> bool {
     let mut said = false;
     if let Entry::Full(mut scope) = thread::enter_for_lock() {
         let lock = lock as usize;
+        start::notice_fork();
         heard::not(&mut scope);
         if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
             report::used_after_destroy(&mut scope, lock, call);
             said = true;
         }
-        went_on(&mut scope, lock, record::lock::act::DESTROY);
+        if scope.state.locks.holder.find(lock).is_some() {
+            went_on(&mut scope, lock, record::lock::act::DESTROY);
+        }
         said |= holds::gone(&mut scope, lock, call, record::lock::act::DESTROY);
     }
     sys::set_errno(errno);
