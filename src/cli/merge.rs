@@ -66,6 +66,14 @@ pub struct Stack {
     pub frames: Vec<Site>,
 }
 
+/// Static data that a finding names: see [`record::findings::Thing`].
+#[derive(Clone, Debug)]
+pub struct Thing {
+    pub prefix: &'static str,
+    pub words: &'static str,
+    pub site: Site,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
     pub pid: u32,
@@ -84,6 +92,8 @@ pub struct Merged {
     pub count: u64,
     /// CLOCK_REALTIME of the first event, ns.
     pub first: u64,
+    /// What it names beside its stacks.
+    pub things: Vec<Thing>,
     /// In the order of their first event.
     pub processes: Vec<Process>,
     /// Processes that are not among `processes`.
@@ -130,6 +140,8 @@ pub struct Merge {
     errors_dropped: bool,
     /// Programs whose heap was not seen, each with the module whose malloc it calls.
     elsewhere: BTreeSet<(Vec<u8>, Vec<u8>)>,
+    /// Files of processes whose threads wait for each other.
+    deadlocked: Vec<usize>,
 }
 
 /// So many of them are named.
@@ -165,6 +177,9 @@ impl Merge {
         for (sum, lost) in self.losses.0.iter_mut().zip(extract.counters) {
             *sum = sum.saturating_add(lost);
         }
+        if extract.deadlocked {
+            self.deadlocked.push(file);
+        }
         if let Some(module) = &extract.heap_elsewhere {
             self.elsewhere.insert((program(&extract.head).to_vec(), module.clone()));
         }
@@ -178,10 +193,11 @@ impl Merge {
         let stacks: Vec<u32> =
             extract.stacks().map(|(hash, frames)| self.tables.stack(hash, frames, &modules)).collect();
         let head = &extract.head;
-        for (finding, places) in &extract.findings {
+        for (finding, places, things) in &extract.findings {
             let first = head.started_real.saturating_add(finding.first.saturating_sub(head.started));
-            let ids = places.map(|place| stacks.get(place as usize).copied().unwrap_or(tables::NONE));
-            let entry = Entry::new(finding, ids, (first, file as u32), &mut self.tables);
+            let id = |place: u32| stacks.get(place as usize).copied().unwrap_or(tables::NONE);
+            let things = things.map(id);
+            let entry = Entry::new(finding, places.map(id), things, (first, file as u32), &mut self.tables);
             self.file(entry);
         }
     }
@@ -280,6 +296,11 @@ impl Merge {
         };
         let processes = named.iter().filter_map(|file| self.processes.get(*file as usize).copied().flatten());
         processes.map(|(pid, program, _)| (pid, program)).collect::<HashSet<_>>().len()
+    }
+
+    /// The files of processes whose threads wait for each other.
+    pub fn deadlocked(&self) -> impl Iterator<Item = usize> {
+        self.deadlocked.iter().copied()
     }
 
     /// Was this file read, and is its process wanted?

@@ -10,9 +10,10 @@ pub mod json;
 pub mod text;
 
 use crate::args::ReportArgs;
-use crate::escape::shown;
+use crate::deadlock;
+use crate::escape::{bytes, shown};
 use crate::fd_kind;
-use crate::merge::{Merge, Merged, Sort, gather};
+use crate::merge::{Merge, Merged, Sort, Thing, gather};
 use crate::message::{Failure, exit, reason, say};
 use crate::recordings;
 use crate::snapshot;
@@ -56,6 +57,9 @@ pub struct Choice {
 
 /// More than this is not for a person to scroll through.
 const LIMIT_OF_A_PAGE: usize = 20_000;
+
+/// Processes whose deadlocks are shown.
+const DEADLOCKS: usize = 8;
 
 pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
     let filter = Filter::new(&args).map_err(|why| Failure::new(exit::USAGE, why))?;
@@ -102,6 +106,11 @@ pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
             }
             for (_, path) in (0..).zip(&found.files).filter(|(file, _)| merge.has_read(*file)) {
                 snapshot::history(path, &mut symbols, &mut out)?;
+            }
+            for file in merge.deadlocked().take(DEADLOCKS) {
+                if let Some(path) = found.files.get(file) {
+                    deadlock::of_recording(path, &mut symbols, &mut out)?;
+                }
             }
         }
         out.flush()?;
@@ -161,6 +170,18 @@ fn written(write: impl FnOnce(&mut Line)) -> Option<String> {
 /// `FILE* 0x5581`.
 fn owner(kind: u8, object: u64) -> Option<String> {
     (kind != 0).then(|| format!("{} {object:#x}", record::sentence::owner_name(kind)))
+}
+
+/// `plugin_key (/srv/libplugin.so+0x4040)`.
+fn named(thing: &Thing, symbols: &mut Symboliser) -> String {
+    let place = match &thing.site.module {
+        Some(module) => format!("({}+{:#x})", bytes(&module.path), thing.site.offset),
+        None => format!("({:#x})", thing.site.offset),
+    };
+    match symbols.variable(&thing.site) {
+        Some(name) => format!("{} {place}", shown(&name)),
+        None => place,
+    }
 }
 
 /// CLOCK_REALTIME in ns as RFC 3339, in UTC, to the millisecond.

@@ -23,14 +23,14 @@
 #![allow(clippy::too_many_arguments)]
 
 use crate::hooks::{
-    c_types::*, directory, heap, lifetime, listing, loading, making, memory, mutex, operators, passing, process,
+    c_types::*, directory, heap, keys, lifetime, listing, loading, making, memory, mutex, operators, passing, process,
     resolver, rwlock, signals, stdio, throwing, using,
 };
 
 macro_rules! roster {
     ($($family:literal { $($need:ident fn $name:ident ( $($arg:ident : $type:ty),* $(; $($var:ident : $vartype:ty),+)? ) -> $ret:ty = $hook:path $(, versions [$($version:literal),*])?;)* })*) => {
         /// The C symbols: thin, one per line of the roster.
-        mod exports {
+        pub mod exports {
             use super::*;
             $($(
                 #[unsafe(no_mangle)]
@@ -465,6 +465,18 @@ roster! {
         alias fn __pthread_rwlock_init(lock: *mut c_void, attributes: *const c_void) -> c_int = rwlock::pthread_rwlock_init;
         required fn pthread_rwlock_destroy(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_destroy;
         alias fn __pthread_rwlock_destroy(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_destroy;
+    }
+
+    "keys" {
+        required fn pthread_key_create(key: *mut pthread_key_t, destructor: usize) -> c_int = keys::pthread_key_create;
+        alias fn __pthread_key_create(key: *mut pthread_key_t, destructor: usize) -> c_int = keys::pthread_key_create;
+        required fn pthread_key_delete(key: pthread_key_t) -> c_int = keys::pthread_key_delete;
+        required fn pthread_getspecific(key: pthread_key_t) -> *mut c_void = keys::pthread_getspecific;
+        required fn pthread_setspecific(key: pthread_key_t, value: *const c_void) -> c_int = keys::pthread_setspecific;
+        optional fn tss_create(key: *mut pthread_key_t, destructor: usize) -> c_int = keys::tss_create;
+        optional fn tss_delete(key: pthread_key_t) -> () = keys::tss_delete;
+        optional fn tss_get(key: pthread_key_t) -> *mut c_void = keys::tss_get;
+        optional fn tss_set(key: pthread_key_t, value: *mut c_void) -> c_int = keys::tss_set;
     }
 
     "signals" {

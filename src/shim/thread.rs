@@ -24,8 +24,9 @@
 #![allow(unsafe_code)] // Safety: the block belongs to the calling thread; `State::inner` to its thread, under the guard.
 
 use crate::arch::{THREAD_BLOCK_LEN, VFORK_FLAG, thread_block};
+use crate::roster::real;
 use crate::spin::Spin;
-use crate::{heap, recording, resolve, start, sys, unwind};
+use crate::{heap, keys, recording, resolve, start, sys, unwind};
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
 use core::ptr::null_mut;
@@ -352,7 +353,8 @@ impl Scope {
     /// As [`Scope::stack`], where libc may not be asked for the bounds of the stack: unknown ones are probed for.
     pub fn stack_unasked(&mut self) -> u32 {
         let state = self.state;
-        let room = if state.knows_stack() { state.has_room() || !state.tight() } else { state.probably_has_room() };
+        let room =
+            if state.knows_stack_unasked() { state.has_room() || !state.tight() } else { state.probably_has_room() };
         if room { unwind::capture(state, &mut self.inner().unwinding) } else { 0 }
     }
 
@@ -451,7 +453,7 @@ fn register(block: &'static Block) -> *mut State {
         let key = KEY.load(Relaxed);
         if key != u32::MAX {
             // SAFETY: a key that `make_key` created; the value is only a flag.
-            unsafe { libc::pthread_setspecific(key, core::ptr::from_ref(block).cast()) };
+            unsafe { real::pthread_setspecific(key, core::ptr::from_ref(block).cast()) };
         }
     });
     at
@@ -459,17 +461,13 @@ fn register(block: &'static Block) -> *mut State {
 
 /// Creates the key whose destructor ends threads. Once, before any thread can use it.
 pub fn make_key() {
-    inside_libc(|| {
-        let mut key = 0;
-        // SAFETY: writes one key; `ended` has the right signature.
-        if unsafe { libc::pthread_key_create(&raw mut key, Some(ended)) } == 0 {
-            KEY.store(key, Release);
-            if current().is_some() {
-                // SAFETY: as in `register`.
-                unsafe { libc::pthread_setspecific(key, core::ptr::from_ref(block()).cast()) };
-            }
+    if let Some(key) = keys::own(ended) {
+        KEY.store(key, Release);
+        if current().is_some() {
+            // SAFETY: as in `register`.
+            inside_libc(|| unsafe { real::pthread_setspecific(key, core::ptr::from_ref(block()).cast()) });
         }
-    });
+    }
 }
 
 /// Runs among the program's key destructors; re-arms itself until the last round, so that theirs come first.
@@ -481,7 +479,7 @@ unsafe extern "C" fn ended(_: *mut c_void) {
     if round < 4 {
         let key = KEY.load(Relaxed);
         // SAFETY: our key, created by `make_key`.
-        inside_libc(|| unsafe { libc::pthread_setspecific(key, core::ptr::from_ref(block).cast()) });
+        inside_libc(|| unsafe { real::pthread_setspecific(key, core::ptr::from_ref(block).cast()) });
         return;
     }
     end();
@@ -595,6 +593,7 @@ impl State {
         self.description.store(unsafe { libc::pthread_self() } as u64, Relaxed);
         self.moving.store(0, Relaxed);
         self.room_len.store(0, Relaxed);
+        self.entry.waits_for.store(0, Relaxed);
         self.name();
         self.log(Op::ThreadStart, 0, 0, 0, 0);
     }
@@ -621,6 +620,14 @@ impl State {
     /// Is it known yet? Whoever may have interrupted pthread_getattr_np asks this first.
     pub fn knows_stack(&self) -> bool {
         self.stack_high.load(Relaxed) != 0
+    }
+
+    /// Is it known, or to be had without asking libc, as the main thread's is?
+    pub fn knows_stack_unasked(&self) -> bool {
+        if !self.knows_stack() && self.tid.load(Relaxed) == sys::getpid() {
+            self.find_stack_now();
+        }
+        self.knows_stack()
     }
 
     /// The bounds of the stack, found now. Not at registration: the first hook of a thread may be the realloc that

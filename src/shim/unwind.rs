@@ -89,6 +89,25 @@ pub struct Object {
     pub dynamic: u64,
 }
 
+impl Object {
+    /// What its program headers alone say.
+    pub fn bare(bias: u64, headers: &[Phdr]) -> Self {
+        let (mut start, mut end, mut dynamic) = (u64::MAX, 0, 0);
+        for h in headers {
+            let at = bias.wrapping_add(h.p_vaddr as u64);
+            match h.p_type {
+                libc::PT_LOAD => {
+                    start = start.min(at & !4095);
+                    end = end.max(at + h.p_memsz as u64);
+                }
+                libc::PT_DYNAMIC => dynamic = at,
+                _ => {}
+            }
+        }
+        Self { start, end, bias, recorded: None, flags: 0, eh_frame_hdr: (0, 0), eh_segment_end: 0, dynamic }
+    }
+}
+
 /// An immutable list of objects, sorted by address, and the unwinder that knows them.
 pub struct Modules {
     pub objects: Vec<Object>,
@@ -742,10 +761,11 @@ pub fn reread() {
 
 fn capture_marker() {}
 
-/// Runs the real dlclose between two states of the list.
-pub fn around_unload<R>(f: impl FnOnce() -> R) -> R {
+/// Runs the real dlclose between two states of the list. With its result: was something unloaded?
+pub fn around_unload<R>(f: impl FnOnce() -> R) -> (R, bool) {
     UNLOADING.fetch_add(1, SeqCst);
     let result = f();
+    let mut changed = false;
     if let thread::Entry::Full(_scope) = thread::enter() {
         // Most dlcloses only count down: ask before rebuilding.
         let mut unloaded = 0u64;
@@ -764,10 +784,11 @@ pub fn around_unload<R>(f: impl FnOnce() -> R) -> R {
         });
         if unloaded == 0 || unloaded != UNLOADED.load(Relaxed) {
             reread();
+            changed = true;
         }
     }
     UNLOADING.fetch_sub(1, SeqCst);
-    result
+    (result, changed)
 }
 
 /// `name` is empty for the program itself.

@@ -7,6 +7,7 @@ use super::tables::{self, NONE, RawFrame};
 use super::{ModuleId, Site};
 use crate::recordings::Loaded;
 use hashbrown::DefaultHashBuilder;
+use record::findings::THINGS;
 use record::kind::{Role, Severity};
 use record::layout::{Counter, PARTIES};
 use record::reader::{Finding, Head};
@@ -24,13 +25,15 @@ pub struct Extract {
     pub unreadable: u64,
     /// The module whose malloc the program calls, when its heap was not seen.
     pub heap_elsewhere: Option<Vec<u8>>,
+    /// Its threads wait for each other.
+    pub deadlocked: bool,
     /// A table that is full counts errors that are in no finding.
     pub errors_dropped: bool,
     /// Most bytes of the heap at any time.
     pub heap_peak: u64,
     pub modules: Vec<Arc<ModuleId>>,
-    /// Each with the places of its parties' stacks, [`NONE`] for none.
-    pub findings: Vec<(Finding, [u32; PARTIES])>,
+    /// Each with the places of its parties' stacks and of the things that it names, [`NONE`] for none.
+    pub findings: Vec<(Finding, [u32; PARTIES], [u32; THINGS])>,
     frames: Vec<RawFrame>,
     /// The hash of each stack, and where it ends in `frames`.
     stacks: Vec<(u64, usize)>,
@@ -54,6 +57,7 @@ impl Extract {
             heap_peak: recording.heap().map_or(0, |heap| heap.peak_bytes),
             counters: Counter::ALL.map(|(counter, _)| recording.counter(counter)),
             unreadable: recording.findings_unreadable() as u64,
+            deadlocked: crate::deadlock::is_in(recording),
             heap_elsewhere: recording.heap_elsewhere().map(<[u8]>::to_vec),
             modules: Vec::new(),
             findings: Vec::new(),
@@ -85,7 +89,8 @@ impl Extract {
             _ => self.stack(recording, p.stack, taking, in_module),
         });
         if in_module(None) || places.iter().any(|place| taking.hits.get(*place as usize) == Some(&true)) {
-            self.findings.push((finding, places));
+            let things = finding.resource.things().map(|thing| self.stack(recording, thing.place, taking, in_module));
+            self.findings.push((finding, places, things));
         }
     }
 

@@ -9,6 +9,7 @@
 pub mod c_types;
 pub mod directory;
 pub mod heap;
+pub mod keys;
 pub mod lifetime;
 pub mod listing;
 pub mod loading;

@@ -9,11 +9,16 @@ use crate::thread::{self, Scope, State};
 use core::sync::atomic::Ordering::Relaxed;
 use record::layout::Counter;
 use record::lock::act;
-use track::lock::{HoldFacts, Kind, What, actor_word};
+use track::lock::{HoldFacts, Kind, Mode, What, actor_word};
 
 /// The thread has taken the lock.
 pub fn taken(scope: &mut Scope, lock: usize, place: u64, what: What) {
     let own = &scope.state.locks;
+    if !what.has(What::RECURSIVE) && what.mode() == Mode::Exclusive {
+        // It was to be had, so a hold that the list has is none: its memory was given back and taken again, or another thread
+        // has let it go.
+        stale(own, lock);
+    }
     let facts = HoldFacts { lock, place: place as usize, what, ..HoldFacts::default() };
     memory::took_in(lock);
     if own.holder.push_with(&facts) || own.holder.make_room() && own.holder.push_again(&facts) {

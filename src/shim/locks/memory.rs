@@ -264,7 +264,8 @@ pub fn unloading() -> Option<Unloading> {
         start::notice_fork();
         for state in thread::registry().filter(|state| state.is_live()) {
             for hold in state.locks.holder.all().filter(is_bound) {
-                let unloadable = unwind::module_of(scope.state, hold.lock as u64).is_some_and(|m| m.recorded != Some(0));
+                let unloadable =
+                    unwind::module_of(scope.state, hold.lock as u64).is_some_and(|m| m.recorded != Some(0));
                 if !unloadable {
                     continue;
                 }

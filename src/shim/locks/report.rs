@@ -50,7 +50,7 @@ impl Parties {
 }
 
 /// The stack at which a lock was taken: one frame, if no stack was taken there.
-fn stack_of_hold(scope: &Scope, held: &HoldFacts) -> u32 {
+pub fn stack_of_hold(scope: &Scope, held: &HoldFacts) -> u32 {
     if held.stack != 0 { held.stack } else { unwind::stack_of(scope.state, held.place as u64) }
 }
 
@@ -67,7 +67,11 @@ fn about(scope: &Scope, lock: usize, what: What) -> Lock {
 
 /// The module that a lock lies in, as a stack of one frame: 0 when it lies in none.
 pub fn place(scope: &Scope, lock: usize) -> u32 {
-    if unwind::module_of(scope.state, lock as u64).is_some() { unwind::stack_of(scope.state, lock as u64 + 1) } else { 0 }
+    if unwind::module_of(scope.state, lock as u64).is_some() {
+        unwind::stack_of(scope.state, lock as u64 + 1)
+    } else {
+        0
+    }
 }
 
 fn what(call: &Call) -> What {

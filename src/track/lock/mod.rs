@@ -17,8 +17,10 @@
 
 mod failure;
 mod holder;
+pub mod order;
 mod record;
 pub mod rules;
+pub mod waits;
 
 pub use crate::actor::{Party, StackId, Tid};
 pub use failure::{Failure, Failures};
