@@ -45,6 +45,8 @@ int main(void)
         pthread_rwlock_wrlock(&lock);
         lock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
     }
+    pthread_rwlock_wrlock(&lock);
+    pthread_rwlock_unlock(&lock);
     pthread_rwlock_destroy(&lock);
     lock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
     pthread_rwlock_rdlock(&lock);
