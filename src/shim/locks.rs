@@ -21,6 +21,7 @@
 //! bounds of a stack that are not known yet, no key beyond the first block of them.
 #![allow(unsafe_code)] // Safety: reads the kind of a mutex where libc has it; calls the real functions as the hooks were called.
 
+pub mod at_hand;
 pub mod condition;
 pub mod destroyed;
 pub mod futex;
@@ -64,12 +65,7 @@ pub mod attention {
 
 impl Own {
     pub const fn new() -> Self {
-        Self {
-            attention: AtomicU32::new(0),
-            epoch: AtomicU32::new(0),
-            holder: Holder::new(),
-            once: once::Next::new(),
-        }
+        Self { attention: AtomicU32::new(0), epoch: AtomicU32::new(0), holder: Holder::new(), once: once::Next::new() }
     }
 
     /// The thread begins, or becomes the only one of a forked child.
@@ -474,7 +470,9 @@ fn failed(scope: &mut Scope, lock: usize, _place: u64, call: &'static Call, erro
     let stack = scope.stack_unasked();
     let time = crate::clock::now();
     let errno = error as u16;
-    scope.inner().failures.add(Failure { lock, what, errno, stack, holds, call: call.name, time });
+    let failure = Failure { lock, what, errno, stack, holds, call: call.name, time };
+    at_hand::note(scope, &failure);
+    scope.inner().failures.add(failure);
     scope.state.locks.attention.fetch_or(attention::FAILED, Relaxed);
 }
 
@@ -504,6 +502,7 @@ fn went_on(scope: &mut Scope, lock: usize, act: u8) -> bool {
     let failure = scope.inner().failures.take(lock);
     nothing_failed(scope);
     if let Some(failure) = &failure {
+        at_hand::ignored(scope, lock);
         report::ignored(scope, failure, act);
     }
     failure.is_some()

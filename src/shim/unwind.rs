@@ -467,6 +467,25 @@ pub fn called_by_libc(state: &'static State) -> bool {
     true
 }
 
+/// The frame pointers of our own functions that are being executed, the innermost first, and where the program's stack begins.
+/// Nothing where we were built without them.
+#[cold]
+#[inline(always)]
+pub fn own_frames<const MOST: usize>() -> Option<([usize; MOST], usize, usize)> {
+    let mut frames = [0; MOST];
+    let mut frame = arch::registers().fp as usize;
+    for len in 0..if cfg!(frame_pointers) { MOST } else { 0 } {
+        frames[len] = frame;
+        // SAFETY: as in `called_by_libc`.
+        let (next, pc) = unsafe { (*(frame as *const usize), *((frame + size_of::<usize>()) as *const usize) as u64) };
+        if !ours(pc) {
+            return Some((frames, len + 1, frame + 2 * size_of::<usize>()));
+        }
+        frame = next;
+    }
+    None
+}
+
 #[cold]
 #[inline(never)]
 fn capture_slowly(
