@@ -144,17 +144,18 @@ pub fn failure(scope: &mut Scope, lock: usize, call: &Call, error: c_int, held: 
 }
 
 /// L2: the thread goes on with a lock that it failed to take.
-pub fn ignored(scope: &mut Scope, failure: &Failure, by: u8) {
+pub fn ignored(scope: &mut Scope, failure: &Failure, by: u8, severity: Severity) {
     let me = scope.state.tid.load(Relaxed);
     let mut parties = Parties::none();
     parties.add(Role::Here, me, failure.stack);
-    let now = scope.stack_unasked();
-    parties.add(Role::Victim, me, now);
-    if let Some(held) = scope.state.locks.holder.holding(failure.lock) {
+    let proved = severity == Severity::Error;
+    let went_on = if proved { scope.stack_unasked() } else { failure.let_go };
+    parties.add(Role::Victim, me, went_on);
+    if let Some(held) = scope.state.locks.holder.holding(failure.lock).filter(|_| proved) {
         parties.locked(scope, scope.state, &held);
     }
     let lock = Lock { errno: failure.errno, act: by, ..about(scope, failure.lock, failure.what) };
-    publish(scope, Kind::LockIgnored, Severity::Error, lock, &parties, failure.call);
+    publish(scope, Kind::LockIgnored, severity, lock, &parties, failure.call);
 }
 
 /// L3: the thread is about to wait for itself.
