@@ -229,7 +229,7 @@ pub fn write_lock(lock: &Lock, things: &mut Things, line: &mut Line) {
         lock::mode::EXCLUSIVE => line.text(",\"mode\":\"exclusive\""),
         _ => line,
     };
-    if let Some(name) = errno::name(lock.errno) {
+    if let Some(name) = crate::lock::error_name(lock.errno) {
         line.text(",\"errno\":\"").text(name).text("\"");
     }
     if lock.other != 0 {

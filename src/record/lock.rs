@@ -60,3 +60,18 @@ pub mod act {
         }
     }
 }
+
+/// What the functions of C11 answer instead of an error number: beyond all of these.
+pub mod thrd {
+    pub const ERROR: u16 = 0xff02;
+    pub const NOMEM: u16 = 0xff03;
+}
+
+/// The name of an error of a lock, which is an error number or one of [`thrd`].
+pub fn error_name(number: u16) -> Option<&'static str> {
+    match number {
+        thrd::ERROR => Some("thrd_error"),
+        thrd::NOMEM => Some("thrd_nomem"),
+        _ => crate::errno::name(number),
+    }
+}

@@ -21,10 +21,15 @@
 //! bounds of a stack that are not known yet, no key beyond the first block of them.
 #![allow(unsafe_code)] // Safety: reads the kind of a mutex where libc has it; calls the real functions as the hooks were called.
 
+pub mod condition;
+pub mod destroyed;
+pub mod futex;
 pub mod heard;
 pub mod holds;
 pub mod memory;
+pub mod once;
 pub mod report;
+pub mod unowned;
 pub mod waits;
 
 use crate::options::{self, Mode};
@@ -44,6 +49,7 @@ pub struct Own {
     /// Of the process, in the upper half, as [`What`] has it.
     epoch: AtomicU32,
     pub holder: Holder,
+    once: once::Next,
 }
 
 /// Why a thread takes the slow way.
@@ -58,7 +64,12 @@ pub mod attention {
 
 impl Own {
     pub const fn new() -> Self {
-        Self { attention: AtomicU32::new(0), epoch: AtomicU32::new(0), holder: Holder::new() }
+        Self {
+            attention: AtomicU32::new(0),
+            epoch: AtomicU32::new(0),
+            holder: Holder::new(),
+            once: once::Next::new(),
+        }
     }
 
     /// The thread begins, or becomes the only one of a forked child.
@@ -171,7 +182,7 @@ unsafe fn knows_owner(mutex: usize) -> bool {
 /// # Safety
 /// `mutex` points to a mutex.
 #[inline(always)]
-unsafe fn mutex_flags(mutex: usize) -> (u32, bool) {
+pub unsafe fn mutex_flags(mutex: usize) -> (u32, bool) {
     // SAFETY: the caller's.
     let kind = unsafe { core::ptr::read_volatile((mutex + MUTEX_KIND_AT) as *const i32) };
     if kind & 0xff == 0 {
@@ -400,7 +411,7 @@ fn before(scope: &mut Scope, lock: usize, call: &'static Call) {
         own.begin();
     }
     if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
-        report::used_after_destroy(scope, lock, call);
+        destroyed::used(scope, lock, call);
     }
 }
 
@@ -471,26 +482,31 @@ fn failed(scope: &mut Scope, lock: usize, _place: u64, call: &'static Call, erro
 fn settled(scope: &mut Scope, lock: usize) {
     if scope.state.locks.attention.load(Relaxed) & attention::FAILED != 0 {
         scope.inner().failures.take(lock);
-        let empty = scope.inner().failures.is_empty();
-        if empty {
-            scope.state.locks.attention.fetch_and(!attention::FAILED, Relaxed);
-        }
+        nothing_failed(scope);
     }
 }
 
-/// The thread goes on with a lock that it failed to take: L2.
-fn went_on(scope: &mut Scope, lock: usize, act: u8) {
-    if scope.state.locks.attention.load(Relaxed) & attention::FAILED == 0 {
-        return;
-    }
-    let failure = scope.inner().failures.take(lock);
-    let empty = scope.inner().failures.is_empty();
-    if empty {
+/// The fast path is open again when no failure is.
+fn nothing_failed(scope: &mut Scope) {
+    if scope.inner().failures.is_empty() {
         scope.state.locks.attention.fetch_and(!attention::FAILED, Relaxed);
     }
-    if let Some(failure) = failure {
-        report::ignored(scope, &failure, act);
+}
+
+/// The thread goes on with a lock that it failed to take: L2. True: that was said.
+///
+/// Asked where it cannot be in the right: it lets go what it does not have, or destroys what it has. A thread that was refused
+/// what it had already (EDEADLK), that looked, and that lets go what it had, is in the right.
+fn went_on(scope: &mut Scope, lock: usize, act: u8) -> bool {
+    if scope.state.locks.attention.load(Relaxed) & attention::FAILED == 0 {
+        return false;
     }
+    let failure = scope.inner().failures.take(lock);
+    nothing_failed(scope);
+    if let Some(failure) = &failure {
+        report::ignored(scope, failure, act);
+    }
+    failure.is_some()
 }
 
 /// Lets a lock go: `call` is the real function.
@@ -575,11 +591,13 @@ unsafe fn release_slowly(lock: *mut c_void, place: u64, call: &'static Call, rea
 /// `lock` points to a lock of the call's kind.
 unsafe fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> bool {
     if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
-        report::used_after_destroy(scope, lock, call);
+        destroyed::used(scope, lock, call);
+    }
+    if scope.state.locks.attention.load(Relaxed) & attention::FAILED != 0 && scope.inner().failures.grow_old() {
+        nothing_failed(scope);
     }
     start::notice_fork();
     heard::not(scope);
-    went_on(scope, lock, record::lock::act::UNLOCK);
     let own = &scope.state.locks;
     if let Some(at) = own.holder.find(lock) {
         let Some(held) = own.holder.facts(at) else { return false };
@@ -592,6 +610,9 @@ unsafe fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> boo
     }
     if own.holder.pop_beyond() {
         return false;
+    }
+    if went_on(scope, lock, record::lock::act::UNLOCK) {
+        return true;
     }
     let elsewhere = holds::elsewhere(scope, lock);
     let known = record(lock).facts(lock);
@@ -652,8 +673,7 @@ pub fn destroying(lock: *mut c_void, call: &'static Call) -> bool {
         start::notice_fork();
         heard::not(&mut scope);
         if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
-            report::used_after_destroy(&mut scope, lock, call);
-            said = true;
+            said = destroyed::used(&mut scope, lock, call);
         }
         if scope.state.locks.holder.find(lock).is_some() {
             went_on(&mut scope, lock, record::lock::act::DESTROY);
@@ -675,7 +695,10 @@ pub fn destroyed(lock: *mut c_void, call: &'static Call, result: c_int, said: bo
         if result == 0 {
             let stack = StackId(scope.stack_unasked());
             let actor = actor_word(scope.state.tid.load(Relaxed), start::epoch());
-            record(lock).lived(lock, call.kind, State::Destroyed, actor, stack, 0);
+            let looks = destroyed::looks(lock, call.kind);
+            if !destroyed::is_shared(lock, call.kind) {
+                record(lock).lived(lock, call.kind, State::Destroyed, actor, stack, looks);
+            }
         } else if !said {
             report::failed(&mut scope, lock, call, result, None);
         }
@@ -684,7 +707,16 @@ pub fn destroyed(lock: *mut c_void, call: &'static Call, result: c_int, said: bo
 }
 
 /// Any other call has answered with an error number.
+#[inline(always)]
 pub fn answered(lock: *mut c_void, call: &'static Call, result: c_int) {
+    if result != 0 {
+        answered_otherwise(lock, call, result);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn answered_otherwise(lock: *mut c_void, call: &'static Call, result: c_int) {
     if !on() || !rules::failed(call.kind, call.intent, result, &ERRORS) {
         return;
     }
@@ -702,7 +734,9 @@ pub fn thread_ends(scope: &mut Scope) {
     let own = &scope.state.locks;
     for held in own.holder.all() {
         record(held.lock).forget(held.lock);
-        let expected = held.what.has(What::ROBUST | What::SHARED | What::TOLD) || held.what.epoch() != start::epoch();
+        let expected = held.what.has(What::ROBUST | What::SHARED | What::TOLD)
+            || held.what.epoch() != start::epoch()
+            || held.what.kind() == Kind::Once;
         if !expected {
             report::held_at_end(scope, &held);
         }

@@ -41,9 +41,9 @@ pub fn others(scope: &Scope) -> impl Iterator<Item = &'static State> + use<> {
     thread::registry().filter(move |state| state.is_live() && !core::ptr::eq(*state, me))
 }
 
-/// Another live thread that has the lock, and how.
+/// Another live thread that has the lock, and how. Who waits with it has let it go.
 pub fn elsewhere(scope: &Scope, lock: usize) -> Option<(&'static State, HoldFacts)> {
-    let of = |state: &'static State| state.locks.holder.holding(lock).filter(|held| !held.what.has(What::TOLD));
+    let of = |state: &'static State| state.locks.holder.holding(lock).filter(|held| !held.what.has(What::TOLD | What::WAITING));
     others(scope).find_map(|state| Some((state, of(state)?)))
 }
 

@@ -69,6 +69,11 @@ impl Hold {
     pub fn mark(&self, flag: u32) {
         self.what.fetch_or(flag, Relaxed);
     }
+
+    /// Takes it away. Any thread.
+    pub fn unmark(&self, flag: u32) {
+        self.what.fetch_and(!flag, Relaxed);
+    }
 }
 
 /// The holds of a thread, all zero in the beginning.
