@@ -748,6 +748,7 @@ fn answered_otherwise(lock: *mut c_void, call: &'static Call, result: c_int) {
 /// The calling thread ends, after its key destructors: L7.
 pub fn thread_ends(scope: &mut Scope) {
     heard::not(scope);
+    memory::stack_goes(scope);
     let own = &scope.state.locks;
     for held in own.holder.all() {
         record(held.lock).forget(held.lock);

@@ -202,7 +202,8 @@ pub fn freed_held(scope: &mut Scope, held: &HoldFacts, holder: &State, call: &'s
 
 /// The same, while it is not known yet whether the memory goes.
 pub fn going(scope: &mut Scope, held: &HoldFacts, holder: &State, call: &'static str, by: u8) -> Found {
-    let mut parties = Parties::here(scope);
+    // A thread that ends has returned from all that the program has called.
+    let mut parties = if call.is_empty() { Parties::none() } else { Parties::here(scope) };
     parties.locked(scope, holder, held);
     let lock = Lock { act: by, ..about(scope, held.lock, held.what) };
     Found { kind: Kind::LockFreedHeld, lock, parties, call }
