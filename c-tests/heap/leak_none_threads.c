@@ -9,6 +9,7 @@
 static __thread void *volatile of_thread;
 static pthread_key_t key, many[40];
 static pthread_barrier_t ready;
+static pthread_mutex_t held_by_main = PTHREAD_MUTEX_INITIALIZER;
 static int ends[2], epoll;
 
 NOINLINE static void wait_somehow(long how)
@@ -27,12 +28,9 @@ NOINLINE static void wait_somehow(long how)
     case 1:
         CHECK(epoll_wait(epoll, &event, 1, -1) < 0);
         break;
-    case 2: {
-        pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-        pthread_mutex_lock(&lock);
-        pthread_mutex_lock(&lock);
+    case 2:
+        pthread_mutex_lock(&held_by_main);
         break;
-    }
     case 3:
         sleep(1000);
         break;
@@ -75,6 +73,7 @@ static void *runs(void *unused)
 int main(void)
 {
     pthread_t thread;
+    pthread_mutex_lock(&held_by_main);
     CHECK(pipe(ends) == 0 && pthread_key_create(&key, NULL) == 0);
     epoll = epoll_create1(EPOLL_CLOEXEC);
     CHECK(epoll >= 0);

@@ -8,6 +8,7 @@
  *     watched limit N    as leaks, with a limit that this nearly reaches
  *     watched drops N    N lists of two blocks that nobody can reach
  *     watched heap N     N blocks of 1 MiB that are kept, and N that are freed
+ *     watched knot N     N threads in a ring, each holds a lock and waits for that of the next
  *
  * Prints `ready` when it is so. Then each line on stdin does N more of the first kind and prints `ready`; `quit` exits.
  */
@@ -156,6 +157,49 @@ __attribute__((noinline)) static void scrub(void)
         stack[i] = 0;
 }
 
+static pthread_rwlock_t ring[16];
+static pthread_barrier_t all_hold;
+static int ring_len;
+static volatile int in_ring[16];
+
+static void *hold_and_want(void *of)
+{
+    int i = (int)(long)of;
+    char name[16];
+    snprintf(name, sizeof name, "ring%d", i);
+    pthread_setname_np(pthread_self(), name);
+    pthread_rwlock_rdlock(&ring[i]); /* knot: locked */
+    pthread_barrier_wait(&all_hold);
+    in_ring[i] = (int)syscall(SYS_gettid);
+    pthread_rwlock_wrlock(&ring[(i + 1) % ring_len]); /* knot: waits */
+    return NULL;
+}
+
+/* Until all of them sleep in the kernel, behind the last of their calls. */
+static void knot(int n)
+{
+    ring_len = n;
+    CHECK(n <= 16 && pthread_barrier_init(&all_hold, NULL, (unsigned)n) == 0);
+    for (int i = 0; i < n; i++)
+        CHECK(pthread_rwlock_init(&ring[i], NULL) == 0);
+    for (long i = 0; i < n; i++) {
+        pthread_t thread;
+        CHECK(pthread_create(&thread, NULL, hold_and_want, (void *)i) == 0);
+    }
+    for (int i = 0; i < n; i++) {
+        char path[64], call[32] = "";
+        while (strncmp(call, "202 ", 4) != 0) { /* futex */
+            usleep(1000);
+            snprintf(path, sizeof path, "/proc/self/task/%d/syscall", in_ring[i]);
+            FILE *file = in_ring[i] ? fopen(path, "r") : NULL;
+            if (file) {
+                CHECK(fgets(call, sizeof call, file) != NULL);
+                fclose(file);
+            }
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     CHECK(argc == 3);
@@ -176,8 +220,10 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "busy") == 0 || strcmp(argv[1], "idle") == 0)
         connections(n, argv[1][0] == 'b');
     else
-        for (int i = 0; i < n && argv[1][0] != 'h'; i++)
+        for (int i = 0; i < n && strchr("hk", argv[1][0]) == NULL; i++)
             ended(listener, port);
+    if (argv[1][0] == 'k')
+        knot(n);
     do {
         for (int i = 0; i < n && argv[1][0] == 'h'; i++)
             grow();
@@ -185,7 +231,7 @@ int main(int argc, char **argv)
             drop(n);
             scrub();
         }
-        for (int i = 0; i < n && strchr("bih", argv[1][0]) == NULL; i++)
+        for (int i = 0; i < n && strchr("bihk", argv[1][0]) == NULL; i++)
             refused();
         printf("ready\n");
         fflush(stdout);

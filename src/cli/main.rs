@@ -14,6 +14,7 @@
 //! is shown through [`escape`]; each subcommand is one file that says what it does from top to bottom.
 
 mod args;
+mod deadlock;
 mod diff;
 mod doctor;
 mod escape;

@@ -130,6 +130,8 @@ pub struct Merge {
     errors_dropped: bool,
     /// Programs whose heap was not seen, each with the module whose malloc it calls.
     elsewhere: BTreeSet<(Vec<u8>, Vec<u8>)>,
+    /// Files of processes whose threads wait for each other.
+    deadlocked: Vec<usize>,
 }
 
 /// So many of them are named.
@@ -164,6 +166,9 @@ impl Merge {
         self.errors_dropped |= extract.errors_dropped;
         for (sum, lost) in self.losses.0.iter_mut().zip(extract.counters) {
             *sum = sum.saturating_add(lost);
+        }
+        if extract.deadlocked {
+            self.deadlocked.push(file);
         }
         if let Some(module) = &extract.heap_elsewhere {
             self.elsewhere.insert((program(&extract.head).to_vec(), module.clone()));
@@ -280,6 +285,11 @@ impl Merge {
         };
         let processes = named.iter().filter_map(|file| self.processes.get(*file as usize).copied().flatten());
         processes.map(|(pid, program, _)| (pid, program)).collect::<HashSet<_>>().len()
+    }
+
+    /// The files of processes whose threads wait for each other.
+    pub fn deadlocked(&self) -> impl Iterator<Item = usize> {
+        self.deadlocked.iter().copied()
     }
 
     /// Was this file read, and is its process wanted?

@@ -10,6 +10,7 @@ pub mod json;
 pub mod text;
 
 use crate::args::ReportArgs;
+use crate::deadlock;
 use crate::escape::shown;
 use crate::fd_kind;
 use crate::merge::{Merge, Merged, Sort, gather};
@@ -57,6 +58,9 @@ pub struct Choice {
 /// More than this is not for a person to scroll through.
 const LIMIT_OF_A_PAGE: usize = 20_000;
 
+/// Processes whose deadlocks are shown.
+const DEADLOCKS: usize = 8;
+
 pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
     let filter = Filter::new(&args).map_err(|why| Failure::new(exit::USAGE, why))?;
     let unwanted = Suppressions::read(args.suppressions.as_deref());
@@ -102,6 +106,11 @@ pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
             }
             for (_, path) in (0..).zip(&found.files).filter(|(file, _)| merge.has_read(*file)) {
                 snapshot::history(path, &mut symbols, &mut out)?;
+            }
+            for file in merge.deadlocked().take(DEADLOCKS) {
+                if let Some(path) = found.files.get(file) {
+                    deadlock::of_recording(path, &mut symbols, &mut out)?;
+                }
             }
         }
         out.flush()?;

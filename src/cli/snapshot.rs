@@ -6,6 +6,7 @@
 mod lost;
 
 use crate::args::SnapshotArgs;
+use crate::deadlock;
 use crate::escape::shown;
 use crate::fd_kind;
 use crate::files;
@@ -46,6 +47,10 @@ pub fn snapshot(args: &SnapshotArgs) -> Result<ExitCode, Failure> {
         headline(kept.as_ref().ok(), &look, &mut out)?;
     }
     let found = merged(&look, &recording);
+    if !args.json {
+        let lines = deadlock::lines(&recording, look.time, &mut symbols);
+        lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+    }
     if args.json {
         for one in &found {
             Json.finding(one, &mut symbols, &mut out)?;

@@ -84,6 +84,7 @@ fn run(terminal: &mut DefaultTerminal, watch: &mut Watch, mut view: View, caught
     let mut next = Instant::now() + REFRESH;
     let mut stacks = Vec::new();
     choice.has_heap = view.heap.is_some();
+    choice.has_deadlocks = !view.deadlocks.is_empty();
     while caught.load(Ordering::Relaxed) == 0 {
         if choice.tab == Tab::Findings {
             stacks = lines(&view, choice.finding.selected().unwrap_or(0), watch);
@@ -110,6 +111,7 @@ fn run(terminal: &mut DefaultTerminal, watch: &mut Watch, mut view: View, caught
                     let at = new.rows.iter().position(|row| Some(row.stack) == listed);
                     choice.site.select(at.or(choice.site.selected()));
                     choice.has_heap = new.heap.is_some();
+                    choice.has_deadlocks = !new.deadlocks.is_empty();
                     let at = new.heap.iter().flat_map(|heap| &heap.rows).position(|row| Some(row.stack) == held);
                     choice.heap.select(at.or(choice.heap.selected()));
                     (view, choice.trouble) = (new, None);
@@ -163,7 +165,7 @@ fn press(key: KeyEvent, choice: &mut Choice) -> Pressed {
             return Pressed::Look;
         }
         KeyCode::Tab => {
-            choice.tab = choice.tab.next(choice.has_heap);
+            choice.tab = choice.tab.next(choice.has_heap, choice.has_deadlocks);
             return Pressed::Look;
         }
         KeyCode::Down | KeyCode::Char('j') => selected(choice).select_next(),
@@ -182,7 +184,7 @@ fn selected(choice: &mut Choice) -> &mut TableState {
         Tab::Sites => &mut choice.site,
         Tab::Heap => &mut choice.heap,
         Tab::Findings => &mut choice.finding,
-        Tab::Descriptors => &mut choice.descriptor,
+        Tab::Descriptors | Tab::Deadlocks => &mut choice.descriptor,
     }
 }
 

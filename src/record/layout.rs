@@ -417,8 +417,29 @@ pub struct Thread {
     /// The descriptor number + 1 that the thread uses at this moment, 0 = none: it may wait there for hours.
     pub using: AtomicU32,
     pub _reserved_half: AtomicU32,
-    pub _reserved: [AtomicU64; 25],
+    /// The lock that the thread waits for at this moment, 0 = none; what it is and how it is wanted (`track::lock::What`) in
+    /// the low, a stack in the high half; since when, CLOCK_MONOTONIC, ns.
+    pub waits_for: AtomicU64,
+    pub waits_what: AtomicU64,
+    pub waits_since: AtomicU64,
+    /// What it held when it began to wait, the latest first.
+    pub holds: [ThreadHold; THREAD_HOLDS],
+    pub _reserved: [AtomicU64; 4],
     pub ring: [Event; RING_LEN],
+}
+
+/// Places in [`Thread::holds`].
+pub const THREAD_HOLDS: usize = 6;
+
+/// A lock that a waiting thread holds.
+#[repr(C)]
+pub struct ThreadHold {
+    /// 0 = no more.
+    pub lock: AtomicU64,
+    /// As [`Thread::waits_what`]; where the stack is 0, there is a frame.
+    pub what: AtomicU64,
+    /// Where it was taken: a [`crate::stacks::Frame`].
+    pub frame: AtomicU64,
 }
 
 /// Values of `Finding::state`.
@@ -699,9 +720,14 @@ assert_offsets!(
     counters = 40,
     written = 296,
     using = 304,
-    _reserved = 312,
+    waits_for = 312,
+    waits_what = 320,
+    waits_since = 328,
+    holds = 336,
+    _reserved = 480,
     ring = 512
 );
+assert_offsets!(ThreadHold, 24, lock = 0, what = 8, frame = 16);
 assert_offsets!(Party, 32, who = 0, stack = 8, thread = 16);
 assert_offsets!(
     Finding,

@@ -18,7 +18,7 @@ mod entries;
 mod heap;
 mod ring;
 
-pub use entries::{Finding, Head, Module, Sample, Site, Thread};
+pub use entries::{Finding, Head, Hold, Module, Sample, Site, Thread, Wait, Waiter};
 pub use heap::{Calls, Heap, HeapSample, HeapSite, MOST};
 pub use ring::Event;
 
@@ -172,6 +172,11 @@ impl<B: AsRef<[u8]>> Recording<B> {
     /// The threads, each with the events of its ring in the order of time.
     pub fn threads(&self) -> impl Iterator<Item = Thread> {
         self.all(Section::Threads).filter_map(|(index, raw)| Thread::read(index, raw))
+    }
+
+    /// The threads that wait for a lock.
+    pub fn waiters(&self) -> impl Iterator<Item = Waiter> {
+        self.all(Section::Threads).filter_map(|(_, raw)| Waiter::read(raw))
     }
 
     pub fn findings(&self) -> impl Iterator<Item = Finding> {

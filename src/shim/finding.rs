@@ -196,7 +196,7 @@ fn kind_name(kind: u8) -> &'static str {
 }
 
 /// `name+0x12 (path+0xoffset)`. The address of the call, not of the return: what addr2line wants.
-fn write_frame(frame: Frame, modules: Option<&Modules>, line: &mut Line) {
+pub fn write_frame(frame: Frame, modules: Option<&Modules>, line: &mut Line) {
     let offset = frame.offset().saturating_sub(1);
     let Some(index) = frame.module() else {
         line.hex(offset);

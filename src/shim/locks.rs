@@ -23,12 +23,13 @@
 
 pub mod holds;
 pub mod report;
+pub mod waits;
 
 use crate::options::{self, Mode};
 use crate::thread::{self, Entry, Scope};
 use crate::{start, sys};
 use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicBool, AtomicU32};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
 use libc::{c_int, c_void};
 use track::lock::rules::{self, Again, Errors, Intent, Unlocking};
 use track::lock::{Failure, HoldFacts, Holder, Kind, Mode as How, Record, StackId, State, What, actor_word};
@@ -73,7 +74,10 @@ impl Own {
     }
 }
 
-static ON: AtomicBool = AtomicBool::new(false);
+/// 0 while nothing is known yet.
+static SWITCH: AtomicU8 = AtomicU8::new(0);
+const OFF: u8 = 1;
+const WATCHED: u8 = 2;
 static FEATURES: AtomicBool = AtomicBool::new(false);
 
 const RECORDS: usize = 1 << 15;
@@ -87,12 +91,18 @@ const _: () = assert!(size_of::<Records>() % 4096 == 0);
 /// At start, with the options known.
 pub fn start() {
     FEATURES.store(options::lock_order() || options::lock_times() || options::lock_watch(), Relaxed);
-    ON.store(options::locks_mode() != Mode::Off, Relaxed);
+    SWITCH.store(if options::locks_mode() == Mode::Off { OFF } else { WATCHED }, Relaxed);
 }
 
 /// Are locks watched?
 pub fn on() -> bool {
-    ON.load(Relaxed)
+    SWITCH.load(Relaxed) == WATCHED
+}
+
+/// Is it known that they are not?
+#[inline(always)]
+fn off() -> bool {
+    SWITCH.load(Relaxed) == OFF
 }
 
 fn features() -> bool {
@@ -196,6 +206,10 @@ pub unsafe fn acquire(lock: *mut c_void, place: u64, call: &'static Call, reals:
             first = Some(result);
         }
     }
+    if off() {
+        // SAFETY: the caller's.
+        return unsafe { reals()[1](lock) };
+    }
     // SAFETY: the caller's.
     unsafe { acquire_by(at, place, call, first, reals()) }
 }
@@ -237,6 +251,10 @@ pub unsafe fn try_acquire(lock: *mut c_void, place: u64, call: &'static Call, re
             return took(own, at, place, what);
         }
         first = Some(result);
+    }
+    if off() {
+        // SAFETY: the caller's.
+        return unsafe { real()(lock) };
     }
     // SAFETY: the caller's.
     unsafe { acquire_by(at, place, call, first, [real(); 2]) }
@@ -289,15 +307,10 @@ unsafe fn acquire_slowly(
     wait: &dyn Fn() -> c_int,
 ) -> c_int {
     let errno = sys::errno();
-    let own = match thread::enter_for_lock() {
+    let state = match thread::enter_for_lock() {
         Entry::Full(mut scope) if on() => {
-            // SAFETY: the caller's.
-            let refused = unsafe { before(&mut scope, lock, place, call) };
-            if refused {
-                sys::set_errno(errno);
-                return libc::EDEADLK;
-            }
-            &scope.state.locks
+            before(&mut scope, lock, call);
+            scope.state
         }
         _ => {
             return match first {
@@ -307,8 +320,13 @@ unsafe fn acquire_slowly(
         }
     };
     let result = match first.unwrap_or_else(attempt) {
+        // SAFETY: the caller's.
+        libc::EBUSY if call.intent == Intent::Lock && unsafe { is_refused(lock, place, call) } => {
+            sys::set_errno(errno);
+            return libc::EDEADLK;
+        }
         // Expected of a lock that waits, and of nothing else.
-        libc::EBUSY if call.intent != Intent::Try => waiting(own, lock, call, wait),
+        libc::EBUSY if call.intent != Intent::Try => waiting(state, lock, call, wait),
         0 => 0,
         libc::EOWNERDEAD => libc::EOWNERDEAD,
         libc::EBUSY => libc::EBUSY,
@@ -327,21 +345,17 @@ unsafe fn acquire_slowly(
 }
 
 /// The real call that may wait, with the thread seen to wait.
-fn waiting(own: &'static Own, lock: usize, call: &'static Call, wait: &dyn Fn() -> c_int) -> c_int {
+fn waiting(state: &'static thread::State, lock: usize, call: &'static Call, wait: &dyn Fn() -> c_int) -> c_int {
     if let Entry::Full(mut scope) = thread::enter() {
-        let stack = scope.stack_unasked();
-        own.holder.waits(lock, What::new(call.kind, call.how, 0, own.epoch()), stack, crate::clock::now());
+        waits::begin(&mut scope, lock, call);
     }
     let result = wait();
-    own.holder.waits_no_more();
+    waits::end(state);
     result
 }
 
-/// Is there anything against this call? True: it is refused.
-///
-/// # Safety
-/// `lock` points to a lock of the call's kind.
-unsafe fn before(scope: &mut Scope, lock: usize, place: u64, call: &'static Call) -> bool {
+/// Is there anything against this call?
+fn before(scope: &mut Scope, lock: usize, call: &'static Call) {
     let own = &scope.state.locks;
     if own.epoch() != start::epoch() {
         own.begin();
@@ -349,9 +363,16 @@ unsafe fn before(scope: &mut Scope, lock: usize, place: u64, call: &'static Call
     if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
         report::used_after_destroy(scope, lock, call);
     }
-    if call.intent != Intent::Lock {
-        return false;
-    }
+}
+
+/// The lock is not to be had at once. Is it the thread itself that has it, and would it wait for ever? Then that is said, before
+/// it does, and with `protect` it does not. Asked after the try: what the list has and the lock has not is no hold any more.
+///
+/// # Safety
+/// `lock` points to a lock of the call's kind.
+unsafe fn is_refused(lock: usize, place: u64, call: &'static Call) -> bool {
+    let Entry::Full(mut scope) = thread::enter() else { return false };
+    let own = &scope.state.locks;
     let Some(held) = own.holder.holding(lock) else { return false };
     // SAFETY: the caller's.
     let (_, refuses) = unsafe { what_of(lock, call, own.epoch()) };
@@ -359,10 +380,10 @@ unsafe fn before(scope: &mut Scope, lock: usize, place: u64, call: &'static Call
     if again == Again::Fine {
         return false;
     }
-    report::waits_for_itself(scope, lock, place, call, &held, again);
+    report::waits_for_itself(&mut scope, lock, place, call, &held, again);
     if options::locks_mode() == Mode::Protect {
         crate::recording::count(record::layout::Counter::LocksRefused);
-        failed(scope, lock, place, call, libc::EDEADLK, Some(held));
+        failed(&mut scope, lock, place, call, libc::EDEADLK, Some(held));
         return true;
     }
     false
@@ -445,6 +466,8 @@ pub unsafe fn release(lock: *mut c_void, place: u64, call: &'static Call, real: 
             }
             result
         }
+        // SAFETY: the caller's.
+        _ if off() => unsafe { real()(lock) },
         // SAFETY: the caller's.
         _ => unsafe { release_slowly(lock, place, call, real()) },
     }

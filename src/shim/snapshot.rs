@@ -16,7 +16,7 @@ use crate::descriptors::{Look, open_now};
 use crate::heap::{self, leaks};
 use crate::private::{self, Use};
 use crate::thread::{self, Entry, Scope};
-use crate::{message, options, recording, start, sys};
+use crate::{locks, message, options, recording, start, sys};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr};
@@ -91,7 +91,7 @@ fn take(here: &leaks::Here) {
     let errno = sys::errno();
     if !thread::blind() {
         match thread::enter() {
-            Entry::Full(mut scope) if scope.state.knows_stack() && !scope.state.tight() => {
+            Entry::Full(mut scope) if scope.state.knows_stack_unasked() && !scope.state.tight() => {
                 start::notice_fork();
                 slice(&mut scope, here);
             }
@@ -158,6 +158,7 @@ fn go_on(scope: &mut Scope, here: &leaks::Here, mut job: Box<Job>) -> Option<Box
         return Some(job);
     }
     tell(&job.look, lost, written);
+    locks::waits::tell(scope);
     None
 }
 

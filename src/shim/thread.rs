@@ -349,7 +349,8 @@ impl Scope {
     /// As [`Scope::stack`], where libc may not be asked for the bounds of the stack: unknown ones are probed for.
     pub fn stack_unasked(&mut self) -> u32 {
         let state = self.state;
-        let room = if state.knows_stack() { state.has_room() || !state.tight() } else { state.probably_has_room() };
+        let room =
+            if state.knows_stack_unasked() { state.has_room() || !state.tight() } else { state.probably_has_room() };
         if room { unwind::capture(state, &mut self.inner().unwinding) } else { 0 }
     }
 
@@ -591,6 +592,7 @@ impl State {
         self.description.store(unsafe { libc::pthread_self() } as u64, Relaxed);
         self.moving.store(0, Relaxed);
         self.room_len.store(0, Relaxed);
+        self.entry.waits_for.store(0, Relaxed);
         self.name();
         self.log(Op::ThreadStart, 0, 0, 0, 0);
     }
@@ -617,6 +619,14 @@ impl State {
     /// Is it known yet? Whoever may have interrupted pthread_getattr_np asks this first.
     pub fn knows_stack(&self) -> bool {
         self.stack_high.load(Relaxed) != 0
+    }
+
+    /// Is it known, or to be had without asking libc, as the main thread's is?
+    pub fn knows_stack_unasked(&self) -> bool {
+        if !self.knows_stack() && self.tid.load(Relaxed) == sys::getpid() {
+            self.find_stack_now();
+        }
+        self.knows_stack()
     }
 
     /// The bounds of the stack, found now. Not at registration: the first hook of a thread may be the realloc that

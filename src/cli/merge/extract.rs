@@ -24,6 +24,8 @@ pub struct Extract {
     pub unreadable: u64,
     /// The module whose malloc the program calls, when its heap was not seen.
     pub heap_elsewhere: Option<Vec<u8>>,
+    /// Its threads wait for each other.
+    pub deadlocked: bool,
     /// A table that is full counts errors that are in no finding.
     pub errors_dropped: bool,
     /// Most bytes of the heap at any time.
@@ -54,6 +56,7 @@ impl Extract {
             heap_peak: recording.heap().map_or(0, |heap| heap.peak_bytes),
             counters: Counter::ALL.map(|(counter, _)| recording.counter(counter)),
             unreadable: recording.findings_unreadable() as u64,
+            deadlocked: crate::deadlock::is_in(recording),
             heap_elsewhere: recording.heap_elsewhere().map(<[u8]>::to_vec),
             modules: Vec::new(),
             findings: Vec::new(),

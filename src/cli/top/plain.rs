@@ -19,6 +19,9 @@ pub fn write(view: &View, watch: &mut Watch, colour: bool, out: &mut dyn Write) 
     if let Some(states) = states(view) {
         writeln!(out, "{states}")?;
     }
+    for line in &view.deadlocks {
+        writeln!(out, "{line}")?;
+    }
     writeln!(
         out,
         "\n{:>8} {:>8} {:>10} {:>10} {:>8}  {:<7}  OPENED AT",

@@ -21,15 +21,17 @@ pub enum Tab {
     Heap,
     Findings,
     Descriptors,
+    Deadlocks,
 }
 
 impl Tab {
-    pub const fn next(self, has_heap: bool) -> Self {
+    pub const fn next(self, has_heap: bool, has_deadlocks: bool) -> Self {
         match self {
             Self::Sites if has_heap => Self::Heap,
             Self::Sites | Self::Heap => Self::Findings,
             Self::Findings => Self::Descriptors,
-            Self::Descriptors => Self::Sites,
+            Self::Descriptors if has_deadlocks => Self::Deadlocks,
+            Self::Descriptors | Self::Deadlocks => Self::Sites,
         }
     }
 }
@@ -41,6 +43,7 @@ pub struct Choice {
     pub sort: Sort,
     pub heap_sort: heap::Sort,
     pub has_heap: bool,
+    pub has_deadlocks: bool,
     pub paused: bool,
     pub help: bool,
     pub site: TableState,
@@ -54,7 +57,7 @@ pub struct Choice {
 const HELP: &str = "\
  q          leave
  ↑ ↓ j k    move
- tab        sites, heap, findings, descriptors of the site
+ tab        sites, heap, findings, descriptors of the site, deadlocks
  s          sort by open, growth, opened, oldest, verdict;
             the heap by live, growth, total
  p          pause, go on
@@ -82,7 +85,12 @@ pub fn draw(frame: &mut Frame, view: &View, choice: &mut Choice, stacks: &[Strin
     let findings = format!("findings ({})", view.findings.len());
     let mut panes = vec![(Tab::Sites, "sites".to_owned()), (Tab::Heap, "heap".to_owned()), (Tab::Findings, findings)];
     panes.push((Tab::Descriptors, "descriptors".to_owned()));
-    panes.retain(|(tab, _)| *tab != Tab::Heap || view.heap.is_some());
+    panes.push((Tab::Deadlocks, "DEADLOCK".to_owned()));
+    panes.retain(|(tab, _)| match tab {
+        Tab::Heap => view.heap.is_some(),
+        Tab::Deadlocks => !view.deadlocks.is_empty(),
+        _ => true,
+    });
     let selected = panes.iter().position(|(tab, _)| *tab == choice.tab);
     let names = panes.into_iter().map(|(_, name)| name);
     frame.render_widget(Tabs::new(names).select(selected).highlight_style(Modifier::REVERSED), tabs);
@@ -91,6 +99,10 @@ pub fn draw(frame: &mut Frame, view: &View, choice: &mut Choice, stacks: &[Strin
         Tab::Heap => heap_tab(frame, body, view, choice),
         Tab::Findings => findings_tab(frame, body, view, choice, stacks),
         Tab::Descriptors => descriptors(frame, body, view, choice),
+        Tab::Deadlocks => {
+            let lines: Vec<Line> = view.deadlocks.iter().map(|line| Line::from(line.as_str())).collect();
+            frame.render_widget(Paragraph::new(lines), body);
+        }
     }
     footer(frame, foot, view, choice);
     if choice.help {

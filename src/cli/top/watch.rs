@@ -3,6 +3,7 @@
 //! Names are looked up for the rows that are shown, once each; reading and judging is done anew at each look.
 
 use super::heap;
+use crate::deadlock;
 use crate::look::findings::{Context, merged};
 use crate::look::kernel::Kernel;
 use crate::look::{self, Look, Site, words};
@@ -103,6 +104,8 @@ pub struct View {
     /// Open descriptors over time.
     pub curve: Vec<u64>,
     pub heap: Option<heap::View>,
+    /// Threads that wait for each other, in lines.
+    pub deadlocks: Vec<String>,
 }
 
 /// A process under observation.
@@ -183,6 +186,7 @@ impl Watch {
             findings: self.findings(&look, recording),
             descriptors: descriptors(&look),
             curve,
+            deadlocks: deadlock::lines(recording, look.time, &mut self.symbols),
             heap: self.heap.look(recording, head.started, look.time, heap, &mut self.symbols),
             look,
         }

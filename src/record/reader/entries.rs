@@ -84,6 +84,68 @@ pub struct Thread {
     pub events: Vec<Event>,
 }
 
+/// A lock that a thread waits for, or that it holds while it waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    pub lock: u64,
+    /// See `track::lock::What`.
+    pub what: u32,
+    /// 0: see the frame.
+    pub stack: u32,
+    pub frame: u64,
+}
+
+/// A thread that waits for a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    pub wanted: Hold,
+    /// CLOCK_MONOTONIC, ns.
+    pub since: u64,
+    /// What it held when it began to wait, the latest first.
+    pub holds: Vec<Hold>,
+}
+
+/// A waiting thread, and nothing else of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiter {
+    pub tid: u32,
+    pub name: [u8; 16],
+    pub wait: Wait,
+}
+
+impl Waiter {
+    pub(super) fn read(raw: Raw) -> Option<Self> {
+        if raw.u32(offset_of!(layout::Thread, state)) != thread_state::LIVE {
+            return None;
+        }
+        let (tid, name) = (raw.u32(offset_of!(layout::Thread, tid)), raw.bytes(offset_of!(layout::Thread, name)));
+        Some(Self { tid, name, wait: Wait::read(&raw)? })
+    }
+}
+
+impl Wait {
+    fn read(raw: &Raw) -> Option<Self> {
+        let hold = |lock: usize, what: usize, frame: Option<usize>| Hold {
+            lock: raw.u64(lock),
+            what: raw.u64(what) as u32,
+            stack: (raw.u64(what) >> 32) as u32,
+            frame: frame.map_or(0, |at| raw.u64(at)),
+        };
+        let wanted = hold(offset_of!(layout::Thread, waits_for), offset_of!(layout::Thread, waits_what), None);
+        let holds = (0..layout::THREAD_HOLDS).map(|i| {
+            let at = offset_of!(layout::Thread, holds) + i * size_of::<layout::ThreadHold>();
+            hold(
+                at + offset_of!(layout::ThreadHold, lock),
+                at + offset_of!(layout::ThreadHold, what),
+                Some(at + offset_of!(layout::ThreadHold, frame)),
+            )
+        });
+        let holds = holds.take_while(|hold| hold.lock != 0).collect();
+        let since = raw.u64(offset_of!(layout::Thread, waits_since));
+        (wanted.lock != 0).then_some(Self { wanted, since, holds })
+    }
+}
+
 impl Thread {
     pub(super) fn read(index: usize, raw: Raw) -> Option<Self> {
         let state = raw.u32(offset_of!(layout::Thread, state));

@@ -7,11 +7,16 @@ use crate::thread::{self, Scope, State};
 use core::sync::atomic::Ordering::Relaxed;
 use record::layout::Counter;
 use record::lock::act;
-use track::lock::{HoldFacts, What, actor_word};
+use track::lock::{HoldFacts, Mode, What, actor_word};
 
 /// The thread has taken the lock.
 pub fn taken(scope: &mut Scope, lock: usize, place: u64, what: What) {
     let own = &scope.state.locks;
+    if let Some(at) = own.holder.find(lock).filter(|_| !what.has(What::RECURSIVE) && what.mode() == Mode::Exclusive) {
+        // It was to be had, so the hold that the list has is none: its memory was given back and taken again, or another
+        // thread has let it go.
+        own.holder.remove(at);
+    }
     let facts = HoldFacts { lock, place: place as usize, what, ..HoldFacts::default() };
     if own.holder.push_with(&facts) {
         let actor = actor_word(scope.state.tid.load(Relaxed), start::epoch());

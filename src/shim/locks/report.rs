@@ -49,7 +49,7 @@ impl Parties {
 }
 
 /// The stack at which a lock was taken: one frame, if no stack was taken there.
-fn stack_of_hold(scope: &Scope, held: &HoldFacts) -> u32 {
+pub fn stack_of_hold(scope: &Scope, held: &HoldFacts) -> u32 {
     if held.stack != 0 { held.stack } else { unwind::stack_of(scope.state, held.place as u64) }
 }
 

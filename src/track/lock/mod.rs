@@ -20,6 +20,7 @@ mod holder;
 pub mod order;
 mod record;
 pub mod rules;
+pub mod waits;
 
 pub use crate::actor::{Party, StackId, Tid};
 pub use failure::{Failure, Failures};
