@@ -276,6 +276,11 @@ pub fn usable(block: *mut c_void) -> Option<usize> {
     live(block).filter(|facts| facts.moved).map(|facts| facts.size as usize)
 }
 
+/// What the program asked for, of a live block.
+pub fn live_size(block: *mut c_void) -> Option<usize> {
+    live(block).map(|facts| facts.size as usize)
+}
+
 fn live(block: *mut c_void) -> Option<Facts> {
     let facts = shadow::entry(block as usize)?.facts()?;
     (facts.state == State::Live && facts.low == shadow::low(block as usize)).then_some(facts)

@@ -16,6 +16,7 @@ use crate::heap::elsewhere;
 use crate::heap::full::{self, Call, Obtained, Verdict};
 use crate::heap::sampled::{self, special};
 use crate::heap::{Level, guard, level};
+use crate::locks::order;
 use crate::resolve::{any_mapped, bootstrap, bootstrap_size, in_arena, is_bootstrap};
 use crate::roster::{known, real, slots};
 use crate::{sys, thread};
@@ -220,6 +221,9 @@ fn guarded_realloc(block: *mut c_void, size: usize) -> *mut c_void {
 
 #[inline(never)]
 fn slow_realloc(block: *mut c_void, size: usize) -> *mut c_void {
+    if order::on() {
+        locks_end(block);
+    }
     if is_bootstrap(block) || slots::realloc.resolved().is_none() && thread::internal() {
         // SAFETY: a new block of `size` bytes; the old one is a bootstrap block (or null) of the size that it says.
         return unsafe {
@@ -267,8 +271,26 @@ pub unsafe fn free(block: *mut c_void) {
     }
 }
 
+/// Locks in a block that is given back end with it. Its size is asked of whoever has it, before it is given back.
+#[cold]
+#[inline(never)]
+fn locks_end(block: *mut c_void) {
+    if block.is_null() || slots::malloc_usable_size.resolved().is_none() || !order::has_locks() {
+        return;
+    }
+    let size = match level() {
+        Level::Full => full::live_size(block),
+        // SAFETY: the caller of the hook's: a block of the allocator's, or one of ours that it knows.
+        _ => Some(unsafe { malloc_usable_size(block) }),
+    };
+    order::memory_ends(block as usize, size.unwrap_or(0));
+}
+
 #[inline(never)]
 pub(super) fn slow_free(block: *mut c_void, call: &'static Call) {
+    if order::on() {
+        locks_end(block);
+    }
     if level() != Level::Full || in_arena(block) || any_mapped() {
         return unfollowed_free(block, call);
     }

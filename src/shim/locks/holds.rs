@@ -1,6 +1,6 @@
 //! The lists of what threads hold: how a hold comes onto one and off it the slow way, and who else has a lock.
 
-use super::{Call, record, report};
+use super::{Call, record, report, times};
 use crate::recording;
 use crate::start;
 use crate::thread::{self, Scope, State};
@@ -12,11 +12,7 @@ use track::lock::{HoldFacts, Mode, What, actor_word};
 /// The thread has taken the lock.
 pub fn taken(scope: &mut Scope, lock: usize, place: u64, what: What) {
     let own = &scope.state.locks;
-    if let Some(at) = own.holder.find(lock).filter(|_| !what.has(What::RECURSIVE) && what.mode() == Mode::Exclusive) {
-        // It was to be had, so the hold that the list has is none: its memory was given back and taken again, or another
-        // thread has let it go.
-        own.holder.remove(at);
-    }
+    no_longer_held(scope, lock, what);
     let facts = HoldFacts { lock, place: place as usize, what, ..HoldFacts::default() };
     if own.holder.push_with(&facts) {
         let actor = actor_word(scope.state.tid.load(Relaxed), start::epoch());
@@ -27,8 +23,19 @@ pub fn taken(scope: &mut Scope, lock: usize, place: u64, what: What) {
     }
 }
 
+/// The thread has taken a lock that its list has already.
+pub fn no_longer_held(scope: &Scope, lock: usize, what: What) {
+    let own = &scope.state.locks;
+    if let Some(at) = own.holder.find(lock).filter(|_| !what.has(What::RECURSIVE) && what.mode() == Mode::Exclusive) {
+        // It was to be had, so the hold that the list has is none: its memory was given back and taken again, or another
+        // thread has let it go.
+        own.holder.remove(at);
+    }
+}
+
 /// The thread lets go of the hold at this place of its list.
-pub fn let_go(scope: &mut Scope, at: usize, _held: &HoldFacts) {
+pub fn let_go(scope: &mut Scope, at: usize, held: &HoldFacts) {
+    times::let_go(held);
     scope.state.locks.holder.remove(at);
 }
 
