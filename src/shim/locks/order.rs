@@ -26,7 +26,7 @@ use record::layout::Counter;
 use record::lock::Edge;
 use track::lock::order::{Cache, Gates, Graph, Outcome, Seen, Taken};
 use track::lock::rules::Intent;
-use track::lock::{HoldFacts, MOST_HOLDS, State, What};
+use track::lock::{HoldFacts, MOST_HOLDS, What};
 
 /// Holds, counted from the latest, from which edges lead to a lock that is taken.
 const EDGES_FROM: usize = 8;
@@ -192,7 +192,7 @@ fn as_recorded(seen: &Seen, places: [u32; 2]) -> Edge {
 fn ends_unseen(scope: &Scope, lock: usize) -> bool {
     // The size of a stack whose bounds nobody has asked for. libc's description of the thread lies at its upper end.
     const USUAL: u64 = 8 << 20;
-    let initialised = record(lock).facts(lock).is_some_and(|facts| facts.state == State::Initialised);
+    let initialised = record(lock).facts(lock).is_some_and(|facts| facts.made.is_known());
     if initialised || report::place(scope, lock) != 0 {
         return false;
     }
