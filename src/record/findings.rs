@@ -73,6 +73,39 @@ pub struct Block {
     pub shown_at: i64,
     pub shown_len: u8,
     pub shown: [u8; SHOWN_BYTES],
+    /// What had gone wrong with the block in hand.
+    pub earlier: Earlier,
+}
+
+/// A lock call that failed before a block was misused, while the thread had a pointer to the block in hand: the party
+/// [`Role::Locked`] of the finding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Earlier {
+    /// 0: there was none.
+    pub lock: u64,
+    /// [`crate::lock::kind`].
+    pub kind: u8,
+    /// [`crate::lock::call`].
+    pub call: u8,
+    pub errno: u16,
+    /// The thread went on as if it held the lock.
+    pub ignored: bool,
+    /// The lock lies in the block.
+    pub inside: bool,
+}
+
+impl Earlier {
+    fn pack(self) -> u64 {
+        let flags = u8::from(self.ignored) | u8::from(self.inside) << 1;
+        let [low, high] = self.errno.to_le_bytes();
+        u64::from_le_bytes([self.kind, self.call, flags, low, high, 0, 0, 0])
+    }
+
+    fn unpack(lock: u64, word: u64) -> Self {
+        let [kind, call, flags, low, high, ..] = word.to_le_bytes();
+        let errno = u16::from_le_bytes([low, high]);
+        Self { lock, kind, call, errno, ignored: flags & 1 != 0, inside: flags & 2 != 0 }
+    }
 }
 
 /// See [`Resource::Lost`].
@@ -191,7 +224,31 @@ pub struct Limit {
     pub places: [(u32, u32); PARTIES],
 }
 
+/// Something of static data that a finding names: a variable that holds a key, a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thing {
+    /// Before the keys of JSON: `variable`, `module` and `offset`.
+    pub prefix: &'static str,
+    /// What it is, to people.
+    pub words: &'static str,
+    /// A stack of one frame, one byte behind it; 0 = not known.
+    pub place: u32,
+}
+
+/// The most that a finding names.
+pub const THINGS: usize = 2;
+
 impl Resource {
+    /// What the finding names beside its stacks.
+    pub fn things(&self) -> [Thing; THINGS] {
+        let [first, second] = match self {
+            Self::Key(key) => [("", "variable", key.variable), ("owner_", "the owner's variable", key.owner)],
+            Self::Lock(lock) => [("", "lock", lock.place), ("other_", "the other", lock.other_place)],
+            _ => [("", "", 0); 2],
+        };
+        [first, second].map(|(prefix, words, place)| Thing { prefix, words, place })
+    }
+
     pub const DESCRIPTOR: u8 = 1;
     pub const LEAK: u8 = 2;
     pub const LIMIT: u8 = 3;
@@ -234,7 +291,9 @@ impl Resource {
                     *word = bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
                 }
                 let codes = [b.allocated, b.freed, b.place, b.access, b.sight, b.shown_len, 0, 0];
-                let numbers = [b.address, b.size, b.offset as u64, u64::from_le_bytes(codes), b.shown_at as u64, 0];
+                let numbers =
+                    [b.address, b.size, b.offset as u64, u64::from_le_bytes(codes), b.shown_at as u64, b.earlier.lock];
+                more[4] = b.earlier.pack();
                 (Self::BLOCK, numbers, more)
             }
             Self::Lost(l) => (
@@ -323,6 +382,7 @@ impl Resource {
                     shown_at: numbers[4] as i64,
                     shown_len: shown_len.min(SHOWN_BYTES as u8),
                     shown,
+                    earlier: Earlier::unpack(numbers[5], more[4]),
                 })
             }
             Self::LOST => Self::Lost(Lost {
@@ -415,7 +475,9 @@ impl Report<'_> {
             // One of each stage; whose stacks they were at that moment is the story, not the identity.
             return crate::stacks::hash(&[words[0], u64::from(limit.stage)]).max(1);
         }
-        for (word, party) in words[1..].iter_mut().zip(&self.parties) {
+        // Who has created how many changes from one failure to the next.
+        let fading = |party: &Involved| self.kind == Kind::KeyExhausted && party.role != Some(Role::Here);
+        for (word, party) in words[1..].iter_mut().zip(self.parties.iter().filter(|p| !fading(p))) {
             *word = (party.role.map_or(0, |r| r as u64)) << 32 | u64::from(party.stack);
         }
         // A finding without stacks is one per descriptor kind of call, not one for all.

@@ -198,3 +198,59 @@ pub fn edge_ended(store: &impl Store, index: usize) {
         slot.what.fetch_or(ENDED, Relaxed);
     }
 }
+
+/// What the functions of C11 answer instead of an error number: beyond all of these.
+pub mod thrd {
+    pub const ERROR: u16 = 0xff02;
+    pub const NOMEM: u16 = 0xff03;
+}
+
+/// The name of an error of a lock, which is an error number or one of [`thrd`].
+pub fn error_name(number: u16) -> Option<&'static str> {
+    match number {
+        thrd::ERROR => Some("thrd_error"),
+        thrd::NOMEM => Some("thrd_nomem"),
+        _ => crate::errno::name(number),
+    }
+}
+
+/// Calls that take a lock, as a code: what failed before a block was misused, `findings::Earlier::call`.
+pub mod call {
+    const NAMES: [&str; 12] = [
+        "pthread_mutex_lock",
+        "pthread_mutex_timedlock",
+        "pthread_mutex_clocklock",
+        "pthread_rwlock_rdlock",
+        "pthread_rwlock_wrlock",
+        "pthread_rwlock_timedrdlock",
+        "pthread_rwlock_timedwrlock",
+        "pthread_rwlock_clockrdlock",
+        "pthread_rwlock_clockwrlock",
+        "pthread_spin_lock",
+        "mtx_lock",
+        "mtx_timedlock",
+    ];
+
+    /// 0: another one.
+    pub fn code(name: &str) -> u8 {
+        NAMES.iter().position(|known| *known == name).map_or(0, |at| at as u8 + 1)
+    }
+
+    pub fn name(code: u8) -> &'static str {
+        usize::from(code).checked_sub(1).and_then(|at| NAMES.get(at)).copied().unwrap_or("a lock call")
+    }
+
+    #[cfg(test)]
+    mod tests {
+        #[test]
+        fn names_round_trip() {
+            for name in super::NAMES {
+                assert_eq!(super::name(super::code(name)), name);
+            }
+            assert_eq!(
+                (super::code("pthread_join"), super::name(0), super::name(200)),
+                (0, "a lock call", "a lock call")
+            );
+        }
+    }
+}

@@ -21,11 +21,19 @@
 //! bounds of a stack that are not known yet, no key beyond the first block of them.
 #![allow(unsafe_code)] // Safety: reads the kind of a mutex where libc has it; calls the real functions as the hooks were called.
 
+pub mod at_hand;
+pub mod condition;
+pub mod destroyed;
 pub mod followed;
+pub mod futex;
+pub mod heard;
 pub mod holds;
+pub mod memory;
+pub mod once;
 pub mod order;
 pub mod report;
 pub mod times;
+pub mod unowned;
 pub mod waits;
 
 use crate::options::{self, Mode};
@@ -45,6 +53,7 @@ pub struct Own {
     /// Of the process, in the upper half, as [`What`] has it.
     epoch: AtomicU32,
     pub holder: Holder,
+    once: once::Next,
 }
 
 /// Why a thread takes the slow way.
@@ -53,13 +62,15 @@ pub mod attention {
     pub const FEATURES: u32 = 1;
     /// A call has failed, and it is not known yet what the thread makes of it.
     pub const FAILED: u32 = 2;
-    /// `lock_times=1`, `lock_watch=1`: so is every unlock.
-    pub const UNLOCKS: u32 = 4;
+    /// That it failed has not been said yet: a C++ runtime may hear of it (`heard`).
+    pub const UNHEARD: u32 = 4;
+    /// `lock_times=1`, `lock_watch=1`: every unlock is looked at, too.
+    pub const UNLOCKS: u32 = 8;
 }
 
 impl Own {
     pub const fn new() -> Self {
-        Self { attention: AtomicU32::new(0), epoch: AtomicU32::new(0), holder: Holder::new() }
+        Self { attention: AtomicU32::new(0), epoch: AtomicU32::new(0), holder: Holder::new(), once: once::Next::new() }
     }
 
     /// The thread begins, or becomes the only one of a forked child.
@@ -96,6 +107,7 @@ const _: () = assert!(size_of::<Records>() % 4096 == 0);
 
 /// At start, with the options known.
 pub fn start() {
+    memory::start();
     order::start();
     times::start();
     FEATURES.store(options::lock_order() || options::lock_times() || options::lock_watch(), Relaxed);
@@ -156,17 +168,32 @@ const ERRORS: Errors = Errors {
     owner_dead: libc::EOWNERDEAD,
     interrupted: libc::EINTR,
     again: libc::EAGAIN,
+    deadlock: libc::EDEADLK,
 };
 
 /// Where glibc keeps the kind of a mutex (`struct __pthread_mutex_s`): static initialisers of programs write it.
 const MUTEX_KIND_AT: usize = if cfg!(target_pointer_width = "64") { 16 } else { 12 };
+/// And whether an rwlock is shared with other processes (`struct __pthread_rwlock_arch_t`): a byte before its flags, which are part
+/// of the ABI for the same reason; an int where words are large.
+const RWLOCK_SHARED_AT: usize = if cfg!(target_pointer_width = "64") { 28 } else { 25 };
+
+/// Does libc know who has this mutex, and refuse everybody else's unlock? PTHREAD_MUTEX_PRIO_INHERIT_NP is 0x20.
+///
+/// # Safety
+/// `mutex` points to a mutex.
+unsafe fn knows_owner(mutex: usize) -> bool {
+    // SAFETY: the caller's.
+    let kind = unsafe { core::ptr::read_volatile((mutex + MUTEX_KIND_AT) as *const i32) };
+    let kinds = [libc::PTHREAD_MUTEX_RECURSIVE, libc::PTHREAD_MUTEX_ERRORCHECK];
+    kinds.contains(&(kind & 3)) || kind & 0x30 != 0
+}
 
 /// Of a mutex: its flags, and whether libc refuses to lock it twice.
 ///
 /// # Safety
 /// `mutex` points to a mutex.
 #[inline(always)]
-unsafe fn mutex_flags(mutex: usize) -> (u32, bool) {
+pub unsafe fn mutex_flags(mutex: usize) -> (u32, bool) {
     // SAFETY: the caller's.
     let kind = unsafe { core::ptr::read_volatile((mutex + MUTEX_KIND_AT) as *const i32) };
     if kind & 0xff == 0 {
@@ -186,6 +213,15 @@ unsafe fn mutex_flags(mutex: usize) -> (u32, bool) {
     (flags, kind & 3 == libc::PTHREAD_MUTEX_ERRORCHECK)
 }
 
+/// # Safety
+/// `lock` points to an rwlock.
+#[inline(always)]
+unsafe fn rwlock_flags(lock: usize) -> u32 {
+    // SAFETY: the caller's.
+    let shared = unsafe { core::ptr::read_volatile((lock + RWLOCK_SHARED_AT) as *const u8) };
+    if shared != 0 { What::SHARED } else { 0 }
+}
+
 /// What a hold of this lock is, and whether libc refuses a second one.
 ///
 /// # Safety
@@ -193,7 +229,11 @@ unsafe fn mutex_flags(mutex: usize) -> (u32, bool) {
 #[inline(always)]
 unsafe fn what_of(lock: usize, call: &Call, epoch: u16) -> (What, bool) {
     // SAFETY: the caller's.
-    let (flags, refuses) = if call.kind == Kind::Mutex { unsafe { mutex_flags(lock) } } else { (0, false) };
+    let (flags, refuses) = match call.kind {
+        Kind::Mutex => unsafe { mutex_flags(lock) },
+        Kind::RwLock => (unsafe { rwlock_flags(lock) }, false),
+        _ => (0, false),
+    };
     (What::new(call.kind, call.how, flags, epoch), refuses)
 }
 
@@ -300,21 +340,26 @@ pub unsafe fn wait_for(lock: *mut c_void, place: u64, call: &'static Call, wait:
 fn took(own: &Own, lock: usize, place: u64, what: What) -> c_int {
     let record = record(lock);
     if !own.holder.push(lock, place as usize, what) || !record.is_known(lock) {
-        now_known(own, lock, what);
+        now_known(own, &HoldFacts { lock, place: place as usize, what, ..HoldFacts::default() });
     }
     0
 }
 
 #[cold]
 #[inline(never)]
-fn now_known(own: &Own, lock: usize, what: What) {
+fn now_known(own: &Own, hold: &HoldFacts) {
+    let lock = hold.lock;
+    memory::took_in(lock);
+    if own.holder.is_beyond() && own.holder.find(lock).is_none() && own.holder.make_room() {
+        own.holder.push_again(hold);
+    }
     if own.holder.is_beyond() {
         crate::recording::count(record::layout::Counter::HoldsUntracked);
         record(lock).forget(lock);
         return;
     }
     let tid = thread::current().map_or(0, |state| state.tid.load(Relaxed));
-    record(lock).known(lock, what.kind(), actor_word(tid, own.epoch()));
+    record(lock).known(lock, hold.what.kind(), actor_word(tid, own.epoch()));
 }
 
 /// The slow way of [`acquire`].
@@ -339,7 +384,7 @@ unsafe fn acquire_slowly(
         }
         _ => {
             return match first {
-                Some(result) if result == 0 || call.intent == Intent::Try => result,
+                Some(result) if matches!(result, 0 | libc::EOWNERDEAD) || call.intent == Intent::Try => result,
                 _ => wait(),
             };
         }
@@ -392,12 +437,14 @@ fn waiting(
 
 /// Is there anything against this call?
 fn before(scope: &mut Scope, lock: usize, call: &'static Call) {
+    start::notice_fork();
+    heard::not(scope);
     let own = &scope.state.locks;
     if own.epoch() != start::epoch() {
         own.begin();
     }
     if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
-        report::used_after_destroy(scope, lock, call);
+        destroyed::used(scope, lock, call);
     }
 }
 
@@ -410,6 +457,10 @@ unsafe fn is_refused(lock: usize, place: u64, call: &'static Call) -> bool {
     let Entry::Full(mut scope) = thread::enter() else { return false };
     let own = &scope.state.locks;
     let Some(held) = own.holder.holding(lock) else { return false };
+    if !held.what.counts(own.epoch()) {
+        holds::stale(own, lock);
+        return false;
+    }
     // SAFETY: the caller's.
     let (_, refuses) = unsafe { what_of(lock, call, own.epoch()) };
     let again = rules::waits_for_itself(held.what, call.how, refuses);
@@ -449,7 +500,9 @@ unsafe fn after(
         settled(scope, lock);
     } else if rules::failed(call.kind, call.intent, result, &ERRORS) {
         let held = own.holder.holding(lock);
-        report::failed(scope, lock, call, result, held);
+        if !heard::may_be(scope, lock, place, call, result, held) {
+            report::failed(scope, lock, call, result, held);
+        }
         failed(scope, lock, place, call, result, held);
     }
 }
@@ -465,7 +518,9 @@ fn failed(scope: &mut Scope, lock: usize, _place: u64, call: &'static Call, erro
     let stack = scope.stack_unasked();
     let time = crate::clock::now();
     let errno = error as u16;
-    scope.inner().failures.add(Failure { lock, what, errno, stack, holds, call: call.name, time });
+    let failure = Failure { lock, what, errno, stack, holds, call: call.name, time };
+    at_hand::note(scope, &failure);
+    scope.inner().failures.add(failure);
     scope.state.locks.attention.fetch_or(attention::FAILED, Relaxed);
 }
 
@@ -473,26 +528,32 @@ fn failed(scope: &mut Scope, lock: usize, _place: u64, call: &'static Call, erro
 fn settled(scope: &mut Scope, lock: usize) {
     if scope.state.locks.attention.load(Relaxed) & attention::FAILED != 0 {
         scope.inner().failures.take(lock);
-        let empty = scope.inner().failures.is_empty();
-        if empty {
-            scope.state.locks.attention.fetch_and(!attention::FAILED, Relaxed);
-        }
+        nothing_failed(scope);
     }
 }
 
-/// The thread goes on with a lock that it failed to take: L2.
-fn went_on(scope: &mut Scope, lock: usize, act: u8) {
-    if scope.state.locks.attention.load(Relaxed) & attention::FAILED == 0 {
-        return;
-    }
-    let failure = scope.inner().failures.take(lock);
-    let empty = scope.inner().failures.is_empty();
-    if empty {
+/// The fast path is open again when no failure is.
+fn nothing_failed(scope: &mut Scope) {
+    if scope.inner().failures.is_empty() {
         scope.state.locks.attention.fetch_and(!attention::FAILED, Relaxed);
     }
-    if let Some(failure) = failure {
-        report::ignored(scope, &failure, act);
+}
+
+/// The thread goes on with a lock that it failed to take: L2. True: that was said.
+///
+/// Asked where it cannot be in the right: it lets go what it does not have, or destroys what it has. A thread that was refused
+/// what it had already (EDEADLK), that looked, and that lets go what it had, is in the right.
+fn went_on(scope: &mut Scope, lock: usize, act: u8) -> bool {
+    if scope.state.locks.attention.load(Relaxed) & attention::FAILED == 0 {
+        return false;
     }
+    let failure = scope.inner().failures.take(lock);
+    nothing_failed(scope);
+    if let Some(failure) = &failure {
+        at_hand::ignored(scope, lock);
+        report::ignored(scope, failure, act);
+    }
+    failure.is_some()
 }
 
 /// Lets a lock go: `call` is the real function.
@@ -548,12 +609,21 @@ unsafe fn not_released(lock: usize, place: u64, call: &'static Call, result: c_i
 unsafe fn release_slowly(lock: *mut c_void, place: u64, call: &'static Call, real: Real) -> c_int {
     let errno = sys::errno();
     let mut judged = false;
-    if let Entry::Full(mut scope) = thread::enter_for_lock() {
-        if on() {
-            judged = letting_go(&mut scope, lock as usize, call);
+    match thread::enter_for_lock() {
+        Entry::Full(mut scope) => {
+            if on() {
+                // SAFETY: the caller's.
+                judged = unsafe { letting_go(&mut scope, lock as usize, call) };
+            }
+            drop(scope);
+            sys::set_errno(errno);
         }
-        drop(scope);
-        sys::set_errno(errno);
+        // A handler lets go what it has taken itself.
+        Entry::Nested(state) => {
+            let holder = &state.locks.holder;
+            holder.find(lock as usize).inspect(|at| holder.remove(*at));
+        }
+        Entry::Out => {}
     }
     // SAFETY: the caller's.
     let result = unsafe { real(lock) };
@@ -565,11 +635,18 @@ unsafe fn release_slowly(lock: *mut c_void, place: u64, call: &'static Call, rea
 }
 
 /// Off the list; what is wrong with it is said. True: it has been said.
-fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> bool {
+///
+/// # Safety
+/// `lock` points to a lock of the call's kind.
+unsafe fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> bool {
     if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
-        report::used_after_destroy(scope, lock, call);
+        destroyed::used(scope, lock, call);
     }
-    went_on(scope, lock, record::lock::act::UNLOCK);
+    if scope.state.locks.attention.load(Relaxed) & attention::FAILED != 0 && scope.inner().failures.grow_old() {
+        nothing_failed(scope);
+    }
+    start::notice_fork();
+    heard::not(scope);
     let own = &scope.state.locks;
     if let Some(at) = own.holder.find(lock) {
         let Some(held) = own.holder.facts(at) else { return false };
@@ -583,6 +660,9 @@ fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> bool {
     if own.holder.pop_beyond() {
         return false;
     }
+    if went_on(scope, lock, record::lock::act::UNLOCK) {
+        return true;
+    }
     let elsewhere = holds::elsewhere(scope, lock);
     let known = record(lock).facts(lock);
     let epoch = start::epoch();
@@ -590,6 +670,8 @@ fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> bool {
         Unlocking::Unknown => false,
         found => {
             report::unlock_of_anothers(scope, lock, call, found, elsewhere);
+            // SAFETY: the caller's.
+            elsewhere.inspect(|(holder, _)| unsafe { holds::handed(holder, lock, call) });
             true
         }
     }
@@ -602,6 +684,8 @@ pub fn initialising(lock: *mut c_void, call: &'static Call) {
     }
     let errno = sys::errno();
     if let Entry::Full(mut scope) = thread::enter_for_lock() {
+        start::notice_fork();
+        heard::not(&mut scope);
         holds::gone(&mut scope, lock as usize, call, record::lock::act::INIT);
         settled(&mut scope, lock as usize);
     }
@@ -636,11 +720,14 @@ pub fn destroying(lock: *mut c_void, call: &'static Call) -> bool {
     let mut said = false;
     if let Entry::Full(mut scope) = thread::enter_for_lock() {
         let lock = lock as usize;
+        start::notice_fork();
+        heard::not(&mut scope);
         if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
-            report::used_after_destroy(&mut scope, lock, call);
-            said = true;
+            said = destroyed::used(&mut scope, lock, call);
         }
-        went_on(&mut scope, lock, record::lock::act::DESTROY);
+        if scope.state.locks.holder.find(lock).is_some() {
+            went_on(&mut scope, lock, record::lock::act::DESTROY);
+        }
         said |= holds::gone(&mut scope, lock, call, record::lock::act::DESTROY);
     }
     sys::set_errno(errno);
@@ -658,7 +745,10 @@ pub fn destroyed(lock: *mut c_void, call: &'static Call, result: c_int, said: bo
         if result == 0 {
             let stack = StackId(scope.stack_unasked());
             let actor = actor_word(scope.state.tid.load(Relaxed), start::epoch());
-            record(lock).lived(lock, call.kind, State::Destroyed, actor, stack, 0);
+            let looks = destroyed::looks(lock, call.kind);
+            if !destroyed::is_shared(lock, call.kind) {
+                record(lock).lived(lock, call.kind, State::Destroyed, actor, stack, looks);
+            }
             order::ends(&scope, lock);
         } else if !said {
             report::failed(&mut scope, lock, call, result, None);
@@ -668,7 +758,16 @@ pub fn destroyed(lock: *mut c_void, call: &'static Call, result: c_int, said: bo
 }
 
 /// Any other call has answered with an error number.
+#[inline(always)]
 pub fn answered(lock: *mut c_void, call: &'static Call, result: c_int) {
+    if result != 0 {
+        answered_otherwise(lock, call, result);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn answered_otherwise(lock: *mut c_void, call: &'static Call, result: c_int) {
     if !on() || !rules::failed(call.kind, call.intent, result, &ERRORS) {
         return;
     }
@@ -681,10 +780,13 @@ pub fn answered(lock: *mut c_void, call: &'static Call, result: c_int) {
 
 /// The calling thread ends, after its key destructors: L7.
 pub fn thread_ends(scope: &mut Scope) {
+    heard::not(scope);
     let own = &scope.state.locks;
     for held in own.holder.all() {
         record(held.lock).forget(held.lock);
-        let expected = held.what.has(What::ROBUST | What::SHARED | What::TOLD) || held.what.epoch() != start::epoch();
+        let expected = held.what.has(What::ROBUST | What::SHARED | What::TOLD)
+            || held.what.epoch() != start::epoch()
+            || held.what.kind() == Kind::Once;
         if !expected {
             report::held_at_end(scope, &held);
         }

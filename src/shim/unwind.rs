@@ -89,6 +89,25 @@ pub struct Object {
     pub dynamic: u64,
 }
 
+impl Object {
+    /// What its program headers alone say.
+    pub fn bare(bias: u64, headers: &[Phdr]) -> Self {
+        let (mut start, mut end, mut dynamic) = (u64::MAX, 0, 0);
+        for h in headers {
+            let at = bias.wrapping_add(h.p_vaddr as u64);
+            match h.p_type {
+                libc::PT_LOAD => {
+                    start = start.min(at & !4095);
+                    end = end.max(at + h.p_memsz as u64);
+                }
+                libc::PT_DYNAMIC => dynamic = at,
+                _ => {}
+            }
+        }
+        Self { start, end, bias, recorded: None, flags: 0, eh_frame_hdr: (0, 0), eh_segment_end: 0, dynamic }
+    }
+}
+
 /// An immutable list of objects, sorted by address, and the unwinder that knows them.
 pub struct Modules {
     pub objects: Vec<Object>,
@@ -296,6 +315,19 @@ pub fn modules(state: &State) -> Option<&'static Modules> {
     unsafe { current.as_ref() }
 }
 
+/// The object that holds an address, whoever has loaded it since the list was made.
+pub fn module_of(state: &'static State, at: u64) -> Option<Object> {
+    for _ in 0..2 {
+        if let Some(object) = modules(state)?.object(at) {
+            return Some(*object);
+        }
+        if !learn(at) {
+            break;
+        }
+    }
+    None
+}
+
 /// The list at start, when nobody else can change it.
 pub fn with_modules(f: impl FnOnce(&Modules)) {
     // SAFETY: null, or the list that `start` has just made; retired ones need a later `publish`.
@@ -371,6 +403,7 @@ pub extern "C" fn capture_at(state: *const State, scratch: *mut Scratch, sp: u64
 
 /// The stack of one frame for an address: of a return address, or one byte behind a variable. 0: nothing is known of it.
 pub fn stack_of(state: &'static State, address: u64) -> u32 {
+    module_of(state, address);
     let Some(list) = modules(state) else { return 0 };
     if address == 0 || ours(address) {
         return 0;
@@ -432,6 +465,25 @@ pub fn called_by_libc(state: &'static State) -> bool {
         frame = next;
     }
     true
+}
+
+/// The frame pointers of our own functions that are being executed, the innermost first, and where the program's stack begins.
+/// Nothing where we were built without them.
+#[cold]
+#[inline(always)]
+pub fn own_frames<const MOST: usize>() -> Option<([usize; MOST], usize, usize)> {
+    let mut frames = [0; MOST];
+    let mut frame = arch::registers().fp as usize;
+    for len in 0..if cfg!(frame_pointers) { MOST } else { 0 } {
+        frames[len] = frame;
+        // SAFETY: as in `called_by_libc`.
+        let (next, pc) = unsafe { (*(frame as *const usize), *((frame + size_of::<usize>()) as *const usize) as u64) };
+        if !ours(pc) {
+            return Some((frames, len + 1, frame + 2 * size_of::<usize>()));
+        }
+        frame = next;
+    }
+    None
 }
 
 #[cold]
@@ -728,10 +780,11 @@ pub fn reread() {
 
 fn capture_marker() {}
 
-/// Runs the real dlclose between two states of the list.
-pub fn around_unload<R>(f: impl FnOnce() -> R) -> R {
+/// Runs the real dlclose between two states of the list. With its result: was something unloaded?
+pub fn around_unload<R>(f: impl FnOnce() -> R) -> (R, bool) {
     UNLOADING.fetch_add(1, SeqCst);
     let result = f();
+    let mut changed = false;
     if let thread::Entry::Full(_scope) = thread::enter() {
         // Most dlcloses only count down: ask before rebuilding.
         let mut unloaded = 0u64;
@@ -750,10 +803,11 @@ pub fn around_unload<R>(f: impl FnOnce() -> R) -> R {
         });
         if unloaded == 0 || unloaded != UNLOADED.load(Relaxed) {
             reread();
+            changed = true;
         }
     }
     UNLOADING.fetch_sub(1, SeqCst);
-    result
+    (result, changed)
 }
 
 /// `name` is empty for the program itself.

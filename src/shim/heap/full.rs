@@ -12,7 +12,7 @@ use super::{accounts, guard, is_reinforced, protects, quarantine, redzone, shado
 use crate::recording::{self, RECORDING};
 use crate::roster::{known, real};
 use crate::thread::{self, Entry as Way, Scope};
-use crate::{finding, start, sys, unwind};
+use crate::{finding, locks, start, sys, unwind};
 use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::Relaxed;
 use libc::c_void;
@@ -195,6 +195,10 @@ fn freeing_in(scope: &mut Scope, entry: &Entry, address: usize, call: &Call) -> 
             if let Some(accounts) = accounts::of(state).filter(|_| ended.epoch() == start::epoch()) {
                 accounts.freed(state.entry, entry.allocating_stack().0, entry.size());
             }
+            // A realloc may leave the block where it is.
+            if state.moving.load(Relaxed) == 0 {
+                locks::memory::freed(scope, address, entry.size(), call.name);
+            }
             if !ended.allocated().fits(call.family) {
                 mismatch(scope, address, entry, by, call);
             }
@@ -276,9 +280,9 @@ pub fn usable(block: *mut c_void) -> Option<usize> {
     live(block).filter(|facts| facts.moved).map(|facts| facts.size as usize)
 }
 
-/// What the program asked for, of a live block.
-pub fn live_size(block: *mut c_void) -> Option<usize> {
-    live(block).map(|facts| facts.size as usize)
+/// The memory of a live block.
+pub fn extent(block: usize) -> Option<core::ops::Range<usize>> {
+    live(block as *mut c_void).map(|facts| block..block.saturating_add(facts.size as usize))
 }
 
 fn live(block: *mut c_void) -> Option<Facts> {
@@ -318,10 +322,24 @@ fn refused_if(protect: bool, otherwise: Verdict) -> Verdict {
 #[cold]
 fn again(scope: &mut Scope, address: usize, entry: &Entry, by: Party, call: &Call) -> Verdict {
     let Some(facts) = &entry.facts() else { return Verdict::Free(address as *mut c_void) };
-    let block = about(address, facts, call);
-    let parties = [(Role::Here, by), (Role::Freed, facts.releaser), (Role::Allocated, facts.allocator)];
+    let mut block = about(address, facts, call);
+    let parties = after_free(&mut block, facts, by);
     publish(scope, Kind::HeapDoubleFree, Severity::Error, block, &parties, call.name.as_bytes());
     refused_if(protects(), the_allocators(address, facts))
+}
+
+/// The parties of a finding about a block that was freed before. With a lock call that had failed with the block at hand, all of
+/// it in the order of time.
+#[cold]
+pub fn after_free(block: &mut Block, facts: &Facts, here: Party) -> [(Role, Party); 4] {
+    let (allocated, freed) = ((Role::Allocated, facts.allocator), (Role::Freed, facts.releaser));
+    match locks::at_hand::earlier(block.address as usize, facts) {
+        Some((earlier, failed)) => {
+            block.earlier = earlier;
+            [allocated, (Role::Locked, failed), freed, (Role::Here, here)]
+        }
+        None => [(Role::Here, here), freed, allocated, (Role::Locked, Party::ABSENT)],
+    }
 }
 
 #[cold]

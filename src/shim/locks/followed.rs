@@ -5,20 +5,18 @@
 //! comes back here when the lock is taken.
 #![allow(unsafe_code)] // Safety: calls the real functions as the hooks were called.
 
-use super::{Call, Own, Real, acquire_by, attention, holds, order, record, release_slowly, times, took, what_of};
-use crate::recording;
+use super::{Call, Own, Real, acquire_by, attention, holds, now_known, order, record, release_slowly, times, took, what_of};
 use crate::thread::{self, Scope};
 use core::sync::atomic::Ordering::Relaxed;
 use libc::{c_int, c_void};
-use record::layout::Counter;
 use track::lock::rules::Intent;
-use track::lock::{HoldFacts, Kind, What, actor_word};
+use track::lock::{HoldFacts, Kind, Mode, What};
 
 /// The calling thread's own, when nothing but features wants its attention.
 #[inline(always)]
 fn own() -> Option<&'static Own> {
     let own = thread::block().locks()?;
-    (own.attention.load(Relaxed) & attention::FAILED == 0).then_some(own)
+    (own.attention.load(Relaxed) & !(attention::FEATURES | attention::UNLOCKS) == 0).then_some(own)
 }
 
 /// As [`super::acquire`], or [`super::try_acquire`], by the call's intent.
@@ -65,12 +63,8 @@ pub fn taken(scope: &mut Scope, lock: usize, place: u64, what: What, call: &Call
     let since = if times { crate::clock::now() } else { 0 };
     let facts = HoldFacts { lock, place: place as usize, what, stack, since };
     let own = &scope.state.locks;
-    let record = record(lock);
-    if !own.holder.push_with(&facts) {
-        recording::count(Counter::HoldsUntracked);
-        record.forget(lock);
-    } else if !record.is_known(lock) {
-        record.known(lock, what.kind(), actor_word(scope.state.tid.load(Relaxed), own.epoch()));
+    if !own.holder.push_with(&facts) || !record(lock).is_known(lock) {
+        now_known(own, &facts);
     }
     if times {
         times::taken(scope, &facts, waited);
@@ -79,7 +73,9 @@ pub fn taken(scope: &mut Scope, lock: usize, place: u64, what: What, call: &Call
 
 /// As [`taken`], of a lock that the list of the thread may have.
 pub fn taken_slowly(scope: &mut Scope, lock: usize, place: u64, what: What, call: &Call, waited: Option<u64>) {
-    holds::no_longer_held(scope, lock, what);
+    if !what.has(What::RECURSIVE) && what.mode() == Mode::Exclusive {
+        holds::stale(&scope.state.locks, lock);
+    }
     taken(scope, lock, place, what, call, waited);
 }
 

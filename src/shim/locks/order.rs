@@ -13,12 +13,12 @@
 //! Memory that a program hands out by itself (pools) is not seen to end.
 #![allow(unsafe_code)] // Safety: the graph is reached under its lock only.
 
-use super::{Call, record, report};
+use super::{Call, memory, record, report};
 use crate::options::{self, Mode};
 use crate::recording::{self, RECORDING};
 use crate::spin::Spin;
 use crate::thread::{self, Scope};
-use crate::heap;
+use crate::heap::{self, Level};
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU64};
@@ -215,6 +215,29 @@ pub fn has_locks() -> bool {
     ANY.load(Relaxed)
 }
 
+/// A block of the heap is about to be freed: the locks in it are no more. Async-signal-safe.
+pub fn block_ends(block: usize) {
+    if !has_locks() || block == 0 {
+        return;
+    }
+    let extent = match heap::level() {
+        Level::Full => heap::full::extent(block),
+        _ => memory::extent(block, |range| may_be_in(range.start, range.len())),
+    };
+    match extent {
+        Some(extent) => memory_ends(extent.start, extent.len()),
+        // Nobody to ask. To forget too much is to be silent.
+        None if !memory::knows_sizes() => memory_ends(block, PAGE),
+        None => {}
+    }
+}
+
+fn may_be_in(start: usize, len: usize) -> bool {
+    let pages = start / PAGE..=start.saturating_add(len.max(1) - 1) / PAGE;
+    let marked = |page: usize| PAGES[page % PAGE_BITS / 64].load(Relaxed) & 1 << (page % 64) != 0;
+    pages.end() - pages.start() >= MOST_PAGES || pages.into_iter().any(marked)
+}
+
 /// Memory is given back: the locks in it are no more. Async-signal-safe.
 pub fn memory_ends(start: usize, len: usize) {
     let scope = if has_locks() { thread::enter_registered() } else { None };
@@ -223,12 +246,7 @@ pub fn memory_ends(start: usize, len: usize) {
 
 /// `guarded`: no handler of this thread comes here meanwhile.
 fn memory_ends_with(start: usize, len: usize, guarded: bool) {
-    if !has_locks() || len == 0 {
-        return;
-    }
-    let pages = start / PAGE..=start.saturating_add(len - 1) / PAGE;
-    let marked = |page: usize| PAGES[page % PAGE_BITS / 64].load(Relaxed) & 1 << (page % 64) != 0;
-    if pages.end() - pages.start() < MOST_PAGES && !pages.into_iter().any(marked) {
+    if !has_locks() || len == 0 || !may_be_in(start, len) {
         return;
     }
     let end = |graph: &mut Graph| {

@@ -13,12 +13,15 @@ use record::findings::{Involved, Lock, Report, Resource};
 use record::kind::{Kind, Role, Severity};
 use record::label::Label;
 use record::layout::PARTIES;
-use record::lock::act;
+use record::lock::{act, thrd};
 use track::lock::rules::{Again, Unlocking};
 use track::lock::order::{Cycle, Taken};
 use track::lock::{Failure, HoldFacts, What};
 
+const EINVAL: u16 = libc::EINVAL as u16;
+
 /// The parties of a finding, as they come together.
+#[derive(Clone, Copy)]
 struct Parties {
     all: [Involved; PARTIES],
     len: usize,
@@ -51,7 +54,9 @@ impl Parties {
 
 /// The stack at which a lock was taken: one frame, if no stack was taken there.
 pub fn stack_of_hold(scope: &Scope, held: &HoldFacts) -> u32 {
-    if held.stack != 0 { held.stack } else { unwind::stack_of(scope.state, held.place as u64) }
+    // The place of a once control is no place of a call.
+    let has_stack = held.stack != 0 || held.what.kind() == track::lock::Kind::Once;
+    if has_stack { held.stack } else { unwind::stack_of(scope.state, held.place as u64) }
 }
 
 /// What is known of a lock by its address.
@@ -67,12 +72,39 @@ fn about(scope: &Scope, lock: usize, what: What) -> Lock {
 
 /// The module that a lock lies in, as a stack of one frame: 0 when it lies in none.
 pub fn place(scope: &Scope, lock: usize) -> u32 {
-    let in_module = unwind::modules(scope.state).is_some_and(|list| list.object(lock as u64).is_some());
-    if in_module { unwind::stack_of(scope.state, lock as u64 + 1) } else { 0 }
+    if unwind::module_of(scope.state, lock as u64).is_some() {
+        unwind::stack_of(scope.state, lock as u64 + 1)
+    } else {
+        0
+    }
 }
 
 fn what(call: &Call) -> What {
     What::new(call.kind, call.how, 0, 0)
+}
+
+/// A finding that is made and not filed yet: what it waits for decides about it.
+#[derive(Clone, Copy)]
+pub struct Found {
+    kind: Kind,
+    lock: Lock,
+    parties: Parties,
+    call: &'static str,
+}
+
+impl Found {
+    pub fn publish(&self, scope: &mut Scope, severity: Severity) {
+        publish(scope, self.kind, severity, self.lock, &self.parties, self.call);
+    }
+
+    /// The lock that it is about.
+    pub fn lock(&self) -> usize {
+        self.lock.address as usize
+    }
+
+    pub fn errno(&self) -> c_int {
+        c_int::from(self.lock.errno)
+    }
 }
 
 fn publish(scope: &mut Scope, kind: Kind, severity: Severity, lock: Lock, parties: &Parties, call: &str) {
@@ -93,18 +125,23 @@ fn publish(scope: &mut Scope, kind: Kind, severity: Severity, lock: Lock, partie
 
 /// L1: the call has failed.
 pub fn failed(scope: &mut Scope, lock: usize, call: &Call, error: c_int, held: Option<HoldFacts>) {
+    // Of a mutex libc says so itself.
+    let says_so = call.kind == track::lock::Kind::Mutex && matches!(error as u16, thrd::ERROR | EINVAL);
+    if says_so && super::record(lock).is_destroyed(lock) {
+        return used_after_destroy(scope, lock, call, Severity::Error);
+    }
+    failure(scope, lock, call, error, held).publish(scope, Severity::Error);
+}
+
+/// The same, for whoever decides later how much it matters.
+pub fn failure(scope: &mut Scope, lock: usize, call: &Call, error: c_int, held: Option<HoldFacts>) -> Found {
     let mut parties = Parties::here(scope);
     if let Some(held) = held {
         parties.locked(scope, scope.state, &held);
     }
-    let kind = if error == libc::EINVAL && super::record(lock).is_destroyed(lock) {
-        return used_after_destroy(scope, lock, call);
-    } else {
-        Kind::LockFailed
-    };
-    let mode = held.map_or(what(call), |held| held.what);
-    let lock = Lock { errno: error as u16, ..about(scope, lock, what(call)) };
-    publish(scope, kind, Severity::Error, Lock { mode: mode.mode() as u8, ..lock }, &parties, call.name);
+    let mode = held.map_or(what(call), |held| held.what).mode() as u8;
+    let lock = Lock { errno: error as u16, mode, ..about(scope, lock, what(call)) };
+    Found { kind: Kind::LockFailed, lock, parties, call: call.name }
 }
 
 /// L2: the thread goes on with a lock that it failed to take.
@@ -159,16 +196,20 @@ pub fn of_another_kind(scope: &mut Scope, lock: usize, call: &Call, held: &HoldF
 }
 
 /// L5: the memory of a held lock is destroyed, made anew, or given back.
-pub fn freed_held(scope: &mut Scope, held: &HoldFacts, holder: &State, call: Option<&Call>, by: u8) {
+pub fn freed_held(scope: &mut Scope, held: &HoldFacts, holder: &State, call: &'static str, by: u8) {
+    going(scope, held, holder, call, by).publish(scope, Severity::Error);
+}
+
+/// The same, while it is not known yet whether the memory goes.
+pub fn going(scope: &mut Scope, held: &HoldFacts, holder: &State, call: &'static str, by: u8) -> Found {
     let mut parties = Parties::here(scope);
     parties.locked(scope, holder, held);
     let lock = Lock { act: by, ..about(scope, held.lock, held.what) };
-    let name = call.map_or(act::verb(by), |call| call.name);
-    publish(scope, Kind::LockFreedHeld, Severity::Error, lock, &parties, name);
+    Found { kind: Kind::LockFreedHeld, lock, parties, call }
 }
 
 /// L6: the lock was destroyed.
-pub fn used_after_destroy(scope: &mut Scope, lock: usize, call: &Call) {
+pub fn used_after_destroy(scope: &mut Scope, lock: usize, call: &Call, severity: Severity) {
     let Some(facts) = super::record(lock).facts(lock) else { return };
     let mut parties = Parties::here(scope);
     parties.add(Role::Deleted, facts.destroyer().tid.0, facts.destroyer().stack.0);
@@ -176,7 +217,56 @@ pub fn used_after_destroy(scope: &mut Scope, lock: usize, call: &Call) {
         parties.add(Role::Created, facts.tid.0, facts.made.0);
     }
     let lock = about(scope, lock, what(call));
-    publish(scope, Kind::LockDestroyed, Severity::Error, lock, &parties, call.name);
+    publish(scope, Kind::LockDestroyed, severity, lock, &parties, call.name);
+}
+
+/// L9: the thread waits with a mutex that it does not have: another has it, or nobody.
+pub fn waits_without(
+    scope: &mut Scope,
+    cond: usize,
+    mutex: usize,
+    call: &Call,
+    elsewhere: Option<(&'static State, HoldFacts)>,
+) {
+    let mut parties = Parties::here(scope);
+    if let Some((holder, held)) = &elsewhere {
+        parties.locked(scope, holder, held);
+    }
+    let lock = Lock { act: act::LOCK, ..with_mutex(scope, cond, mutex, call) };
+    publish(scope, Kind::LockCond, Severity::Error, lock, &parties, call.name);
+}
+
+/// L9: another thread waits on this condition, with another mutex.
+pub fn waits_with_another(
+    scope: &mut Scope,
+    cond: usize,
+    mutex: usize,
+    call: &Call,
+    waiter: &State,
+    waits: &HoldFacts,
+    others: usize,
+) {
+    let mut parties = Parties::here(scope);
+    parties.add(Role::Victim, waiter.tid.load(Relaxed), waits.stack);
+    let lock = Lock { act: act::WAIT, old: others as u64, ..with_mutex(scope, cond, mutex, call) };
+    publish(scope, Kind::LockCond, Severity::Error, lock, &parties, call.name);
+}
+
+/// L9: the condition is destroyed or made anew, and a thread waits on it.
+pub fn gone_with_waiter(scope: &mut Scope, cond: usize, call: &Call, by: u8, waiter: &State, waits: &HoldFacts) {
+    let mut parties = Parties::here(scope);
+    parties.add(Role::Victim, waiter.tid.load(Relaxed), waits.stack);
+    let lock = Lock { act: by, ..about(scope, cond, what(call)) };
+    publish(scope, Kind::LockCond, Severity::Error, lock, &parties, call.name);
+}
+
+fn with_mutex(scope: &Scope, cond: usize, mutex: usize, call: &Call) -> Lock {
+    Lock {
+        other: mutex as u64,
+        other_kind: record::lock::kind::MUTEX,
+        other_place: place(scope, mutex),
+        ..about(scope, cond, what(call))
+    }
 }
 
 /// L8: what was just taken, and how the others were, could wait for each other.

@@ -11,7 +11,7 @@ use crate::clock;
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU64};
 use record::layout::{Counter, Lock};
-use track::lock::{HoldFacts, Mode as How, What};
+use track::lock::{Hold, HoldFacts, Mode as How, What};
 
 static ON: AtomicBool = AtomicBool::new(false);
 
@@ -57,6 +57,13 @@ fn no_room(lock: usize) {
     let bit = (lock as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> 16 & (BITS - 1);
     if COUNTED[bit / 64].fetch_or(1 << (bit % 64), Relaxed) & 1 << (bit % 64) == 0 {
         recording::count(Counter::LocksUntracked);
+    }
+}
+
+/// The thread has waited with the lock, and has it again.
+pub fn has_again(hold: &Hold) {
+    if on() {
+        hold.begins(clock::now());
     }
 }
 

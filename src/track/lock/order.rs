@@ -228,8 +228,7 @@ impl Default for Graph {
 impl Graph {
     /// All zero.
     pub const fn new() -> Self {
-        const NODE: Node =
-            Node { lock: 0, rank: 0, mark: 0, out: 0, into: 0, out_len: 0, in_len: 0, bucket_next: 0 };
+        const NODE: Node = Node { lock: 0, rank: 0, mark: 0, out: 0, into: 0, out_len: 0, in_len: 0, bucket_next: 0 };
         const EDGE: Edge = Edge {
             from: 0,
             to: 0,

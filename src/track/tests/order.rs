@@ -321,8 +321,12 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let see = (1usize..6, 1usize..6, any::<(bool, bool)>(), 0u8..9, 1u32..4)
         .prop_map(|(from, to, modes, gates, tid)| Step::See { from, to, modes, gates, tid });
-    let mostly_plain = (1usize..9, 1usize..9, 1u32..3).prop_map(|(from, to, tid)| {
-        Step::See { from, to, modes: (false, false), gates: 0, tid }
+    let mostly_plain = (1usize..9, 1usize..9, 1u32..3).prop_map(|(from, to, tid)| Step::See {
+        from,
+        to,
+        modes: (false, false),
+        gates: 0,
+        tid,
     });
     prop::collection::vec(prop_oneof![4 => see, 6 => mostly_plain, 1 => (1usize..9).prop_map(Step::Forget)], 1..22)
 }

@@ -2,7 +2,8 @@
 
 use crate::fd_kind;
 use crate::merge::Merged;
-use crate::report::{owner, written};
+use crate::report::{named, owner, written};
+use crate::symbolise::Symboliser;
 use crate::when::duration;
 use record::findings::{Block, Key, Lock, Lost, Resource};
 use record::heap::{class, family, place, sight};
@@ -21,7 +22,13 @@ pub struct Memory {
 }
 
 /// The descriptor number, and what is known of what is behind it.
-pub fn about(found: &Merged) -> (Option<i32>, Vec<(&'static str, String)>) {
+pub fn about(found: &Merged, symbols: &mut Symboliser) -> (Option<i32>, Vec<(&'static str, String)>) {
+    let (fd, mut about) = known(found);
+    about.extend(found.things.iter().map(|thing| (thing.words, named(thing, symbols))));
+    (fd, about)
+}
+
+fn known(found: &Merged) -> (Option<i32>, Vec<(&'static str, String)>) {
     let (fd, kind, owner_kind, object) = match found.finding.resource {
         Resource::Descriptor { fd, kind, owner_kind, owner, .. } => (fd, kind, owner_kind, owner),
         Resource::Leak(leak) => (leak.fd, leak.kind, 0, 0),
@@ -65,7 +72,7 @@ fn about_key(key: &Key) -> Vec<(&'static str, String)> {
 
 fn about_lock(lock: &Lock) -> Vec<(&'static str, String)> {
     let mut about = vec![(record::lock::kind::name(lock.kind), format!("{:#x}", lock.address))];
-    if let Some(name) = record::errno::name(lock.errno) {
+    if let Some(name) = record::lock::error_name(lock.errno) {
         about.push(("error", name.to_owned()));
     }
     if lock.other != 0 {
@@ -99,6 +106,13 @@ fn about_block(block: &Block) -> Vec<(&'static str, String)> {
         _ => None,
     };
     about.extend(seen.map(|seen| ("seen", seen.to_owned())));
+    let earlier = &block.earlier;
+    if earlier.lock != 0 {
+        let error = record::errno::name(earlier.errno).unwrap_or("an error");
+        let ignored = if earlier.ignored { ", ignored" } else { "" };
+        about.push(("before", format!("{}: {error}{ignored}", record::lock::call::name(earlier.call))));
+        about.push((record::lock::kind::name(earlier.kind), format!("{:#x}", earlier.lock)));
+    }
     about
 }
 
