@@ -14,6 +14,7 @@ use record::kind::{Kind, Role, Severity};
 use record::label::Label;
 use record::layout::PARTIES;
 use record::lock::{act, thrd};
+use track::lock::order::{Cycle, Taken};
 use track::lock::rules::{Again, Unlocking};
 use track::lock::{Failure, HoldFacts, What};
 
@@ -268,6 +269,29 @@ fn with_mutex(scope: &Scope, cond: usize, mutex: usize, call: &Call) -> Lock {
         other_place: place(scope, mutex),
         ..about(scope, cond, what(call))
     }
+}
+
+/// L8: what was just taken, and how the others were, could wait for each other.
+pub fn order(scope: &mut Scope, cycle: &Cycle, call: &Call) {
+    let [first, others @ ..] = cycle.edges() else { return };
+    let mut parties = Parties::here(scope);
+    parties.add(Role::Locked, first.tid, first.stacks[0]);
+    // Of long cycles, the calls that would wait.
+    let whole = 2 * others.len() + 2 <= PARTIES;
+    for edge in others {
+        parties.add(Role::Victim, edge.tid, edge.stacks[1]);
+        if whole {
+            parties.add(Role::Locked, edge.tid, edge.stacks[0]);
+        }
+    }
+    let what = |taken: Taken| What::new(taken.kind, taken.mode, 0, 0);
+    let lock = Lock {
+        other: first.from as u64,
+        other_kind: first.held.kind as u8,
+        other_place: place(scope, first.from),
+        ..about(scope, first.to, what(first.taken))
+    };
+    publish(scope, Kind::LockOrder, Severity::Suspect, lock, &parties, call.name);
 }
 
 /// L7: the thread has ended and has the lock.
