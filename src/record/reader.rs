@@ -16,10 +16,12 @@
 mod bytes;
 mod entries;
 mod heap;
+mod lock;
 mod ring;
 
 pub use entries::{Finding, Head, Hold, Module, Sample, Site, Thread, Wait, Waiter};
 pub use heap::{Calls, Heap, HeapSample, HeapSite, MOST};
+pub use lock::{Lock, LockEdge};
 pub use ring::Event;
 
 use crate::layout::{
