@@ -64,12 +64,7 @@ pub mod attention {
 
 impl Own {
     pub const fn new() -> Self {
-        Self {
-            attention: AtomicU32::new(0),
-            epoch: AtomicU32::new(0),
-            holder: Holder::new(),
-            once: once::Next::new(),
-        }
+        Self { attention: AtomicU32::new(0), epoch: AtomicU32::new(0), holder: Holder::new(), once: once::Next::new() }
     }
 
     /// The thread begins, or becomes the only one of a forked child.

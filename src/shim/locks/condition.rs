@@ -65,7 +65,14 @@ pub unsafe fn waits(cond: *mut c_void, mutex: *mut c_void, call: &'static Call) 
 ///
 /// # Safety
 /// As [`waits`].
-pub unsafe fn waited(cond: *mut c_void, mutex: *mut c_void, place: u64, call: &'static Call, result: c_int, said: bool) {
+pub unsafe fn waited(
+    cond: *mut c_void,
+    mutex: *mut c_void,
+    place: u64,
+    call: &'static Call,
+    result: c_int,
+    said: bool,
+) {
     if !on() {
         return;
     }
