@@ -108,8 +108,13 @@ fn by_glibc(block: usize) -> Range<usize> {
     block..block.wrapping_add(word & !7)
 }
 
-/// The memory of a block, as far as the allocator can be asked.
-fn extent(block: usize, reaches: impl Fn(&Range<usize>) -> bool) -> Option<Range<usize>> {
+/// Can the allocator be asked how large its blocks are?
+pub fn knows_sizes() -> bool {
+    SIZES.load(Relaxed) != NOTHING
+}
+
+/// The memory of a block, as far as the allocator can be asked. Nothing, too, when it `reaches` nothing.
+pub fn extent(block: usize, reaches: impl Fn(&Range<usize>) -> bool) -> Option<Range<usize>> {
     let sizes = SIZES.load(Relaxed);
     if block == 0 || level() == Level::Full || sizes == NOTHING || resolve::is_bootstrap(block as *const _) {
         return None;
