@@ -42,6 +42,7 @@ use crate::{start, sys};
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
 use libc::{c_int, c_void};
+use record::kind::Severity;
 use track::lock::rules::{self, Again, Errors, Intent, Unlocking};
 use track::lock::{Failure, HoldFacts, Holder, Kind, Mode as How, Record, StackId, State, What, actor_word};
 
@@ -480,14 +481,7 @@ unsafe fn is_refused(lock: usize, place: u64, call: &'static Call) -> bool {
 ///
 /// # Safety
 /// `lock` points to a lock of the call's kind.
-unsafe fn after(
-    scope: &mut Scope,
-    lock: usize,
-    place: u64,
-    call: &'static Call,
-    result: c_int,
-    waited: Option<u64>,
-) {
+unsafe fn after(scope: &mut Scope, lock: usize, place: u64, call: &'static Call, result: c_int, waited: Option<u64>) {
     let own = &scope.state.locks;
     if result == 0 || result == libc::EOWNERDEAD {
         // SAFETY: the caller's.
@@ -518,17 +512,34 @@ fn failed(scope: &mut Scope, lock: usize, _place: u64, call: &'static Call, erro
     let stack = scope.stack_unasked();
     let time = crate::clock::now();
     let errno = error as u16;
-    let failure = Failure { lock, what, errno, stack, holds, call: call.name, time };
+    let failure = Failure { lock, what, errno, stack, holds, call: call.name, time, let_go: 0 };
     at_hand::note(scope, &failure);
     scope.inner().failures.add(failure);
     scope.state.locks.attention.fetch_or(attention::FAILED, Relaxed);
 }
 
-/// The thread has the lock after all: what failed before was looked at.
+/// The thread has the lock after all: what failed before was looked at. But not if it has let go meanwhile what it had: then
+/// nothing shows that anybody looked, and the evidence is told.
 fn settled(scope: &mut Scope, lock: usize) {
     if scope.state.locks.attention.load(Relaxed) & attention::FAILED != 0 {
-        scope.inner().failures.take(lock);
+        let failure = scope.inner().failures.take(lock);
         nothing_failed(scope);
+        if let Some(failure) = failure.filter(|failure| failure.let_go != 0) {
+            at_hand::ignored(scope, lock);
+            report::ignored(scope, &failure, record::lock::act::UNLOCK, Severity::Suspect);
+        }
+    }
+}
+
+/// The thread lets go of a lock that it has, and that it failed to take once more. What it had it may let go: what it does next
+/// with the lock will tell.
+fn let_go_after_failure(scope: &mut Scope, lock: usize) {
+    if scope.state.locks.attention.load(Relaxed) & attention::FAILED == 0 {
+        return;
+    }
+    let stack = scope.stack_unasked();
+    if let Some(failure) = scope.inner().failures.of(lock).filter(|failure| failure.let_go == 0) {
+        failure.let_go = stack;
     }
 }
 
@@ -542,7 +553,7 @@ fn nothing_failed(scope: &mut Scope) {
 /// The thread goes on with a lock that it failed to take: L2. True: that was said.
 ///
 /// Asked where it cannot be in the right: it lets go what it does not have, or destroys what it has. A thread that was refused
-/// what it had already (EDEADLK), that looked, and that lets go what it had, is in the right.
+/// what it had already (EDEADLK), that looked, and that lets go what it had, may be in the right: see [`let_go_after_failure`].
 fn went_on(scope: &mut Scope, lock: usize, act: u8) -> bool {
     if scope.state.locks.attention.load(Relaxed) & attention::FAILED == 0 {
         return false;
@@ -551,7 +562,7 @@ fn went_on(scope: &mut Scope, lock: usize, act: u8) -> bool {
     nothing_failed(scope);
     if let Some(failure) = &failure {
         at_hand::ignored(scope, lock);
-        report::ignored(scope, failure, act);
+        report::ignored(scope, failure, act, Severity::Error);
     }
     failure.is_some()
 }
@@ -655,6 +666,7 @@ unsafe fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> boo
             return true;
         }
         holds::let_go(scope, at, &held);
+        let_go_after_failure(scope, lock);
         return false;
     }
     if own.holder.pop_beyond() {
@@ -781,6 +793,7 @@ fn answered_otherwise(lock: *mut c_void, call: &'static Call, result: c_int) {
 /// The calling thread ends, after its key destructors: L7.
 pub fn thread_ends(scope: &mut Scope) {
     heard::not(scope);
+    memory::stack_goes(scope);
     let own = &scope.state.locks;
     for held in own.holder.all() {
         record(held.lock).forget(held.lock);

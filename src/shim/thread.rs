@@ -760,10 +760,22 @@ impl State {
         sys::signal_stack().is_some_and(|(low, len)| at >= low && at < low + len && at - low < STACK_NEEDED)
     }
 
+    /// The bounds of the thread's stack, asked for if they are not known. By the thread itself, when it ends.
+    pub fn stack_at_end(&self) -> (u64, u64) {
+        if !self.knows_stack() {
+            self.find_stack_now();
+        }
+        self.stack()
+    }
+
     /// The bounds between which a walk that begins at `sp` may read.
     #[inline(always)]
     pub fn readable_stack(&self, sp: u64) -> (u64, u64) {
-        if self.knows_stack() || !(self.probed().0..self.probed().1).contains(&sp) { self.stack() } else { self.probed() }
+        if self.knows_stack() || !(self.probed().0..self.probed().1).contains(&sp) {
+            self.stack()
+        } else {
+            self.probed()
+        }
     }
 
     /// The bounds of the thread's stack. The main thread's grows; nothing else is mapped within 128 MiB below its end (the

@@ -5,7 +5,9 @@
 //! comes back here when the lock is taken.
 #![allow(unsafe_code)] // Safety: calls the real functions as the hooks were called.
 
-use super::{Call, Own, Real, acquire_by, attention, holds, now_known, order, record, release_slowly, times, took, what_of};
+use super::{
+    Call, Own, Real, acquire_by, attention, holds, now_known, order, record, release_slowly, times, took, what_of,
+};
 use crate::thread::{self, Scope};
 use core::sync::atomic::Ordering::Relaxed;
 use libc::{c_int, c_void};

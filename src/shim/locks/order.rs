@@ -14,11 +14,11 @@
 #![allow(unsafe_code)] // Safety: the graph is reached under its lock only.
 
 use super::{Call, memory, record, report};
+use crate::heap::{self, Level};
 use crate::options::{self, Mode};
 use crate::recording::{self, RECORDING};
 use crate::spin::Spin;
 use crate::thread::{self, Scope};
-use crate::heap::{self, Level};
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU64};
@@ -198,8 +198,7 @@ fn ends_unseen(scope: &Scope, lock: usize) -> bool {
     }
     thread::registry().filter(|state| state.is_live()).any(|state| {
         let above = state.description.load(Relaxed);
-        let (low, high) =
-            if state.knows_stack() { state.stack() } else { (above.saturating_sub(USUAL), above) };
+        let (low, high) = if state.knows_stack() { state.stack() } else { (above.saturating_sub(USUAL), above) };
         (low..high).contains(&(lock as u64))
     })
 }

@@ -14,8 +14,8 @@ use record::kind::{Kind, Role, Severity};
 use record::label::Label;
 use record::layout::PARTIES;
 use record::lock::{act, thrd};
-use track::lock::rules::{Again, Unlocking};
 use track::lock::order::{Cycle, Taken};
+use track::lock::rules::{Again, Unlocking};
 use track::lock::{Failure, HoldFacts, What};
 
 const EINVAL: u16 = libc::EINVAL as u16;
@@ -145,17 +145,18 @@ pub fn failure(scope: &mut Scope, lock: usize, call: &Call, error: c_int, held: 
 }
 
 /// L2: the thread goes on with a lock that it failed to take.
-pub fn ignored(scope: &mut Scope, failure: &Failure, by: u8) {
+pub fn ignored(scope: &mut Scope, failure: &Failure, by: u8, severity: Severity) {
     let me = scope.state.tid.load(Relaxed);
     let mut parties = Parties::none();
     parties.add(Role::Here, me, failure.stack);
-    let now = scope.stack_unasked();
-    parties.add(Role::Victim, me, now);
-    if let Some(held) = scope.state.locks.holder.holding(failure.lock) {
+    let proved = severity == Severity::Error;
+    let went_on = if proved { scope.stack_unasked() } else { failure.let_go };
+    parties.add(Role::Victim, me, went_on);
+    if let Some(held) = scope.state.locks.holder.holding(failure.lock).filter(|_| proved) {
         parties.locked(scope, scope.state, &held);
     }
     let lock = Lock { errno: failure.errno, act: by, ..about(scope, failure.lock, failure.what) };
-    publish(scope, Kind::LockIgnored, Severity::Error, lock, &parties, failure.call);
+    publish(scope, Kind::LockIgnored, severity, lock, &parties, failure.call);
 }
 
 /// L3: the thread is about to wait for itself.
@@ -202,7 +203,8 @@ pub fn freed_held(scope: &mut Scope, held: &HoldFacts, holder: &State, call: &'s
 
 /// The same, while it is not known yet whether the memory goes.
 pub fn going(scope: &mut Scope, held: &HoldFacts, holder: &State, call: &'static str, by: u8) -> Found {
-    let mut parties = Parties::here(scope);
+    // A thread that ends has returned from all that the program has called.
+    let mut parties = if call.is_empty() { Parties::none() } else { Parties::here(scope) };
     parties.locked(scope, holder, held);
     let lock = Lock { act: by, ..about(scope, held.lock, held.what) };
     Found { kind: Kind::LockFreedHeld, lock, parties, call }

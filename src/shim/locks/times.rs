@@ -4,10 +4,10 @@
 //! counter ([`crate::clock`]).
 
 use super::{record, report};
+use crate::clock;
 use crate::options::{self, Mode};
 use crate::recording::{self, RECORDING};
 use crate::thread::Scope;
-use crate::clock;
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU64};
 use record::layout::{Counter, Lock};
