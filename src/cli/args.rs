@@ -3,6 +3,7 @@
 use crate::escape::bytes;
 use crate::heap::export::Format;
 use crate::heap::profile::Measure;
+use crate::locks::table::Sort as LockSort;
 use crate::merge::Sort;
 use crate::message::{exit, say};
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -70,6 +71,12 @@ with the standard error shown; `~` marks a guess from fewer than four samples.
   flamegraph   an SVG, by --by
 Exit status: 0; 1 when something could not be read, or nothing is known of a heap; 2 for a usage error.";
 
+const LOCKS_NOTES: &str = "\
+Times need lock_times=1 in the run, orders locks=order. `contended`: a lock that was not to be had at once. An order is
+two locks of which the second was taken while the first was held; in a ring are those that lead back to where they began,
+which can be harmless (a third lock around them, readers only): what is dangerous is a finding of the report.
+Exit status: 0; 1 when something could not be read, or nothing is known of locks; 2 for a usage error.";
+
 const DIFF_NOTES: &str = "\
 Call stacks are the same when their modules (by build id) and offsets are; where the builds differ, when their functions
 are. Neither addresses nor file names matter. Exit status: 0, whatever has changed; 1 when something could not be read;
@@ -99,6 +106,9 @@ pub enum Command {
     /// Tell which call stacks hold the heap, or held it at its peak; export it to other tools
     #[command(after_help = HEAP_NOTES)]
     Heap(HeapArgs),
+    /// Tell how locks were used: who waited, for how long, and in which order they were taken
+    #[command(after_help = LOCKS_NOTES)]
+    Locks(LocksArgs),
     /// Compare two recordings: what grew and shrank on the heap, which findings are new or gone
     #[command(after_help = DIFF_NOTES)]
     Diff(DiffArgs),
@@ -241,6 +251,31 @@ pub struct HeapArgs {
     /// Write the export to this file; `-`, and without it, is stdout
     #[arg(short, long, value_name = "FILE", requires = "export")]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct LocksArgs {
+    /// Watched processes, recordings, or directories to search for *.shim
+    #[arg(required = true, value_name = "PID|PATH")]
+    pub targets: Vec<OsString>,
+    /// What comes first
+    #[arg(long, value_name = "BY", value_enum, default_value = "waited")]
+    pub sort: LockSort,
+    /// The first N locks, and orders, of each process [default of the text: 20, else all]
+    #[arg(long, value_name = "N", conflicts_with = "dot")]
+    pub limit: Option<usize>,
+    /// Show stacks in full
+    #[arg(long, conflicts_with_all = ["json", "dot"])]
+    pub stacks: bool,
+    /// Mark locks that were held for so many ms at a time
+    #[arg(long, value_name = "MS", default_value_t = crate::locks::text::LONG)]
+    pub long: u64,
+    /// As JSON: a line per process, per lock, per order of two locks
+    #[arg(long, conflicts_with = "dot")]
+    pub json: bool,
+    /// The order graph, for Graphviz
+    #[arg(long)]
+    pub dot: bool,
 }
 
 #[derive(Args)]

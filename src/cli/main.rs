@@ -24,6 +24,7 @@ mod files;
 mod heap;
 mod hooks;
 mod library;
+mod locks;
 mod look;
 mod merge;
 mod message;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Command::Snapshot(args) => snapshot::snapshot(&args),
         Command::Top(args) => top::top(&args),
         Command::Heap(args) => heap::heap(&args),
+        Command::Locks(args) => locks::locks(&args),
         Command::Diff(args) => diff::diff(&args),
         Command::Metrics(args) => metrics::metrics(&args),
         Command::Suppress(args) => suppress::suppress(args),
