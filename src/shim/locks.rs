@@ -157,6 +157,7 @@ const ERRORS: Errors = Errors {
     owner_dead: libc::EOWNERDEAD,
     interrupted: libc::EINTR,
     again: libc::EAGAIN,
+    deadlock: libc::EDEADLK,
 };
 
 /// Where glibc keeps the kind of a mutex (`struct __pthread_mutex_s`): static initialisers of programs write it.
@@ -634,6 +635,7 @@ pub fn initialising(lock: *mut c_void, call: &'static Call) {
     }
     let errno = sys::errno();
     if let Entry::Full(mut scope) = thread::enter_for_lock() {
+        start::notice_fork();
         heard::not(&mut scope);
         holds::gone(&mut scope, lock as usize, call, record::lock::act::INIT);
         settled(&mut scope, lock as usize);
@@ -668,6 +670,7 @@ pub fn destroying(lock: *mut c_void, call: &'static Call) -> bool {
     let mut said = false;
     if let Entry::Full(mut scope) = thread::enter_for_lock() {
         let lock = lock as usize;
+        start::notice_fork();
         heard::not(&mut scope);
         if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
             said = destroyed::used(&mut scope, lock, call);
