@@ -58,7 +58,8 @@ fn parsed(text: &[u8]) -> Option<At> {
 }
 
 fn number(digits: &[u8], base: u32) -> Option<u64> {
-    let value = |sum: u64, digit: &u8| Some(sum.wrapping_mul(u64::from(base)) + u64::from((*digit as char).to_digit(base)?));
+    let value =
+        |sum: u64, digit: &u8| Some(sum.wrapping_mul(u64::from(base)) + u64::from((*digit as char).to_digit(base)?));
     digits.iter().try_fold(0, value)
 }
 

@@ -43,7 +43,9 @@ pub fn others(scope: &Scope) -> impl Iterator<Item = &'static State> + use<> {
 
 /// Another live thread that has the lock, and how. Who waits with it has let it go.
 pub fn elsewhere(scope: &Scope, lock: usize) -> Option<(&'static State, HoldFacts)> {
-    let of = |state: &'static State| state.locks.holder.holding(lock).filter(|held| !held.what.has(What::TOLD | What::WAITING));
+    let of = |state: &'static State| {
+        state.locks.holder.holding(lock).filter(|held| !held.what.has(What::TOLD | What::WAITING))
+    };
     others(scope).find_map(|state| Some((state, of(state)?)))
 }
 
