@@ -73,6 +73,39 @@ pub struct Block {
     pub shown_at: i64,
     pub shown_len: u8,
     pub shown: [u8; SHOWN_BYTES],
+    /// What had gone wrong with the block in hand.
+    pub earlier: Earlier,
+}
+
+/// A lock call that failed before a block was misused, while the thread had a pointer to the block in hand: the party
+/// [`Role::Locked`] of the finding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Earlier {
+    /// 0: there was none.
+    pub lock: u64,
+    /// [`crate::lock::kind`].
+    pub kind: u8,
+    /// [`crate::lock::call`].
+    pub call: u8,
+    pub errno: u16,
+    /// The thread went on as if it held the lock.
+    pub ignored: bool,
+    /// The lock lies in the block.
+    pub inside: bool,
+}
+
+impl Earlier {
+    fn pack(self) -> u64 {
+        let flags = u8::from(self.ignored) | u8::from(self.inside) << 1;
+        let [low, high] = self.errno.to_le_bytes();
+        u64::from_le_bytes([self.kind, self.call, flags, low, high, 0, 0, 0])
+    }
+
+    fn unpack(lock: u64, word: u64) -> Self {
+        let [kind, call, flags, low, high, ..] = word.to_le_bytes();
+        let errno = u16::from_le_bytes([low, high]);
+        Self { lock, kind, call, errno, ignored: flags & 1 != 0, inside: flags & 2 != 0 }
+    }
 }
 
 /// See [`Resource::Lost`].
@@ -258,7 +291,9 @@ impl Resource {
                     *word = bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
                 }
                 let codes = [b.allocated, b.freed, b.place, b.access, b.sight, b.shown_len, 0, 0];
-                let numbers = [b.address, b.size, b.offset as u64, u64::from_le_bytes(codes), b.shown_at as u64, 0];
+                let numbers =
+                    [b.address, b.size, b.offset as u64, u64::from_le_bytes(codes), b.shown_at as u64, b.earlier.lock];
+                more[4] = b.earlier.pack();
                 (Self::BLOCK, numbers, more)
             }
             Self::Lost(l) => (
@@ -347,6 +382,7 @@ impl Resource {
                     shown_at: numbers[4] as i64,
                     shown_len: shown_len.min(SHOWN_BYTES as u8),
                     shown,
+                    earlier: Earlier::unpack(numbers[5], more[4]),
                 })
             }
             Self::LOST => Self::Lost(Lost {

@@ -9,7 +9,7 @@
 
 use crate::call::Call;
 use crate::errno;
-use crate::findings::{Block, Key, Leak, Limit, Lock, Lost, Report, Resource};
+use crate::findings::{Block, Earlier, Key, Leak, Limit, Lock, Lost, Report, Resource};
 use crate::heap;
 use crate::lock;
 use crate::sentence::{self, KindName};
@@ -179,7 +179,25 @@ pub fn write_block(block: &Block, line: &mut Line) {
         }
         line.text("\"");
     }
+    if block.earlier.lock != 0 {
+        write_earlier(&block.earlier, line);
+    }
     line.text("}");
+}
+
+/// `,"earlier":{…}`: the lock call that had failed with the block in hand.
+fn write_earlier(earlier: &Earlier, line: &mut Line) {
+    line.text(",\"earlier\":{\"call\":\"").text(lock::call::name(earlier.call));
+    line.text("\",\"lock\":\"")
+        .hex(earlier.lock)
+        .text("\",\"type\":\"")
+        .text(lock::kind::name(earlier.kind))
+        .text("\"");
+    if let Some(name) = errno::name(earlier.errno) {
+        line.text(",\"errno\":\"").text(name).text("\"");
+    }
+    line.text(",\"ignored\":").text(if earlier.ignored { "true" } else { "false" });
+    line.text(",\"inside\":").text(if earlier.inside { "true}" } else { "false}" });
 }
 
 /// `"lost":{…}`: blocks that were never freed. Times are milliseconds before the look.

@@ -1,7 +1,8 @@
-//! SIGSEGV and SIGBUS, where guard pages are on: ours first, then what the program wants done.
+//! SIGSEGV and SIGBUS, where there are guard pages or a quarantine: ours first, then what the program wants done.
 //!
 //! ```text
 //! fault ─► handle ─► in the pool of guard pages? heap::guard tells ─► the program's handler, or the default action
+//!                                                          of which the process dies: what lies in the quarantine is looked at
 //! ```
 //!
 //! Our handler stays installed. What the program installs is remembered here, answered when it asks, and called by us; its
@@ -15,7 +16,7 @@
 //! Rules: async-signal-safe; no guard is up while the program's handler runs, which may jump away.
 #![allow(unsafe_code)] // Safety: a signal handler; sigaction as the program called it.
 
-use crate::heap::guard;
+use crate::heap::{self, guard};
 use crate::roster::real;
 use crate::{arch, sys, thread};
 use core::mem::zeroed;
@@ -101,6 +102,9 @@ fn in_front_of(action: &sigaction) -> sigaction {
 
 /// At start.
 pub fn start() {
+    if ON.load(Relaxed) {
+        return;
+    }
     for signal in [libc::SIGSEGV, libc::SIGBUS] {
         let Some(known) = installed(signal) else { continue };
         // SAFETY: asks for, and sets, one action.
@@ -171,6 +175,11 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
         return;
     }
     if handler == libc::SIG_DFL || handler == libc::SIG_IGN {
+        if !sent && !thread::blind() {
+            let errno = sys::errno();
+            heap::at_fault();
+            sys::set_errno(errno);
+        }
         return by_default(signal, sent);
     }
     if known.flags.load(Relaxed) & libc::SA_RESETHAND != 0 {

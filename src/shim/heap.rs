@@ -24,11 +24,11 @@ pub mod leaks;
 pub mod quarantine;
 mod redzone;
 pub mod sampled;
-mod shadow;
+pub mod shadow;
 
 use crate::options::{self, Mode};
 use crate::recording::RECORDING;
-use crate::thread::{self, Scope};
+use crate::thread::{self, Entry, Scope};
 use crate::{start, unwind};
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU8};
@@ -89,6 +89,9 @@ pub fn start() {
     }
     if level != Level::Off && !guard::start() {
         crate::message::say(b"shim: guard: no address space for it\n");
+    }
+    if quarantine::on() {
+        crate::faults::start();
     }
     REINFORCED.store(redzone::on() || quarantine::on() || guard::on(), Relaxed);
     if level == Level::Full {
@@ -154,6 +157,19 @@ pub fn at_exit(scope: &mut Scope, here: &leaks::Here) {
         look_at_blocks(scope);
         settle();
         leaks::look(scope, here, leaks::Occasion::Exit);
+    }
+}
+
+/// The process is about to die of a fault, in the program's own code: what would be found at the end is found now. A link that was
+/// followed into a freed block, whose filling is no address, is the usual reason.
+pub fn at_fault() {
+    if !quarantine::on() {
+        return;
+    }
+    if let Entry::Full(mut scope) = thread::enter() {
+        if !scope.state.is_short_of_stack() {
+            look_at_blocks(&mut scope);
+        }
     }
 }
 

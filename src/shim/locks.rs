@@ -21,14 +21,18 @@
 //! bounds of a stack that are not known yet, no key beyond the first block of them.
 #![allow(unsafe_code)] // Safety: reads the kind of a mutex where libc has it; calls the real functions as the hooks were called.
 
+pub mod at_hand;
 pub mod condition;
 pub mod destroyed;
+pub mod followed;
 pub mod futex;
 pub mod heard;
 pub mod holds;
 pub mod memory;
 pub mod once;
+pub mod order;
 pub mod report;
+pub mod times;
 pub mod unowned;
 pub mod waits;
 
@@ -38,6 +42,7 @@ use crate::{start, sys};
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
 use libc::{c_int, c_void};
+use record::kind::Severity;
 use track::lock::rules::{self, Again, Errors, Intent, Unlocking};
 use track::lock::{Failure, HoldFacts, Holder, Kind, Mode as How, Record, StackId, State, What, actor_word};
 
@@ -54,12 +59,14 @@ pub struct Own {
 
 /// Why a thread takes the slow way.
 pub mod attention {
-    /// `locks=order`, `lock_times=1`, `lock_watch=1`: every lock and unlock is looked at.
+    /// `locks=order`, `lock_times=1`, `lock_watch=1`: every lock is looked at.
     pub const FEATURES: u32 = 1;
     /// A call has failed, and it is not known yet what the thread makes of it.
     pub const FAILED: u32 = 2;
     /// That it failed has not been said yet: a C++ runtime may hear of it (`heard`).
     pub const UNHEARD: u32 = 4;
+    /// `lock_times=1`, `lock_watch=1`: every unlock is looked at, too.
+    pub const UNLOCKS: u32 = 8;
 }
 
 impl Own {
@@ -70,7 +77,8 @@ impl Own {
     /// The thread begins, or becomes the only one of a forked child.
     pub fn begin(&self) {
         self.epoch.store(u32::from(start::epoch()) << 16, Relaxed);
-        self.attention.store(if features() { attention::FEATURES } else { 0 }, Relaxed);
+        let unlocks = if times::on() || options::lock_watch() { attention::UNLOCKS } else { 0 };
+        self.attention.store(if features() { attention::FEATURES | unlocks } else { 0 }, Relaxed);
     }
 
     #[inline(always)]
@@ -101,6 +109,8 @@ const _: () = assert!(size_of::<Records>() % 4096 == 0);
 /// At start, with the options known.
 pub fn start() {
     memory::start();
+    order::start();
+    times::start();
     FEATURES.store(options::lock_order() || options::lock_times() || options::lock_watch(), Relaxed);
     SWITCH.store(if options::locks_mode() == Mode::Off { OFF } else { WATCHED }, Relaxed);
 }
@@ -132,6 +142,13 @@ pub fn record(lock: usize) -> &'static Record {
 pub fn plain() -> Option<&'static Own> {
     let own = thread::block().locks()?;
     own.is_plain().then_some(own)
+}
+
+/// The same for an unlock.
+#[inline(always)]
+fn plain_unlock() -> Option<&'static Own> {
+    let own = thread::block().locks()?;
+    (own.attention.load(Relaxed) & !attention::FEATURES == 0).then_some(own)
 }
 
 /// What a hook calls, and how.
@@ -250,7 +267,12 @@ pub unsafe fn acquire(lock: *mut c_void, place: u64, call: &'static Call, reals:
         return unsafe { reals()[1](lock) };
     }
     // SAFETY: the caller's.
-    unsafe { acquire_by(at, place, call, first, reals()) }
+    unsafe {
+        match first {
+            None if features() => followed::acquire(lock, place, call, reals()),
+            _ => acquire_by(at, place, call, first, reals()),
+        }
+    }
 }
 
 /// # Safety
@@ -296,7 +318,12 @@ pub unsafe fn try_acquire(lock: *mut c_void, place: u64, call: &'static Call, re
         return unsafe { real()(lock) };
     }
     // SAFETY: the caller's.
-    unsafe { acquire_by(at, place, call, first, [real(); 2]) }
+    unsafe {
+        match first {
+            None if features() => followed::acquire(lock, place, call, [real(); 2]),
+            _ => acquire_by(at, place, call, first, [real(); 2]),
+        }
+    }
 }
 
 /// As [`acquire`] for a call that waits for so long: no try comes first, because the real call looks at the time first.
@@ -314,17 +341,18 @@ pub unsafe fn wait_for(lock: *mut c_void, place: u64, call: &'static Call, wait:
 fn took(own: &Own, lock: usize, place: u64, what: What) -> c_int {
     let record = record(lock);
     if !own.holder.push(lock, place as usize, what) || !record.is_known(lock) {
-        now_known(own, lock, place, what);
+        now_known(own, &HoldFacts { lock, place: place as usize, what, ..HoldFacts::default() });
     }
     0
 }
 
 #[cold]
 #[inline(never)]
-fn now_known(own: &Own, lock: usize, place: u64, what: What) {
+fn now_known(own: &Own, hold: &HoldFacts) {
+    let lock = hold.lock;
     memory::took_in(lock);
     if own.holder.is_beyond() && own.holder.find(lock).is_none() && own.holder.make_room() {
-        own.holder.push_again(&HoldFacts { lock, place: place as usize, what, ..HoldFacts::default() });
+        own.holder.push_again(hold);
     }
     if own.holder.is_beyond() {
         crate::recording::count(record::layout::Counter::HoldsUntracked);
@@ -332,7 +360,7 @@ fn now_known(own: &Own, lock: usize, place: u64, what: What) {
         return;
     }
     let tid = thread::current().map_or(0, |state| state.tid.load(Relaxed));
-    record(lock).known(lock, what.kind(), actor_word(tid, own.epoch()));
+    record(lock).known(lock, hold.what.kind(), actor_word(tid, own.epoch()));
 }
 
 /// The slow way of [`acquire`].
@@ -362,6 +390,7 @@ unsafe fn acquire_slowly(
             };
         }
     };
+    let mut waited = None;
     let result = match first.unwrap_or_else(attempt) {
         // SAFETY: the caller's.
         libc::EBUSY if call.intent == Intent::Lock && unsafe { is_refused(lock, place, call) } => {
@@ -369,7 +398,7 @@ unsafe fn acquire_slowly(
             return libc::EDEADLK;
         }
         // Expected of a lock that waits, and of nothing else.
-        libc::EBUSY if call.intent != Intent::Try => waiting(state, lock, call, wait),
+        libc::EBUSY if call.intent != Intent::Try => waiting(state, lock, call, wait, &mut waited),
         0 => 0,
         libc::EOWNERDEAD => libc::EOWNERDEAD,
         libc::EBUSY => libc::EBUSY,
@@ -380,20 +409,30 @@ unsafe fn acquire_slowly(
     sys::set_errno(errno);
     if let Entry::Full(mut scope) = thread::enter() {
         // SAFETY: the caller's.
-        unsafe { after(&mut scope, lock, place, call, result) };
+        unsafe { after(&mut scope, lock, place, call, result, waited) };
         drop(scope);
         sys::set_errno(errno);
     }
     result
 }
 
-/// The real call that may wait, with the thread seen to wait.
-fn waiting(state: &'static thread::State, lock: usize, call: &'static Call, wait: &dyn Fn() -> c_int) -> c_int {
+/// The real call that may wait, with the thread seen to wait, and for how long, ns.
+fn waiting(
+    state: &'static thread::State,
+    lock: usize,
+    call: &'static Call,
+    wait: &dyn Fn() -> c_int,
+    waited: &mut Option<u64>,
+) -> c_int {
     if let Entry::Full(mut scope) = thread::enter() {
         waits::begin(&mut scope, lock, call);
     }
+    let begun = if times::on() { crate::clock::now() } else { 0 };
     let result = wait();
     waits::end(state);
+    if times::on() {
+        *waited = Some(crate::clock::now().saturating_sub(begun));
+    }
     result
 }
 
@@ -442,12 +481,16 @@ unsafe fn is_refused(lock: usize, place: u64, call: &'static Call) -> bool {
 ///
 /// # Safety
 /// `lock` points to a lock of the call's kind.
-unsafe fn after(scope: &mut Scope, lock: usize, place: u64, call: &'static Call, result: c_int) {
+unsafe fn after(scope: &mut Scope, lock: usize, place: u64, call: &'static Call, result: c_int, waited: Option<u64>) {
     let own = &scope.state.locks;
     if result == 0 || result == libc::EOWNERDEAD {
         // SAFETY: the caller's.
         let (what, _) = unsafe { what_of(lock, call, own.epoch()) };
-        holds::taken(scope, lock, place, what);
+        if order::on() || times::on() {
+            followed::taken_slowly(scope, lock, place, what, call, waited);
+        } else {
+            holds::taken(scope, lock, place, what);
+        }
         settled(scope, lock);
     } else if rules::failed(call.kind, call.intent, result, &ERRORS) {
         let held = own.holder.holding(lock);
@@ -469,15 +512,34 @@ fn failed(scope: &mut Scope, lock: usize, _place: u64, call: &'static Call, erro
     let stack = scope.stack_unasked();
     let time = crate::clock::now();
     let errno = error as u16;
-    scope.inner().failures.add(Failure { lock, what, errno, stack, holds, call: call.name, time });
+    let failure = Failure { lock, what, errno, stack, holds, call: call.name, time, let_go: 0 };
+    at_hand::note(scope, &failure);
+    scope.inner().failures.add(failure);
     scope.state.locks.attention.fetch_or(attention::FAILED, Relaxed);
 }
 
-/// The thread has the lock after all: what failed before was looked at.
+/// The thread has the lock after all: what failed before was looked at. But not if it has let go meanwhile what it had: then
+/// nothing shows that anybody looked, and the evidence is told.
 fn settled(scope: &mut Scope, lock: usize) {
     if scope.state.locks.attention.load(Relaxed) & attention::FAILED != 0 {
-        scope.inner().failures.take(lock);
+        let failure = scope.inner().failures.take(lock);
         nothing_failed(scope);
+        if let Some(failure) = failure.filter(|failure| failure.let_go != 0) {
+            at_hand::ignored(scope, lock);
+            report::ignored(scope, &failure, record::lock::act::UNLOCK, Severity::Suspect);
+        }
+    }
+}
+
+/// The thread lets go of a lock that it has, and that it failed to take once more. What it had it may let go: what it does next
+/// with the lock will tell.
+fn let_go_after_failure(scope: &mut Scope, lock: usize) {
+    if scope.state.locks.attention.load(Relaxed) & attention::FAILED == 0 {
+        return;
+    }
+    let stack = scope.stack_unasked();
+    if let Some(failure) = scope.inner().failures.of(lock).filter(|failure| failure.let_go == 0) {
+        failure.let_go = stack;
     }
 }
 
@@ -491,7 +553,7 @@ fn nothing_failed(scope: &mut Scope) {
 /// The thread goes on with a lock that it failed to take: L2. True: that was said.
 ///
 /// Asked where it cannot be in the right: it lets go what it does not have, or destroys what it has. A thread that was refused
-/// what it had already (EDEADLK), that looked, and that lets go what it had, is in the right.
+/// what it had already (EDEADLK), that looked, and that lets go what it had, may be in the right: see [`let_go_after_failure`].
 fn went_on(scope: &mut Scope, lock: usize, act: u8) -> bool {
     if scope.state.locks.attention.load(Relaxed) & attention::FAILED == 0 {
         return false;
@@ -499,7 +561,8 @@ fn went_on(scope: &mut Scope, lock: usize, act: u8) -> bool {
     let failure = scope.inner().failures.take(lock);
     nothing_failed(scope);
     if let Some(failure) = &failure {
-        report::ignored(scope, failure, act);
+        at_hand::ignored(scope, lock);
+        report::ignored(scope, failure, act, Severity::Error);
     }
     failure.is_some()
 }
@@ -512,7 +575,7 @@ fn went_on(scope: &mut Scope, lock: usize, act: u8) -> bool {
 pub unsafe fn release(lock: *mut c_void, place: u64, call: &'static Call, real: impl Fn() -> Real) -> c_int {
     let at = lock as usize;
     // Off the list first: once it is let go, another thread may destroy it, and must not find it held.
-    match plain() {
+    match plain_unlock() {
         Some(own) if own.holder.pop(at) => {
             // SAFETY: the caller's.
             let result = unsafe { real()(lock) };
@@ -524,6 +587,8 @@ pub unsafe fn release(lock: *mut c_void, place: u64, call: &'static Call, real: 
         }
         // SAFETY: the caller's.
         _ if off() => unsafe { real()(lock) },
+        // SAFETY: the caller's.
+        _ if times::on() => unsafe { followed::release(lock, place, call, real()) },
         // SAFETY: the caller's.
         _ => unsafe { release_slowly(lock, place, call, real()) },
     }
@@ -601,6 +666,7 @@ unsafe fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> boo
             return true;
         }
         holds::let_go(scope, at, &held);
+        let_go_after_failure(scope, lock);
         return false;
     }
     if own.holder.pop_beyond() {
@@ -659,6 +725,7 @@ pub fn initialised(lock: *mut c_void, call: &'static Call, result: c_int) {
         let stack = StackId(scope.stack_unasked());
         let actor = actor_word(scope.state.tid.load(Relaxed), start::epoch());
         record(lock).lived(lock, call.kind, State::Initialised, actor, stack, 0);
+        order::ends(&scope, lock);
     }
     sys::set_errno(errno);
 }
@@ -702,6 +769,7 @@ pub fn destroyed(lock: *mut c_void, call: &'static Call, result: c_int, said: bo
             if !destroyed::is_shared(lock, call.kind) {
                 record(lock).lived(lock, call.kind, State::Destroyed, actor, stack, looks);
             }
+            order::ends(&scope, lock);
         } else if !said {
             report::failed(&mut scope, lock, call, result, None);
         }
@@ -733,6 +801,7 @@ fn answered_otherwise(lock: *mut c_void, call: &'static Call, result: c_int) {
 /// The calling thread ends, after its key destructors: L7.
 pub fn thread_ends(scope: &mut Scope) {
     heard::not(scope);
+    memory::stack_goes(scope);
     let own = &scope.state.locks;
     for held in own.holder.all() {
         record(held.lock).forget(held.lock);
@@ -760,6 +829,7 @@ pub fn after_fork() {
         state.locks.holder.waits_no_more();
         state.locks.begin();
     });
+    order::after_fork();
     // SAFETY: pages of our own table, of atomics that are valid while zero; this thread is the only one.
     unsafe { libc::madvise((&raw const TABLE).cast_mut().cast(), size_of::<Records>(), libc::MADV_DONTNEED) };
 }

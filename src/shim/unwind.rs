@@ -467,6 +467,25 @@ pub fn called_by_libc(state: &'static State) -> bool {
     true
 }
 
+/// The frame pointers of our own functions that are being executed, the innermost first, and where the program's stack begins.
+/// Nothing where we were built without them.
+#[cold]
+#[inline(always)]
+pub fn own_frames<const MOST: usize>() -> Option<([usize; MOST], usize, usize)> {
+    let mut frames = [0; MOST];
+    let mut frame = arch::registers().fp as usize;
+    for len in 0..if cfg!(frame_pointers) { MOST } else { 0 } {
+        frames[len] = frame;
+        // SAFETY: as in `called_by_libc`.
+        let (next, pc) = unsafe { (*(frame as *const usize), *((frame + size_of::<usize>()) as *const usize) as u64) };
+        if !ours(pc) {
+            return Some((frames, len + 1, frame + 2 * size_of::<usize>()));
+        }
+        frame = next;
+    }
+    None
+}
+
 #[cold]
 #[inline(never)]
 fn capture_slowly(
@@ -572,7 +591,7 @@ struct Reader {
 
 impl Reader {
     fn new(state: &State, sp: u64) -> Self {
-        let (low, high) = state.stack();
+        let (low, high) = state.readable_stack(sp);
         let on_stack = sp >= low && sp < high;
         Self { low: sp, end: if on_stack { high } else { (sp | 4095) + 1 }, on_stack, probes: 0 }
     }
@@ -1027,9 +1046,10 @@ fn publish(mut objects: Vec<Object>, whole: bool) {
     let old = CURRENT.load(Relaxed);
     // SAFETY: only replaced under CHANGING, which is held.
     if let Some(old) = unsafe { old.as_ref() }.filter(|_| whole) {
-        for gone in old.objects.iter().filter_map(|o| o.recorded) {
+        for (object, gone) in old.objects.iter().filter_map(|o| Some((o, o.recorded?))) {
             if !objects.iter().any(|o| o.recorded == Some(gone)) {
                 record::modules::unloaded(&recording::RECORDING, gone, sys::now());
+                crate::locks::order::memory_ends(object.start as usize, (object.end - object.start) as usize);
             }
         }
     }

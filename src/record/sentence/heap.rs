@@ -5,6 +5,7 @@ use crate::findings::{Block, Lost, Report, Resource};
 use crate::heap::{access, class, family, place, sight};
 use crate::kind::{Kind, Role};
 use crate::text::{Line, until_nul};
+use crate::{errno, lock};
 
 /// `double free of block 0x55d0 (32 bytes): freed here by thread 12 "worker", already freed by …, allocated by …`.
 pub(super) fn write(report: &Report, line: &mut Line) {
@@ -19,6 +20,9 @@ pub(super) fn write(report: &Report, line: &mut Line) {
 
 fn misuse(report: &Report, block: &Block, line: &mut Line) {
     let here = report.party(Role::Here);
+    if block.earlier.lock != 0 {
+        return chain(report, block, line);
+    }
     match report.kind {
         Kind::HeapDoubleFree => {
             line.text("double free of ");
@@ -69,6 +73,50 @@ fn misuse(report: &Report, block: &Block, line: &mut Line) {
         _ => {
             line.text(report.kind.name()).text(" of ");
             the_block(block, line);
+        }
+    }
+    shown(block, line);
+}
+
+/// A block that was in hand when a lock call failed, in the order of time: `write to freed memory: 8 bytes into block 0x55d0
+/// (88 bytes): allocated by thread 7; then pthread_rwlock_wrlock of rwlock 0x5610 failed with EDEADLK and was ignored, with this
+/// block at hand, by thread 8; then freed by thread 7; then written while it lay in the quarantine`.
+fn chain(report: &Report, block: &Block, line: &mut Line) {
+    match report.kind {
+        Kind::HeapDoubleFree => {
+            line.text("double free of ");
+        }
+        _ => {
+            let kind = if block.access == access::READ { "read of" } else { "write to" };
+            line.text(kind).text(" freed memory: ").signed(block.offset).text(" bytes into ");
+        }
+    }
+    the_block(block, line);
+    line.text(": allocated");
+    by(report.party(Role::Allocated), line);
+    let earlier = &block.earlier;
+    line.text("; then ").text(lock::call::name(earlier.call)).text(" of ").text(lock::kind::name(earlier.kind));
+    line.text(" ").hex(earlier.lock).text(" failed with ");
+    match errno::name(earlier.errno) {
+        Some(name) => line.text(name),
+        None => line.text("error ").number(u64::from(earlier.errno)),
+    };
+    line.text(if earlier.ignored { " and was ignored," } else { "," });
+    line.text(if earlier.inside { " with the lock in this block," } else { " with this block at hand," });
+    by(report.party(Role::Locked), line);
+    line.text("; then freed");
+    by(report.party(Role::Freed), line);
+    match (report.kind, report.party(Role::Here)) {
+        (Kind::HeapDoubleFree, here) => {
+            line.text("; then freed again here");
+            by(here, line);
+        }
+        (_, Some(here)) => {
+            line.text(if block.access == access::READ { "; then read here" } else { "; then written here" });
+            by(Some(here), line);
+        }
+        _ => {
+            line.text("; then written while it lay in the quarantine");
         }
     }
     shown(block, line);

@@ -77,8 +77,12 @@ pub(super) fn write(report: &Report, line: &mut Line) {
         }
         Kind::LockFreedHeld => {
             the_lock(&lock, line);
-            line.text(" is held and was ").text(act::verb(lock.act)).text(": here");
-            by(here, line);
+            if here.is_none() {
+                line.text(" is held and lay on the stack of a thread that has ended");
+            } else {
+                line.text(" is held and was ").text(act::verb(lock.act)).text(": here");
+                by(here, line);
+            }
         }
         Kind::LockOrder => {
             the_lock(&lock, line);

@@ -322,10 +322,24 @@ fn refused_if(protect: bool, otherwise: Verdict) -> Verdict {
 #[cold]
 fn again(scope: &mut Scope, address: usize, entry: &Entry, by: Party, call: &Call) -> Verdict {
     let Some(facts) = &entry.facts() else { return Verdict::Free(address as *mut c_void) };
-    let block = about(address, facts, call);
-    let parties = [(Role::Here, by), (Role::Freed, facts.releaser), (Role::Allocated, facts.allocator)];
+    let mut block = about(address, facts, call);
+    let parties = after_free(&mut block, facts, by);
     publish(scope, Kind::HeapDoubleFree, Severity::Error, block, &parties, call.name.as_bytes());
     refused_if(protects(), the_allocators(address, facts))
+}
+
+/// The parties of a finding about a block that was freed before. With a lock call that had failed with the block at hand, all of
+/// it in the order of time.
+#[cold]
+pub fn after_free(block: &mut Block, facts: &Facts, here: Party) -> [(Role, Party); 4] {
+    let (allocated, freed) = ((Role::Allocated, facts.allocator), (Role::Freed, facts.releaser));
+    match locks::at_hand::earlier(block.address as usize, facts) {
+        Some((earlier, failed)) => {
+            block.earlier = earlier;
+            [allocated, (Role::Locked, failed), freed, (Role::Here, here)]
+        }
+        None => [(Role::Here, here), freed, allocated, (Role::Locked, Party::ABSENT)],
+    }
 }
 
 #[cold]

@@ -16,9 +16,9 @@
 //! waiting, and a fork loses nothing but the slots that were busy in other threads, which the child takes back.
 #![allow(unsafe_code)] // Safety: pages of the pool are ours; a live block's belong to the program, a busy slot's to who moved it there.
 
-use super::full::{Call, publish};
+use super::full::{Call, after_free, publish};
 use super::redzone::{self, Eyes};
-use super::{Level, level, protects, sampled};
+use super::{Level, level, protects, sampled, shadow};
 use crate::arch::Registers;
 use crate::thread::{self, Entry as Way, Scope, State as ThreadState};
 use crate::{options, recording, start, sys, unwind};
@@ -364,7 +364,7 @@ pub fn fault(address: usize, writes: Option<bool>, registers: Registers) -> bool
     let Way::Full(mut scope) = thread::enter() else { return false };
     let Some(slot) = block_near(address) else { return false };
     let freed = slot.state.load(Acquire) == FREED;
-    let block = Block {
+    let mut block = Block {
         access: match writes {
             Some(true) => access::WRITE,
             Some(false) => access::READ,
@@ -388,8 +388,16 @@ pub fn fault(address: usize, writes: Option<bool>, registers: Registers) -> bool
         unwind::capture_interrupted(state, &mut scope.inner().unwinding, registers)
     };
     let here = Party { tid: Tid(state.tid.load(Relaxed)), stack: StackId(stack) };
-    let releaser = if freed { party(slot, 1) } else { Party::ABSENT };
-    let parties = [(Role::Here, here), (Role::Freed, releaser), (Role::Allocated, party(slot, 0))];
+    // With `heap=full` the table knows more of it.
+    let life = shadow::entry(block.address as usize).and_then(|entry| entry.facts()).filter(|_| freed);
+    let parties = match life.filter(|facts| facts.low == shadow::low(block.address as usize)) {
+        Some(facts) => after_free(&mut block, &facts, here),
+        None => {
+            let releaser = if freed { party(slot, 1) } else { Party::ABSENT };
+            let allocator = (Role::Allocated, party(slot, 0));
+            [(Role::Here, here), (Role::Freed, releaser), allocator, (Role::Locked, Party::ABSENT)]
+        }
+    };
     publish(&mut scope, kind, Severity::Error, block, &parties, b"");
     let page = page();
     // SAFETY: a page of the pool. What is read there is what was there; it is closed again with the slot.

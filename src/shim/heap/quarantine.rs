@@ -15,7 +15,7 @@
 //! waits for nothing but its own locks, and a signal handler that comes meanwhile is followed as a nested one.
 #![allow(unsafe_code)] // Safety: the ring is a private mapping under the lock; held blocks belong to whoever holds them.
 
-use super::full::publish;
+use super::full::{after_free, publish};
 use super::guard;
 use super::redzone::{self, Eyes};
 use super::shadow;
@@ -29,7 +29,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize};
 use libc::c_void;
 use record::findings::Block;
 use record::heap::{access, sight};
-use record::kind::{Kind, Role, Severity};
+use record::kind::{Kind, Severity};
 use record::layout::Counter;
 use track::fd::Party;
 use track::heap::pattern::{self, FREED};
@@ -229,7 +229,7 @@ fn report(scope: &mut Scope, address: usize, facts: &Facts, offset: usize, eyes:
         ..Block::default()
     };
     redzone::show(&mut about, (0, facts.size as i64), false, eyes);
-    let parties = [(Role::Freed, facts.releaser), (Role::Allocated, facts.allocator)];
+    let parties = after_free(&mut about, facts, Party::ABSENT);
     publish(scope, Kind::HeapWriteAfterFree, Severity::Error, about, &parties, b"");
 }
 

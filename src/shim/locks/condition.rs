@@ -8,7 +8,7 @@
 //! cancelled thread could leave behind. Which mutex was waited with last is kept for each condition only to know when to look
 //! at the other threads at all; conditions that share a place there cost a look.
 
-use super::{Call, ERRORS, destroyed, futex, holds, mutex_flags, on, record, report, waits};
+use super::{Call, ERRORS, destroyed, futex, holds, mutex_flags, on, record, report, times, waits};
 use crate::thread::{self, Entry, Scope, State};
 use crate::{start, sys};
 use core::sync::atomic::AtomicUsize;
@@ -53,7 +53,10 @@ pub unsafe fn waits(cond: *mut c_void, mutex: *mut c_void, call: &'static Call) 
             destroyed::used(&mut scope, cond, call);
         }
         match own.holder.find(mutex) {
-            Some(at) => own.holder.hold(at).mark(What::WAITING),
+            Some(at) => {
+                own.holder.facts(at).inspect(times::let_go);
+                own.holder.hold(at).mark(What::WAITING);
+            }
             // SAFETY: the caller's.
             None if !own.holder.is_beyond() => said = unsafe { not_held(&mut scope, cond, mutex, call) },
             None => {}
@@ -87,7 +90,10 @@ pub unsafe fn waited(
         let own = &scope.state.locks;
         match own.holder.find(mutex) {
             Some(at) if result == libc::ENOTRECOVERABLE => own.holder.remove(at),
-            Some(at) => own.holder.hold(at).unmark(What::WAITING),
+            Some(at) => {
+                own.holder.hold(at).unmark(What::WAITING);
+                times::has_again(own.holder.hold(at));
+            }
             None if matches!(result, 0 | libc::ETIMEDOUT | libc::EOWNERDEAD) && !own.holder.is_beyond() => {
                 // SAFETY: the caller's.
                 let (flags, _) = unsafe { mutex_flags(mutex) };

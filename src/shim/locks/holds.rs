@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)] // Safety: reads the kind of a mutex where libc has it.
 
-use super::{Call, Own, memory, record, report};
+use super::{Call, Own, memory, record, report, times};
 use crate::recording;
 use crate::start;
 use crate::thread::{self, Scope, State};
@@ -31,7 +31,8 @@ pub fn taken(scope: &mut Scope, lock: usize, place: u64, what: What) {
 }
 
 /// The thread lets go of the hold at this place of its list.
-pub fn let_go(scope: &mut Scope, at: usize, _held: &HoldFacts) {
+pub fn let_go(scope: &mut Scope, at: usize, held: &HoldFacts) {
+    times::let_go(held);
     scope.state.locks.holder.remove(at);
 }
 

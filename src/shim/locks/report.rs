@@ -14,6 +14,7 @@ use record::kind::{Kind, Role, Severity};
 use record::label::Label;
 use record::layout::PARTIES;
 use record::lock::{act, thrd};
+use track::lock::order::{Cycle, Taken};
 use track::lock::rules::{Again, Unlocking};
 use track::lock::{Failure, HoldFacts, What};
 
@@ -144,17 +145,18 @@ pub fn failure(scope: &mut Scope, lock: usize, call: &Call, error: c_int, held: 
 }
 
 /// L2: the thread goes on with a lock that it failed to take.
-pub fn ignored(scope: &mut Scope, failure: &Failure, by: u8) {
+pub fn ignored(scope: &mut Scope, failure: &Failure, by: u8, severity: Severity) {
     let me = scope.state.tid.load(Relaxed);
     let mut parties = Parties::none();
     parties.add(Role::Here, me, failure.stack);
-    let now = scope.stack_unasked();
-    parties.add(Role::Victim, me, now);
-    if let Some(held) = scope.state.locks.holder.holding(failure.lock) {
+    let proved = severity == Severity::Error;
+    let went_on = if proved { scope.stack_unasked() } else { failure.let_go };
+    parties.add(Role::Victim, me, went_on);
+    if let Some(held) = scope.state.locks.holder.holding(failure.lock).filter(|_| proved) {
         parties.locked(scope, scope.state, &held);
     }
     let lock = Lock { errno: failure.errno, act: by, ..about(scope, failure.lock, failure.what) };
-    publish(scope, Kind::LockIgnored, Severity::Error, lock, &parties, failure.call);
+    publish(scope, Kind::LockIgnored, severity, lock, &parties, failure.call);
 }
 
 /// L3: the thread is about to wait for itself.
@@ -201,7 +203,8 @@ pub fn freed_held(scope: &mut Scope, held: &HoldFacts, holder: &State, call: &'s
 
 /// The same, while it is not known yet whether the memory goes.
 pub fn going(scope: &mut Scope, held: &HoldFacts, holder: &State, call: &'static str, by: u8) -> Found {
-    let mut parties = Parties::here(scope);
+    // A thread that ends has returned from all that the program has called.
+    let mut parties = if call.is_empty() { Parties::none() } else { Parties::here(scope) };
     parties.locked(scope, holder, held);
     let lock = Lock { act: by, ..about(scope, held.lock, held.what) };
     Found { kind: Kind::LockFreedHeld, lock, parties, call }
@@ -266,6 +269,29 @@ fn with_mutex(scope: &Scope, cond: usize, mutex: usize, call: &Call) -> Lock {
         other_place: place(scope, mutex),
         ..about(scope, cond, what(call))
     }
+}
+
+/// L8: what was just taken, and how the others were, could wait for each other.
+pub fn order(scope: &mut Scope, cycle: &Cycle, call: &Call) {
+    let [first, others @ ..] = cycle.edges() else { return };
+    let mut parties = Parties::here(scope);
+    parties.add(Role::Locked, first.tid, first.stacks[0]);
+    // Of long cycles, the calls that would wait.
+    let whole = 2 * others.len() + 2 <= PARTIES;
+    for edge in others {
+        parties.add(Role::Victim, edge.tid, edge.stacks[1]);
+        if whole {
+            parties.add(Role::Locked, edge.tid, edge.stacks[0]);
+        }
+    }
+    let what = |taken: Taken| What::new(taken.kind, taken.mode, 0, 0);
+    let lock = Lock {
+        other: first.from as u64,
+        other_kind: first.held.kind as u8,
+        other_place: place(scope, first.from),
+        ..about(scope, first.to, what(first.taken))
+    };
+    publish(scope, Kind::LockOrder, Severity::Suspect, lock, &parties, call.name);
 }
 
 /// L7: the thread has ended and has the lock.

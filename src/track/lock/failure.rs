@@ -21,6 +21,8 @@ pub struct Failure {
     /// The name of the call.
     pub call: &'static str,
     pub time: u64,
+    /// Where the thread has let go since what it had of the lock; 0 = it has not.
+    pub let_go: u32,
 }
 
 /// The latest of them.
@@ -62,6 +64,11 @@ impl Failures {
     pub fn latest_with(&self, errno: u16) -> Option<usize> {
         let failed = self.latest.iter().filter(|failure| failure.lock != 0 && failure.errno == errno);
         failed.max_by_key(|failure| failure.time).map(|failure| failure.lock)
+    }
+
+    /// The failure of this lock, which stays open.
+    pub fn of(&mut self, lock: usize) -> Option<&mut Failure> {
+        self.latest.iter_mut().find(|failure| failure.lock == lock)
     }
 
     /// The failure of this lock, which is closed now.

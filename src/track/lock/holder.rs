@@ -65,6 +65,11 @@ impl Hold {
         (lock != 0 && self.lock.load(Relaxed) == lock).then_some(facts)
     }
 
+    /// It counts from now on. Its own thread.
+    pub fn begins(&self, now: u64) {
+        self.since.store(now, Relaxed);
+    }
+
     /// Adds a flag of [`What`]. Any thread.
     pub fn mark(&self, flag: u32) {
         self.what.fetch_or(flag, Relaxed);

@@ -16,6 +16,7 @@
 //! read there, because static initialisers make it part of the ABI.
 
 mod failure;
+pub mod hand;
 mod holder;
 pub mod order;
 mod record;

@@ -106,6 +106,13 @@ fn about_block(block: &Block) -> Vec<(&'static str, String)> {
         _ => None,
     };
     about.extend(seen.map(|seen| ("seen", seen.to_owned())));
+    let earlier = &block.earlier;
+    if earlier.lock != 0 {
+        let error = record::errno::name(earlier.errno).unwrap_or("an error");
+        let ignored = if earlier.ignored { ", ignored" } else { "" };
+        about.push(("before", format!("{}: {error}{ignored}", record::lock::call::name(earlier.call))));
+        about.push((record::lock::kind::name(earlier.kind), format!("{:#x}", earlier.lock)));
+    }
     about
 }
 
