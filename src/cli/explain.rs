@@ -42,13 +42,12 @@ pages! {
     HeapUnderflow: "an access went before the start of a block", "heap.underflow";
     HeapMismatch: "a block was freed by the wrong function for how it was allocated", "heap.mismatch";
     HeapLeak: "blocks that nothing points to any more", "heap.leak";
-<<<<<<< HEAD
-    KeyNeverCreated: "a thread-specific key was used that was never created";
-    KeyDeleted: "a thread-specific key was used after its deletion";
-    KeyForeign: "a thread-specific key of somebody else was used or deleted";
-    KeyStale: "a thread-specific key was used that was deleted and created anew";
-    KeyUnloaded: "the destructor of a key lies in a library that was unloaded";
-    KeyExhausted: "the process ran out of thread-specific keys";
+    KeyNeverCreated: "a thread-specific key was used that was never created", "key.never-created";
+    KeyDeleted: "a thread-specific key was used after its deletion", "key.deleted";
+    KeyForeign: "a thread-specific key of somebody else was used or deleted", "key.foreign";
+    KeyStale: "a thread-specific key was used that was deleted and created anew", "key.stale";
+    KeyUnloaded: "the destructor or the variable of a key lies in a library that was unloaded", "key.unloaded";
+    KeyExhausted: "the process ran out of thread-specific keys", "key.exhausted";
     LockFailed: "a lock operation failed", "lock.failed";
     LockIgnored: "a lock operation failed, and the result was ignored", "lock.ignored";
     LockSelfDeadlock: "a thread waits for a lock that it holds itself", "lock.self-deadlock";
@@ -58,23 +57,6 @@ pages! {
     LockDestroyed: "a lock was used after its destruction", "lock.destroyed";
     LockHeldAtExit: "a thread ended with a lock held", "lock.held-at-exit";
     LockFreedHeld: "a held lock was destroyed, or its memory given back", "lock.freed-held";
-=======
-    KeyNeverCreated: "a thread-specific key was used that was never created", "key.never-created";
-    KeyDeleted: "a thread-specific key was used after its deletion", "key.deleted";
-    KeyForeign: "a thread-specific key of somebody else was used or deleted", "key.foreign";
-    KeyStale: "a thread-specific key was used that was deleted and created anew", "key.stale";
-    KeyUnloaded: "the destructor or the variable of a key lies in a library that was unloaded", "key.unloaded";
-    KeyExhausted: "the process ran out of thread-specific keys", "key.exhausted";
-    LockFailed: "a lock operation failed";
-    LockIgnored: "a lock operation failed, and the result was ignored";
-    LockSelfDeadlock: "a thread waits for a lock that it holds itself";
-    LockUpgrade: "a thread wants to write under its own read lock";
-    LockNotOwner: "a lock was released by a thread that does not hold it";
-    LockNotLocked: "a lock was released that nobody holds";
-    LockDestroyed: "a lock was used after its destruction, or destroyed while held";
-    LockHeldAtExit: "a thread ended with a lock held";
-    LockFreedHeld: "the memory of a held lock was freed";
->>>>>>> base5
     LockOrder: "locks are taken in orders that can deadlock";
     LockCond: "a condition variable was waited on with the wrong mutex, or destroyed under a waiter", "lock.cond";
     LockWriteUnderRead: "data was written under a read lock";
@@ -160,20 +142,13 @@ mod tests {
     }
 
     #[test]
-<<<<<<< HEAD
     fn pages_are_whole() {
         for kind in Kind::ALL {
             let family = kind.name().split('.').next();
             let Some(text) = page(*kind).text else {
-                assert!(!matches!(family, Some("fd" | "heap")), "{}: no page", kind.name());
+                assert!(!matches!(family, Some("fd" | "heap" | "key")), "{}: no page", kind.name());
                 continue;
             };
-=======
-    fn every_kind_of_these_families_has_a_whole_page() {
-        let whole = |kind: &&Kind| ["fd.", "key."].iter().any(|family| kind.name().starts_with(family));
-        for kind in Kind::ALL.iter().filter(whole) {
-            let text = page(*kind).text.expect("a page");
->>>>>>> base5
             assert!(text.starts_with(&format!("# {}\n", kind.name())));
             for heading in
                 ["## What it means", "## A program that causes it", "## How to fix it", "## What protect does"]

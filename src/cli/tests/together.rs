@@ -270,7 +270,6 @@ fn lines_of_json_have_the_block() {
     assert_eq!(again["allocated_by"], "malloc");
 }
 
-<<<<<<< HEAD
 /// Of each page of `shim explain` about locks: its program is reported for what the page says. `/* SHIM_OPTIONS=… */` in a program
 /// is what it needs.
 #[test]
@@ -297,7 +296,8 @@ fn programs_of_lock_pages_do_what_they_say() {
         ran += 1;
     }
     assert!(ran >= 10, "{ran} programs");
-=======
+}
+
 #[test]
 fn the_table_of_keys() {
     let here = directory("keys");
@@ -327,5 +327,4 @@ fn the_table_of_keys() {
     assert_eq!(line("2"), "2 deleted second (keys) main keys.c:7 -");
     assert_eq!(line("3"), "3 live third (keys) main keys.c:7 -");
     assert_eq!(line("31"), "31 shim - - -");
->>>>>>> base5
 }

@@ -1,14 +1,9 @@
 //! What each finding says, word for word.
 
 use crate::sample;
-<<<<<<< HEAD
-use record::findings::{Involved, Lock, Report, Resource};
-use record::kind::{Kind, Role};
-=======
-use record::findings::{Involved, Key, Report, Resource};
+use record::findings::{Involved, Key, Lock, Report, Resource};
 use record::key::state;
 use record::kind::{Kind, Role, Severity};
->>>>>>> base5
 use record::label::Label;
 use record::lock::{act, kind, thrd};
 use record::sentence;
@@ -51,7 +46,6 @@ fn an_owner_and_hostile_names() {
     );
 }
 
-<<<<<<< HEAD
 #[test]
 fn conditions_and_what_c11_answers() {
     let mut report = sample::double_close(1, 2, 3);
@@ -82,7 +76,8 @@ fn conditions_and_what_c11_answers() {
     report.parties[1] = Involved::default();
     report.resource = Resource::Lock(Lock { address: 0x10, kind: kind::MUTEX, errno: thrd::ERROR, ..Lock::default() });
     assert_eq!(said(&report), "mtx_lock of mutex 0x10 failed with thrd_error: here by thread 14 \"worker\"");
-=======
+}
+
 fn key(kind: Kind, roles: &[Role], key: Key, detail: &'static [u8]) -> String {
     let mut report = sample::double_close(1, 2, 3);
     (report.kind, report.resource, report.detail) = (kind, Resource::Key(key), detail);
@@ -129,5 +124,4 @@ fn keys() {
     (report.kind, report.severity) = (Kind::KeyUnloaded, Severity::Info);
     report.resource = Resource::Key(about(3, state::LIVE));
     assert!(said(&report).starts_with("key 3 outlives the module of its variable: "));
->>>>>>> base5
 }
