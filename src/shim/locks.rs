@@ -689,6 +689,11 @@ unsafe fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> boo
     }
 }
 
+/// Can a thread hold it?
+const fn has_owner(kind: Kind) -> bool {
+    !matches!(kind, Kind::Cond | Kind::Barrier | Kind::Sem)
+}
+
 /// A lock is about to be initialised.
 pub fn initialising(lock: *mut c_void, call: &'static Call) {
     if !on() {
@@ -698,7 +703,9 @@ pub fn initialising(lock: *mut c_void, call: &'static Call) {
     if let Entry::Full(mut scope) = thread::enter_for_lock() {
         start::notice_fork();
         heard::not(&mut scope);
-        holds::gone(&mut scope, lock as usize, call, record::lock::act::INIT);
+        if has_owner(call.kind) {
+            holds::gone(&mut scope, lock as usize, call, record::lock::act::INIT);
+        }
         settled(&mut scope, lock as usize);
     }
     sys::set_errno(errno);
@@ -740,7 +747,7 @@ pub fn destroying(lock: *mut c_void, call: &'static Call) -> bool {
         if scope.state.locks.holder.find(lock).is_some() {
             went_on(&mut scope, lock, record::lock::act::DESTROY);
         }
-        said |= holds::gone(&mut scope, lock, call, record::lock::act::DESTROY);
+        said |= has_owner(call.kind) && holds::gone(&mut scope, lock, call, record::lock::act::DESTROY);
     }
     sys::set_errno(errno);
     said
@@ -757,7 +764,8 @@ pub fn destroyed(lock: *mut c_void, call: &'static Call, result: c_int, said: bo
         if result == 0 {
             let stack = StackId(scope.stack_unasked());
             let actor = actor_word(scope.state.tid.load(Relaxed), start::epoch());
-            let looks = destroyed::looks(lock, call.kind);
+            // SAFETY: libc has just destroyed it.
+            let looks = unsafe { destroyed::looks(lock, call.kind) };
             if !destroyed::is_shared(lock, call.kind) {
                 record(lock).lived(lock, call.kind, State::Destroyed, actor, stack, looks);
             }
