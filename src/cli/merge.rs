@@ -66,6 +66,14 @@ pub struct Stack {
     pub frames: Vec<Site>,
 }
 
+/// Static data that a finding names: see [`record::findings::Thing`].
+#[derive(Clone, Debug)]
+pub struct Thing {
+    pub prefix: &'static str,
+    pub words: &'static str,
+    pub site: Site,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
     pub pid: u32,
@@ -84,6 +92,8 @@ pub struct Merged {
     pub count: u64,
     /// CLOCK_REALTIME of the first event, ns.
     pub first: u64,
+    /// What it names beside its stacks.
+    pub things: Vec<Thing>,
     /// In the order of their first event.
     pub processes: Vec<Process>,
     /// Processes that are not among `processes`.
@@ -183,10 +193,11 @@ impl Merge {
         let stacks: Vec<u32> =
             extract.stacks().map(|(hash, frames)| self.tables.stack(hash, frames, &modules)).collect();
         let head = &extract.head;
-        for (finding, places) in &extract.findings {
+        for (finding, places, things) in &extract.findings {
             let first = head.started_real.saturating_add(finding.first.saturating_sub(head.started));
-            let ids = places.map(|place| stacks.get(place as usize).copied().unwrap_or(tables::NONE));
-            let entry = Entry::new(finding, ids, (first, file as u32), &mut self.tables);
+            let id = |place: u32| stacks.get(place as usize).copied().unwrap_or(tables::NONE);
+            let things = things.map(id);
+            let entry = Entry::new(finding, places.map(id), things, (first, file as u32), &mut self.tables);
             self.file(entry);
         }
     }

@@ -11,9 +11,9 @@ pub mod text;
 
 use crate::args::ReportArgs;
 use crate::deadlock;
-use crate::escape::shown;
+use crate::escape::{bytes, shown};
 use crate::fd_kind;
-use crate::merge::{Merge, Merged, Sort, gather};
+use crate::merge::{Merge, Merged, Sort, Thing, gather};
 use crate::message::{Failure, exit, reason, say};
 use crate::recordings;
 use crate::snapshot;
@@ -170,6 +170,18 @@ fn written(write: impl FnOnce(&mut Line)) -> Option<String> {
 /// `FILE* 0x5581`.
 fn owner(kind: u8, object: u64) -> Option<String> {
     (kind != 0).then(|| format!("{} {object:#x}", record::sentence::owner_name(kind)))
+}
+
+/// `plugin_key (/srv/libplugin.so+0x4040)`.
+fn named(thing: &Thing, symbols: &mut Symboliser) -> String {
+    let place = match &thing.site.module {
+        Some(module) => format!("({}+{:#x})", bytes(&module.path), thing.site.offset),
+        None => format!("({:#x})", thing.site.offset),
+    };
+    match symbols.variable(&thing.site) {
+        Some(name) => format!("{} {place}", shown(&name)),
+        None => place,
+    }
 }
 
 /// CLOCK_REALTIME in ns as RFC 3339, in UTC, to the millisecond.

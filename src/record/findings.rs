@@ -224,7 +224,31 @@ pub struct Limit {
     pub places: [(u32, u32); PARTIES],
 }
 
+/// Something of static data that a finding names: a variable that holds a key, a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thing {
+    /// Before the keys of JSON: `variable`, `module` and `offset`.
+    pub prefix: &'static str,
+    /// What it is, to people.
+    pub words: &'static str,
+    /// A stack of one frame, one byte behind it; 0 = not known.
+    pub place: u32,
+}
+
+/// The most that a finding names.
+pub const THINGS: usize = 2;
+
 impl Resource {
+    /// What the finding names beside its stacks.
+    pub fn things(&self) -> [Thing; THINGS] {
+        let [first, second] = match self {
+            Self::Key(key) => [("", "variable", key.variable), ("owner_", "the owner's variable", key.owner)],
+            Self::Lock(lock) => [("", "lock", lock.place), ("other_", "the other", lock.other_place)],
+            _ => [("", "", 0); 2],
+        };
+        [first, second].map(|(prefix, words, place)| Thing { prefix, words, place })
+    }
+
     pub const DESCRIPTOR: u8 = 1;
     pub const LEAK: u8 = 2;
     pub const LIMIT: u8 = 3;
@@ -450,7 +474,9 @@ impl Report<'_> {
             // One of each stage; whose stacks they were at that moment is the story, not the identity.
             return crate::stacks::hash(&[words[0], u64::from(limit.stage)]).max(1);
         }
-        for (word, party) in words[1..].iter_mut().zip(&self.parties) {
+        // Who has created how many changes from one failure to the next.
+        let fading = |party: &Involved| self.kind == Kind::KeyExhausted && party.role != Some(Role::Here);
+        for (word, party) in words[1..].iter_mut().zip(self.parties.iter().filter(|p| !fading(p))) {
             *word = (party.role.map_or(0, |r| r as u64)) << 32 | u64::from(party.stack);
         }
         // A finding without stacks is one per descriptor kind of call, not one for all.

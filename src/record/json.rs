@@ -53,7 +53,7 @@ fn attempt(report: &Report, pid: u32, count: u64, names: KindName, frames: &mut 
     line.text(",\"count\":").number(count).text(",\"message\":");
     written(line, |sentence| sentence::write(report, names, sentence));
     line.text(",\"resource\":{");
-    resource(report, names, line);
+    resource(report, names, frames, depth, line);
     line.text("},\"stacks\":[");
     for (i, party) in report.parties.iter().filter(|p| p.role.is_some()).enumerate() {
         line.text(if i > 0 { ",{\"role\":\"" } else { "{\"role\":\"" });
@@ -82,15 +82,22 @@ fn frame(frame: &Frame, line: &mut Line) {
     line.text("\"offset\":\"").hex(frame.offset).text("\"");
 }
 
-fn resource(report: &Report, names: KindName, line: &mut Line) {
+fn resource(report: &Report, names: KindName, frames: &mut Frames, depth: usize, line: &mut Line) {
+    let mut things = |line: &mut Line| {
+        for thing in report.resource.things().iter().filter(|thing| thing.place != 0 && depth > 0) {
+            frames(thing.place, 1, &mut |frame| {
+                write_thing(thing.prefix, frame.function, frame.module, frame.offset, line);
+            });
+        }
+    };
     let (fd, kind, owner_kind, owner) = match report.resource {
         Resource::Descriptor { fd, kind, owner_kind, owner, .. } => (fd, kind, owner_kind, owner),
         Resource::Leak(leak) => (leak.fd, leak.kind, 0, 0),
         Resource::Limit(limit) => return write_limit(&limit, line),
         Resource::Block(block) => return write_block(&block, line),
         Resource::Lost(lost) => return write_lost(&lost, line),
-        Resource::Key(key) => return write_key(&key, line),
-        Resource::Lock(lock) => return write_lock(&lock, line),
+        Resource::Key(key) => return write_key(&key, &mut things, line),
+        Resource::Lock(lock) => return write_lock(&lock, &mut things, line),
         Resource::None => return,
     };
     let label = &report.label;
@@ -199,8 +206,23 @@ pub fn write_lost(lost: &Lost, line: &mut Line) {
     line.text(",\"newest_ms\":").number(u64::from(lost.newest_ago)).text("}");
 }
 
-/// `"key":{…}`: the index, and how many are in use.
-pub fn write_key(key: &Key, line: &mut Line) {
+/// Writes what a finding names, with [`write_thing`].
+pub type Things<'t> = dyn FnMut(&mut Line) + 't;
+
+/// `,"variable":"plugin_key","module":"/srv/libplugin.so"`; where no name is known, the offset in the module.
+pub fn write_thing(prefix: &str, name: Option<&[u8]>, module: Option<&[u8]>, offset: u64, line: &mut Line) {
+    for (key, value) in [("variable\":", name), ("module\":", module)] {
+        if let Some(value) = value {
+            string(value, line.text(",\"").text(prefix).text(key));
+        }
+    }
+    if name.is_none() {
+        line.text(",\"").text(prefix).text("offset\":\"").hex(offset).text("\"");
+    }
+}
+
+/// `"key":{…}`: the index, the variables, and how many are in use.
+pub fn write_key(key: &Key, things: &mut Things, line: &mut Line) {
     line.text("\"key\":{\"index\":").number(u64::from(key.index));
     if key.value != 0 {
         line.text(",\"value\":\"").hex(key.value).text("\"");
@@ -208,11 +230,12 @@ pub fn write_key(key: &Key, line: &mut Line) {
     if let Some(name) = errno::name(key.errno) {
         line.text(",\"errno\":\"").text(name).text("\"");
     }
+    things(line);
     line.text(",\"live\":").number(u64::from(key.live)).text(",\"limit\":").number(u64::from(key.limit)).text("}");
 }
 
 /// `"lock":{…}`: the lock, and a second one where there are two.
-pub fn write_lock(lock: &Lock, line: &mut Line) {
+pub fn write_lock(lock: &Lock, things: &mut Things, line: &mut Line) {
     line.text("\"lock\":{\"address\":\"").hex(lock.address);
     line.text("\",\"type\":\"").text(lock::kind::name(lock.kind)).text("\"");
     match lock.mode {
@@ -234,6 +257,7 @@ pub fn write_lock(lock: &Lock, line: &mut Line) {
         line.text(",\"offset\":").number(lock.offset);
         line.text(",\"old\":\"").hex(lock.old).text("\",\"new\":\"").hex(lock.new).text("\"");
     }
+    things(line);
     line.text("}");
 }
 

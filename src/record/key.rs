@@ -1,4 +1,4 @@
-//! Thread-specific keys in a recording: the codes that findings use,.
+//! Thread-specific keys in a recording: the codes that findings use.
 
 /// What is wrong with the index that the program used, `findings::Key::state`.
 pub mod state {
@@ -14,6 +14,8 @@ pub mod state {
     pub const LIBC: u8 = 5;
     /// It is live and another module's.
     pub const LIVE: u8 = 6;
+    /// It is live, and its destructor, which was unloaded, was not called when a thread ended.
+    pub const SKIPPED: u8 = 7;
 }
 
 /// Keys that glibc has: PTHREAD_KEYS_MAX.

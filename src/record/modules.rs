@@ -78,6 +78,11 @@ pub fn path(store: &impl Store, index: usize, out: &mut [u8]) -> usize {
     len
 }
 
+/// The load bias of a module.
+pub fn bias(store: &impl Store, index: usize) -> Option<u64> {
+    entry::<Module>(store, index).map(|module| module.bias.load(Relaxed))
+}
+
 /// The object is gone.
 pub fn unloaded(store: &impl Store, index: usize, now: u64) {
     if let Some(module) = entry::<Module>(store, index) {

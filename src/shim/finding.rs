@@ -44,12 +44,6 @@ pub fn descriptor(scope: &mut Scope, fd: i32, slot: Option<&Slot>, verdict: &Ver
         }
     });
     let me = scope.state.tid.load(Relaxed);
-    let involved = |role: Role, party: Party| Involved {
-        role: (party != Party::default()).then_some(role),
-        tid: party.tid.0,
-        stack: party.stack.0,
-        thread: name_of(party.tid.0),
-    };
     let mut parties = [Involved::default(); PARTIES];
     parties[0] = involved(Role::Here, verdict.here);
     parties[1] = involved(Role::Closed, verdict.closed);
@@ -73,6 +67,16 @@ pub fn descriptor(scope: &mut Scope, fd: i32, slot: Option<&Slot>, verdict: &Ver
         detail: call.as_bytes(),
     };
     publish(scope, &report);
+}
+
+/// A party of a finding; none when it is absent.
+pub fn involved(role: Role, party: Party) -> Involved {
+    Involved {
+        role: (party != Party::default()).then_some(role),
+        tid: party.tid.0,
+        stack: party.stack.0,
+        thread: name_of(party.tid.0),
+    }
 }
 
 /// The name of a thread by its id: live ones first, because ids are reused.
@@ -166,6 +170,14 @@ fn print(scope: &mut Scope, report: &Report) {
     line.text("shim: ");
     record::sentence::write(report, kind_name, &mut line);
     line.text("\n");
+    for thing in report.resource.things().iter().filter(|thing| thing.place != 0) {
+        let mut frames = [0; MAX_FRAMES];
+        if record::stacks::load(&recording::RECORDING, thing.place, &mut frames) > 0 {
+            line.text("shim:   ").text(thing.words).text(": ");
+            write_frame(Frame(frames[0]), modules, &mut line);
+            line.text("\n");
+        }
+    }
     for party in &report.parties {
         let Some(role) = party.role else { continue };
         line.text("shim:   ").text(role.name()).text("\n");

@@ -6,6 +6,7 @@
 //!   unless `suppressions` forbids it; `json_lines` tells log shippers.
 //! - `heap` follows blocks: counted, sampled or each with its entry; `track::heap` decides.
 //! - `locks` follows who holds what; `track::lock` decides.
+//! - `keys` follows thread-specific keys; `track::key` decides.
 //! - `recording` maps the memory that `record` writes to; `unwind` takes stacks; `symbols` names them.
 //! - `arch`, `sys`, `ours`, `clock`, `spin`, `alloc`, `private`, `message`, `options` are the ground that the rest stands on.
 
@@ -19,6 +20,7 @@ mod finding;
 mod heap;
 mod hooks;
 mod json_lines;
+mod keys;
 mod locks;
 mod message;
 mod options;

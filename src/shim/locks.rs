@@ -22,9 +22,13 @@
 #![allow(unsafe_code)] // Safety: reads the kind of a mutex where libc has it; calls the real functions as the hooks were called.
 
 pub mod at_hand;
+mod breakpoint;
+pub mod heard;
 pub mod holds;
+pub mod memory;
 pub mod report;
 pub mod waits;
+pub mod watch;
 
 use crate::options::{self, Mode};
 use crate::thread::{self, Entry, Scope};
@@ -51,6 +55,8 @@ pub mod attention {
     pub const FEATURES: u32 = 1;
     /// A call has failed, and it is not known yet what the thread makes of it.
     pub const FAILED: u32 = 2;
+    /// That it failed has not been said yet: a C++ runtime may hear of it (`heard`).
+    pub const UNHEARD: u32 = 4;
 }
 
 impl Own {
@@ -91,6 +97,7 @@ const _: () = assert!(size_of::<Records>() % 4096 == 0);
 
 /// At start, with the options known.
 pub fn start() {
+    memory::start();
     FEATURES.store(options::lock_order() || options::lock_times() || options::lock_watch(), Relaxed);
     SWITCH.store(if options::locks_mode() == Mode::Off { OFF } else { WATCHED }, Relaxed);
 }
@@ -146,6 +153,20 @@ const ERRORS: Errors = Errors {
 
 /// Where glibc keeps the kind of a mutex (`struct __pthread_mutex_s`): static initialisers of programs write it.
 const MUTEX_KIND_AT: usize = if cfg!(target_pointer_width = "64") { 16 } else { 12 };
+/// And whether an rwlock is shared with other processes (`struct __pthread_rwlock_arch_t`): a byte before its flags, which are part
+/// of the ABI for the same reason; an int where words are large.
+const RWLOCK_SHARED_AT: usize = if cfg!(target_pointer_width = "64") { 28 } else { 25 };
+
+/// Does libc know who has this mutex, and refuse everybody else's unlock? PTHREAD_MUTEX_PRIO_INHERIT_NP is 0x20.
+///
+/// # Safety
+/// `mutex` points to a mutex.
+unsafe fn knows_owner(mutex: usize) -> bool {
+    // SAFETY: the caller's.
+    let kind = unsafe { core::ptr::read_volatile((mutex + MUTEX_KIND_AT) as *const i32) };
+    let kinds = [libc::PTHREAD_MUTEX_RECURSIVE, libc::PTHREAD_MUTEX_ERRORCHECK];
+    kinds.contains(&(kind & 3)) || kind & 0x30 != 0
+}
 
 /// Of a mutex: its flags, and whether libc refuses to lock it twice.
 ///
@@ -172,6 +193,15 @@ unsafe fn mutex_flags(mutex: usize) -> (u32, bool) {
     (flags, kind & 3 == libc::PTHREAD_MUTEX_ERRORCHECK)
 }
 
+/// # Safety
+/// `lock` points to an rwlock.
+#[inline(always)]
+unsafe fn rwlock_flags(lock: usize) -> u32 {
+    // SAFETY: the caller's.
+    let shared = unsafe { core::ptr::read_volatile((lock + RWLOCK_SHARED_AT) as *const u8) };
+    if shared != 0 { What::SHARED } else { 0 }
+}
+
 /// What a hold of this lock is, and whether libc refuses a second one.
 ///
 /// # Safety
@@ -179,7 +209,11 @@ unsafe fn mutex_flags(mutex: usize) -> (u32, bool) {
 #[inline(always)]
 unsafe fn what_of(lock: usize, call: &Call, epoch: u16) -> (What, bool) {
     // SAFETY: the caller's.
-    let (flags, refuses) = if call.kind == Kind::Mutex { unsafe { mutex_flags(lock) } } else { (0, false) };
+    let (flags, refuses) = match call.kind {
+        Kind::Mutex => unsafe { mutex_flags(lock) },
+        Kind::RwLock => (unsafe { rwlock_flags(lock) }, false),
+        _ => (0, false),
+    };
     (What::new(call.kind, call.how, flags, epoch), refuses)
 }
 
@@ -276,14 +310,18 @@ pub unsafe fn wait_for(lock: *mut c_void, place: u64, call: &'static Call, wait:
 fn took(own: &Own, lock: usize, place: u64, what: What) -> c_int {
     let record = record(lock);
     if !own.holder.push(lock, place as usize, what) || !record.is_known(lock) {
-        now_known(own, lock, what);
+        now_known(own, lock, place, what);
     }
     0
 }
 
 #[cold]
 #[inline(never)]
-fn now_known(own: &Own, lock: usize, what: What) {
+fn now_known(own: &Own, lock: usize, place: u64, what: What) {
+    memory::took_in(lock);
+    if own.holder.is_beyond() && own.holder.find(lock).is_none() && own.holder.make_room() {
+        own.holder.push_again(&HoldFacts { lock, place: place as usize, what, ..HoldFacts::default() });
+    }
     if own.holder.is_beyond() {
         crate::recording::count(record::layout::Counter::HoldsUntracked);
         record(lock).forget(lock);
@@ -315,7 +353,7 @@ unsafe fn acquire_slowly(
         }
         _ => {
             return match first {
-                Some(result) if result == 0 || call.intent == Intent::Try => result,
+                Some(result) if matches!(result, 0 | libc::EOWNERDEAD) || call.intent == Intent::Try => result,
                 _ => wait(),
             };
         }
@@ -357,6 +395,9 @@ fn waiting(state: &'static thread::State, lock: usize, call: &'static Call, wait
 
 /// Is there anything against this call?
 fn before(scope: &mut Scope, lock: usize, call: &'static Call) {
+    start::notice_fork();
+    watch::look(scope);
+    heard::not(scope);
     let own = &scope.state.locks;
     if own.epoch() != start::epoch() {
         own.begin();
@@ -375,6 +416,10 @@ unsafe fn is_refused(lock: usize, place: u64, call: &'static Call) -> bool {
     let Entry::Full(mut scope) = thread::enter() else { return false };
     let own = &scope.state.locks;
     let Some(held) = own.holder.holding(lock) else { return false };
+    if !held.what.counts(own.epoch()) {
+        holds::stale(own, lock);
+        return false;
+    }
     // SAFETY: the caller's.
     let (_, refuses) = unsafe { what_of(lock, call, own.epoch()) };
     let again = rules::waits_for_itself(held.what, call.how, refuses);
@@ -403,7 +448,9 @@ unsafe fn after(scope: &mut Scope, lock: usize, place: u64, call: &'static Call,
         settled(scope, lock);
     } else if rules::failed(call.kind, call.intent, result, &ERRORS) {
         let held = own.holder.holding(lock);
-        report::failed(scope, lock, call, result, held);
+        if !heard::may_be(scope, lock, place, call, result, held) {
+            report::failed(scope, lock, call, result, held);
+        }
         failed(scope, lock, place, call, result, held);
     }
 }
@@ -503,12 +550,21 @@ unsafe fn not_released(lock: usize, place: u64, call: &'static Call, result: c_i
 unsafe fn release_slowly(lock: *mut c_void, place: u64, call: &'static Call, real: Real) -> c_int {
     let errno = sys::errno();
     let mut judged = false;
-    if let Entry::Full(mut scope) = thread::enter_for_lock() {
-        if on() {
-            judged = letting_go(&mut scope, lock as usize, call);
+    match thread::enter_for_lock() {
+        Entry::Full(mut scope) => {
+            if on() {
+                // SAFETY: the caller's.
+                judged = unsafe { letting_go(&mut scope, lock as usize, call) };
+            }
+            drop(scope);
+            sys::set_errno(errno);
         }
-        drop(scope);
-        sys::set_errno(errno);
+        // A handler lets go what it has taken itself.
+        Entry::Nested(state) => {
+            let holder = &state.locks.holder;
+            holder.find(lock as usize).inspect(|at| holder.remove(*at));
+        }
+        Entry::Out => {}
     }
     // SAFETY: the caller's.
     let result = unsafe { real(lock) };
@@ -520,10 +576,16 @@ unsafe fn release_slowly(lock: *mut c_void, place: u64, call: &'static Call, rea
 }
 
 /// Off the list; what is wrong with it is said. True: it has been said.
-fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> bool {
+///
+/// # Safety
+/// `lock` points to a lock of the call's kind.
+unsafe fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> bool {
     if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
         report::used_after_destroy(scope, lock, call);
     }
+    start::notice_fork();
+    watch::look(scope);
+    heard::not(scope);
     went_on(scope, lock, record::lock::act::UNLOCK);
     let own = &scope.state.locks;
     if let Some(at) = own.holder.find(lock) {
@@ -545,6 +607,8 @@ fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> bool {
         Unlocking::Unknown => false,
         found => {
             report::unlock_of_anothers(scope, lock, call, found, elsewhere);
+            // SAFETY: the caller's.
+            elsewhere.inspect(|(holder, _)| unsafe { holds::handed(holder, lock, call) });
             true
         }
     }
@@ -557,7 +621,9 @@ pub fn initialising(lock: *mut c_void, call: &'static Call) {
     }
     let errno = sys::errno();
     if let Entry::Full(mut scope) = thread::enter_for_lock() {
+        heard::not(&mut scope);
         holds::gone(&mut scope, lock as usize, call, record::lock::act::INIT);
+        watch::gone(lock as usize);
         settled(&mut scope, lock as usize);
     }
     sys::set_errno(errno);
@@ -590,12 +656,14 @@ pub fn destroying(lock: *mut c_void, call: &'static Call) -> bool {
     let mut said = false;
     if let Entry::Full(mut scope) = thread::enter_for_lock() {
         let lock = lock as usize;
+        heard::not(&mut scope);
         if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
             report::used_after_destroy(&mut scope, lock, call);
             said = true;
         }
         went_on(&mut scope, lock, record::lock::act::DESTROY);
         said |= holds::gone(&mut scope, lock, call, record::lock::act::DESTROY);
+        watch::gone(lock);
     }
     sys::set_errno(errno);
     said
@@ -634,6 +702,8 @@ pub fn answered(lock: *mut c_void, call: &'static Call, result: c_int) {
 
 /// The calling thread ends, after its key destructors: L7.
 pub fn thread_ends(scope: &mut Scope) {
+    watch::thread_ends(scope);
+    heard::not(scope);
     let own = &scope.state.locks;
     for held in own.holder.all() {
         record(held.lock).forget(held.lock);
@@ -659,6 +729,7 @@ pub fn after_fork() {
         state.locks.holder.waits_no_more();
         state.locks.begin();
     });
+    watch::after_fork();
     // SAFETY: pages of our own table, of atomics that are valid while zero; this thread is the only one.
     unsafe { libc::madvise((&raw const TABLE).cast_mut().cast(), size_of::<Records>(), libc::MADV_DONTNEED) };
 }

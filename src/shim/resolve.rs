@@ -59,6 +59,11 @@ impl Slot {
         unsafe { self.cell.get().unwrap_unchecked() }.get()
     }
 
+    /// Fills it with what was found without dlsym.
+    pub fn fill(&self, found: NonZeroUsize) {
+        let _ = self.cell.set(found);
+    }
+
     #[cold]
     fn resolve(&self) -> Option<NonZeroUsize> {
         let found = thread::inside_libc(|| {

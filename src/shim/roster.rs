@@ -23,14 +23,14 @@
 #![allow(clippy::too_many_arguments)]
 
 use crate::hooks::{
-    c_types::*, directory, heap, lifetime, listing, loading, making, mutex, operators, passing, process, resolver,
-    rwlock, signals, stdio, using,
+    c_types::*, directory, heap, keys, lifetime, listing, loading, making, memory, mutex, operators, passing, process,
+    resolver, rwlock, signals, stdio, throwing, using,
 };
 
 macro_rules! roster {
     ($($family:literal { $($need:ident fn $name:ident ( $($arg:ident : $type:ty),* $(; $($var:ident : $vartype:ty),+)? ) -> $ret:ty = $hook:path $(, versions [$($version:literal),*])?;)* })*) => {
         /// The C symbols: thin, one per line of the roster.
-        mod exports {
+        pub mod exports {
             use super::*;
             $($(
                 #[unsafe(no_mangle)]
@@ -467,6 +467,18 @@ roster! {
         alias fn __pthread_rwlock_destroy(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_destroy;
     }
 
+    "keys" {
+        required fn pthread_key_create(key: *mut pthread_key_t, destructor: usize) -> c_int = keys::pthread_key_create;
+        alias fn __pthread_key_create(key: *mut pthread_key_t, destructor: usize) -> c_int = keys::pthread_key_create;
+        required fn pthread_key_delete(key: pthread_key_t) -> c_int = keys::pthread_key_delete;
+        required fn pthread_getspecific(key: pthread_key_t) -> *mut c_void = keys::pthread_getspecific;
+        required fn pthread_setspecific(key: pthread_key_t, value: *const c_void) -> c_int = keys::pthread_setspecific;
+        optional fn tss_create(key: *mut pthread_key_t, destructor: usize) -> c_int = keys::tss_create;
+        optional fn tss_delete(key: pthread_key_t) -> () = keys::tss_delete;
+        optional fn tss_get(key: pthread_key_t) -> *mut c_void = keys::tss_get;
+        optional fn tss_set(key: pthread_key_t, value: *mut c_void) -> c_int = keys::tss_set;
+    }
+
     "signals" {
         required fn sigaction(signal: c_int, new: *const sigaction_t, old: *mut sigaction_t) -> c_int = signals::sigaction;
         alias fn __sigaction(signal: c_int, new: *const sigaction_t, old: *mut sigaction_t) -> c_int = signals::sigaction;
@@ -477,6 +489,15 @@ roster! {
         alias fn sysv_signal(signal: c_int, handler: usize) -> usize = signals::__sysv_signal;
         required fn sigset(signal: c_int, handler: usize) -> usize = signals::sigset;
         required fn sigignore(signal: c_int) -> c_int = signals::sigignore;
+    }
+
+    "throwing" {
+        own fn _ZSt20__throw_system_errori(error: c_int) -> () = throwing::_ZSt20__throw_system_errori;
+        own fn _ZNSt3__120__throw_system_errorEiPKc(error: c_int, what: *const c_char) -> () = throwing::_ZNSt3__120__throw_system_errorEiPKc;
+    }
+
+    "memory" {
+        required fn munmap(address: *mut c_void, len: usize) -> c_int = memory::munmap;
     }
 
     "loading" {

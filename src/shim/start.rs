@@ -22,8 +22,8 @@
 
 use crate::thread::{self, Entry};
 use crate::{
-    alloc, descriptors, finding, heap, json_lines, locks, message, options, recording, resolve, snapshot, suppressions,
-    sys, unwind,
+    alloc, descriptors, finding, heap, json_lines, keys, locks, message, options, recording, resolve, snapshot,
+    suppressions, sys, unwind,
 };
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -88,6 +88,7 @@ fn set_up() -> bool {
     // SAFETY: NUL-terminated, from the environment.
     let given = if given.is_null() { &b""[..] } else { unsafe { CStr::from_ptr(given) }.to_bytes() };
     options::parse(given);
+    keys::take_decoy();
     message::open();
     json_lines::open();
     suppressions::load();
@@ -98,6 +99,8 @@ fn set_up() -> bool {
     descriptors::start();
     heap::start();
     locks::start();
+    locks::watch::start();
+    keys::start();
     witness();
     true
 }
@@ -258,6 +261,7 @@ fn become_child(frozen: &[u64]) {
     snapshot::after_fork();
     heap::after_fork();
     locks::after_fork();
+    keys::after_fork();
     if options::paths().is_some_and(|p| p.report.windows(2).any(|w| w == b"%p")) {
         message::open();
     }
@@ -303,6 +307,7 @@ fn ending(status: Option<c_int>, here: &heap::leaks::Here) {
         finding::flush_held(scope);
         scope.state.log(Op::Exit, 0, status.unwrap_or(0) as u64, 0, 0);
         descriptors::at_exit(scope);
+        locks::watch::at_end(scope);
         heap::at_exit(scope, here);
         let header = recording::RECORDING.header();
         header.exit_status.store(status.map_or(0, |s| s as u32), Relaxed);

@@ -6,6 +6,8 @@
 #![allow(clippy::unnecessary_cast)] // Fields of libc's structs have other widths on 32-bit systems.
 
 use crate::unwind::Object;
+use core::ffi::CStr;
+use core::num::NonZeroUsize;
 
 #[cfg(target_pointer_width = "32")]
 use libc::Elf32_Sym as Sym;
@@ -17,10 +19,15 @@ const DT_STRTAB: usize = 5;
 const DT_SYMTAB: usize = 6;
 const DT_STRSZ: usize = 10;
 const DT_GNU_HASH: usize = 0x6fff_fef5;
+const STT_OBJECT: u8 = 1;
 const STT_FUNC: u8 = 2;
 
-/// The function that contains `offset` (an ELF virtual address) and the distance from its start.
+/// The function, or else the variable, that contains `offset` (an ELF virtual address) and the distance from its start.
 pub fn find(object: &Object, offset: u64) -> Option<(&'static [u8], u64)> {
+    code(object, offset).or_else(|| data(object, offset))
+}
+
+fn code(object: &Object, offset: u64) -> Option<(&'static [u8], u64)> {
     let tables = Tables::of(object)?;
     let mut best: Option<&Sym> = None;
     for symbol in tables.symbols() {
@@ -36,6 +43,62 @@ pub fn find(object: &Object, offset: u64) -> Option<(&'static [u8], u64)> {
     }
     let symbol = best?;
     Some((tables.name(symbol.st_name as usize)?, offset - symbol.st_value as u64))
+}
+
+/// Where the object itself defines this function, for others to call.
+pub fn definition(object: &Object, name: &[u8]) -> Option<usize> {
+    function(object, name).map(NonZeroUsize::get)
+}
+
+/// The exported variable that contains `offset` (an ELF virtual address) and the distance from its start.
+pub fn data(object: &Object, offset: u64) -> Option<(&'static [u8], u64)> {
+    let tables = Tables::of(object)?;
+    let symbol = tables.symbols().iter().find(|s| {
+        let at = s.st_value as u64;
+        s.st_info & 15 == STT_OBJECT && s.st_shndx != 0 && at <= offset && offset < at + (s.st_size as u64).max(1)
+    })?;
+    Some((tables.name(symbol.st_name as usize)?, offset - symbol.st_value as u64))
+}
+
+/// Does the object define or want a symbol of this name?
+pub fn names(object: &Object, name: &[u8]) -> bool {
+    Tables::of(object).is_some_and(|tables| {
+        tables.symbols().iter().any(|s| s.st_name != 0 && tables.name(s.st_name as usize) == Some(name))
+    })
+}
+
+/// A function of libc, found in its own tables: without dlsym, and before we know any module.
+pub fn of_libc(name: &[u8]) -> Option<NonZeroUsize> {
+    struct Wanted<'a> {
+        name: &'a [u8],
+        found: Option<NonZeroUsize>,
+    }
+    unsafe extern "C" fn each(info: *mut libc::dl_phdr_info, _: usize, data: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: the loader passes a valid info and our own `Wanted`.
+        unsafe {
+            let wanted = &mut *data.cast::<Wanted>();
+            let path = if (*info).dlpi_name.is_null() { c"" } else { CStr::from_ptr((*info).dlpi_name) }.to_bytes();
+            let base = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
+            if [&b"libc.so."[..], b"libc-2.", b"libpthread"].iter().any(|start| base.starts_with(start)) {
+                let headers = core::slice::from_raw_parts((*info).dlpi_phdr, usize::from((*info).dlpi_phnum));
+                wanted.found = function(&Object::bare((*info).dlpi_addr as u64, headers), wanted.name);
+            }
+            libc::c_int::from(wanted.found.is_some())
+        }
+    }
+    let mut wanted = Wanted { name, found: None };
+    // SAFETY: `each` has the right type and `wanted` outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(each), (&raw mut wanted).cast()) };
+    wanted.found
+}
+
+fn function(object: &Object, name: &[u8]) -> Option<NonZeroUsize> {
+    let tables = Tables::of(object)?;
+    let symbol = tables
+        .symbols()
+        .iter()
+        .find(|s| s.st_info & 15 == STT_FUNC && s.st_shndx != 0 && tables.name(s.st_name as usize) == Some(name))?;
+    NonZeroUsize::new((object.bias + symbol.st_value as u64) as usize)
 }
 
 /// Does the object call one of these functions, and somebody else defines it?

@@ -24,8 +24,9 @@
 #![allow(unsafe_code)] // Safety: the block belongs to the calling thread; `State::inner` to its thread, under the guard.
 
 use crate::arch::{THREAD_BLOCK_LEN, VFORK_FLAG, thread_block};
+use crate::roster::real;
 use crate::spin::Spin;
-use crate::{heap, recording, resolve, start, sys, unwind};
+use crate::{heap, keys, recording, resolve, start, sys, unwind};
 use core::cell::UnsafeCell;
 use core::mem::offset_of;
 use core::ptr::null_mut;
@@ -147,6 +148,10 @@ pub struct Inner {
     pub quarantine: heap::quarantine::Batch,
     /// Lock calls that failed.
     pub failures: track::lock::Failures,
+    /// Its hardware watchpoint, with `lock_watch=1`.
+    pub watching: crate::locks::watch::Watching,
+    /// One of them that has not been told yet.
+    pub unheard: Option<crate::locks::report::Found>,
 }
 
 impl Inner {
@@ -157,6 +162,7 @@ impl Inner {
         self.held.discard();
         self.quarantine.abandon();
         self.failures.clear();
+        self.unheard = None;
     }
 }
 
@@ -449,7 +455,7 @@ fn register(block: &'static Block) -> *mut State {
         let key = KEY.load(Relaxed);
         if key != u32::MAX {
             // SAFETY: a key that `make_key` created; the value is only a flag.
-            unsafe { libc::pthread_setspecific(key, core::ptr::from_ref(block).cast()) };
+            unsafe { real::pthread_setspecific(key, core::ptr::from_ref(block).cast()) };
         }
     });
     at
@@ -457,17 +463,13 @@ fn register(block: &'static Block) -> *mut State {
 
 /// Creates the key whose destructor ends threads. Once, before any thread can use it.
 pub fn make_key() {
-    inside_libc(|| {
-        let mut key = 0;
-        // SAFETY: writes one key; `ended` has the right signature.
-        if unsafe { libc::pthread_key_create(&raw mut key, Some(ended)) } == 0 {
-            KEY.store(key, Release);
-            if current().is_some() {
-                // SAFETY: as in `register`.
-                unsafe { libc::pthread_setspecific(key, core::ptr::from_ref(block()).cast()) };
-            }
+    if let Some(key) = keys::own(ended) {
+        KEY.store(key, Release);
+        if current().is_some() {
+            // SAFETY: as in `register`.
+            inside_libc(|| unsafe { real::pthread_setspecific(key, core::ptr::from_ref(block()).cast()) });
         }
-    });
+    }
 }
 
 /// Runs among the program's key destructors; re-arms itself until the last round, so that theirs come first.
@@ -479,7 +481,7 @@ unsafe extern "C" fn ended(_: *mut c_void) {
     if round < 4 {
         let key = KEY.load(Relaxed);
         // SAFETY: our key, created by `make_key`.
-        inside_libc(|| unsafe { libc::pthread_setspecific(key, core::ptr::from_ref(block).cast()) });
+        inside_libc(|| unsafe { real::pthread_setspecific(key, core::ptr::from_ref(block).cast()) });
         return;
     }
     end();
@@ -570,6 +572,8 @@ impl State {
                 text: unwind::boxed(0),
                 quarantine: heap::quarantine::Batch::new(),
                 failures: track::lock::Failures::default(),
+                watching: crate::locks::watch::Watching::default(),
+                unheard: None,
             }),
         })
     }

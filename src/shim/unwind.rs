@@ -89,6 +89,25 @@ pub struct Object {
     pub dynamic: u64,
 }
 
+impl Object {
+    /// What its program headers alone say.
+    pub fn bare(bias: u64, headers: &[Phdr]) -> Self {
+        let (mut start, mut end, mut dynamic) = (u64::MAX, 0, 0);
+        for h in headers {
+            let at = bias.wrapping_add(h.p_vaddr as u64);
+            match h.p_type {
+                libc::PT_LOAD => {
+                    start = start.min(at & !4095);
+                    end = end.max(at + h.p_memsz as u64);
+                }
+                libc::PT_DYNAMIC => dynamic = at,
+                _ => {}
+            }
+        }
+        Self { start, end, bias, recorded: None, flags: 0, eh_frame_hdr: (0, 0), eh_segment_end: 0, dynamic }
+    }
+}
+
 /// An immutable list of objects, sorted by address, and the unwinder that knows them.
 pub struct Modules {
     pub objects: Vec<Object>,
@@ -296,6 +315,19 @@ pub fn modules(state: &State) -> Option<&'static Modules> {
     unsafe { current.as_ref() }
 }
 
+/// The object that holds an address, whoever has loaded it since the list was made.
+pub fn module_of(state: &'static State, at: u64) -> Option<Object> {
+    for _ in 0..2 {
+        if let Some(object) = modules(state)?.object(at) {
+            return Some(*object);
+        }
+        if !learn(at) {
+            break;
+        }
+    }
+    None
+}
+
 /// The list at start, when nobody else can change it.
 pub fn with_modules(f: impl FnOnce(&Modules)) {
     // SAFETY: null, or the list that `start` has just made; retired ones need a later `publish`.
@@ -371,11 +403,36 @@ pub extern "C" fn capture_at(state: *const State, scratch: *mut Scratch, sp: u64
 
 /// The stack of one frame for an address: of a return address, or one byte behind a variable. 0: nothing is known of it.
 pub fn stack_of(state: &'static State, address: u64) -> u32 {
+    module_of(state, address);
     let Some(list) = modules(state) else { return 0 };
     if address == 0 || ours(address) {
         return 0;
     }
     intern(&recording::RECORDING, &[list.encode(address)])
+}
+
+/// The stack of an address behind an instruction, and of return addresses that need not be right: it ends before the first that no
+/// call is in front of.
+pub fn stack_of_all(state: &'static State, addresses: &[u64]) -> u32 {
+    let Some(list) = modules(state) else { return 0 };
+    let mut frames = [0; MAX_FRAMES];
+    let mut len = 0;
+    for (i, address) in addresses.iter().enumerate().take(MAX_FRAMES) {
+        if ours(*address) || list.object(*address).is_none() || i > 0 && !follows_a_call(*address) {
+            break;
+        }
+        frames[i] = list.encode(*address);
+        len = i + 1;
+    }
+    if len == 0 { 0 } else { intern(&recording::RECORDING, &frames[..len]) }
+}
+
+/// x86: is there a call in front of the address? Direct, or through a register or memory.
+fn follows_a_call(address: u64) -> bool {
+    let mut code = [0; 7];
+    let read = sys::read_own_memory((address as usize).wrapping_sub(code.len()), &mut code);
+    let through = |len: usize| code[7 - len] == 0xff && code[8 - len] >> 3 & 7 == 2;
+    read && (code[2] == 0xe8 || [2, 3, 4, 6, 7].into_iter().any(through))
 }
 
 /// The stack of what a signal interrupted, beginning with the very instruction. Under the guard, by the owning thread.
@@ -747,10 +804,11 @@ pub fn reread() {
 
 fn capture_marker() {}
 
-/// Runs the real dlclose between two states of the list.
-pub fn around_unload<R>(f: impl FnOnce() -> R) -> R {
+/// Runs the real dlclose between two states of the list. With its result: was something unloaded?
+pub fn around_unload<R>(f: impl FnOnce() -> R) -> (R, bool) {
     UNLOADING.fetch_add(1, SeqCst);
     let result = f();
+    let mut changed = false;
     if let thread::Entry::Full(_scope) = thread::enter() {
         // Most dlcloses only count down: ask before rebuilding.
         let mut unloaded = 0u64;
@@ -769,10 +827,11 @@ pub fn around_unload<R>(f: impl FnOnce() -> R) -> R {
         });
         if unloaded == 0 || unloaded != UNLOADED.load(Relaxed) {
             reread();
+            changed = true;
         }
     }
     UNLOADING.fetch_sub(1, SeqCst);
-    result
+    (result, changed)
 }
 
 /// `name` is empty for the program itself.

@@ -12,4 +12,5 @@ pub mod actor;
 mod atomic;
 pub mod fd;
 pub mod heap;
+pub mod key;
 pub mod lock;

@@ -156,7 +156,15 @@ impl Told {
 /// A finding of one process, as `shim report` shows it.
 pub fn merged(finding: Finding, stacks: Vec<Stack>, head: &Head) -> Merged {
     let processes = vec![Process { pid: head.pid, program: program(head).to_vec(), file: 0 }];
-    Merged { count: finding.count, first: finding.first, finding, stacks, processes, more_processes: 0 }
+    Merged {
+        count: finding.count,
+        first: finding.first,
+        finding,
+        stacks,
+        things: Vec::new(),
+        processes,
+        more_processes: 0,
+    }
 }
 
 /// The group as a snapshot keeps it.

@@ -4,8 +4,8 @@
 //! earliest tells the story, and between equally early ones the first file, so that the order of reading does not show.
 
 use super::tables::{NONE, Tables};
-use super::{Merged, Process, Site, Stack};
-use record::findings::{Involved, Resource};
+use super::{Merged, Process, Site, Stack, Thing};
+use record::findings::{Involved, Resource, THINGS};
 use record::kind::{Kind, Role, Severity};
 use record::label::Label;
 use record::layout::PARTIES;
@@ -28,18 +28,25 @@ struct Party {
 /// A [`Resource`] of which the big ones are elsewhere: they are few.
 enum About {
     None,
-    Descriptor { fd: i32, kind: u8, owner_kind: u8, owner: u64, generation: u32 },
-    Other(Box<Resource>),
+    Descriptor {
+        fd: i32,
+        kind: u8,
+        owner_kind: u8,
+        owner: u64,
+        generation: u32,
+    },
+    /// With the stacks of what it names.
+    Other(Box<(Resource, [u32; THINGS])>),
 }
 
 impl About {
-    fn new(resource: Resource) -> Self {
+    fn new(resource: Resource, things: [u32; THINGS]) -> Self {
         match resource {
             Resource::None => Self::None,
             Resource::Descriptor { fd, kind, owner_kind, owner, generation } => {
                 Self::Descriptor { fd, kind, owner_kind, owner, generation }
             }
-            other => Self::Other(Box::new(other)),
+            other => Self::Other(Box::new((other, things))),
         }
     }
 
@@ -49,14 +56,25 @@ impl About {
             Self::Descriptor { fd, kind, owner_kind, owner, generation } => {
                 Resource::Descriptor { fd, kind, owner_kind, owner, generation }
             }
-            Self::Other(ref other) => **other,
+            Self::Other(ref other) => other.0,
         }
+    }
+
+    fn things(&self, tables: &Tables) -> Vec<Thing> {
+        let Self::Other(other) = self else { return Vec::new() };
+        let named = other.0.things().into_iter().zip(other.1);
+        let thing = |(thing, stack): (record::findings::Thing, u32)| {
+            let (module, offset) = tables.frames(stack).next()?;
+            let site = Site { module: module.cloned(), offset };
+            Some(Thing { prefix: thing.prefix, words: thing.words, site })
+        };
+        named.filter_map(thing).collect()
     }
 
     /// What became of forgotten resources: one line may be refused, reset and kept waiting, and each is a way of its own.
     fn fate(&self) -> Option<(u8, u16, bool)> {
         match self {
-            Self::Other(other) => match **other {
+            Self::Other(other) => match other.0 {
                 Resource::Leak(leak) => Some((leak.ending, leak.errno, leak.blocking)),
                 Resource::Lost(lost) => Some((lost.class, 0, false)),
                 _ => None,
@@ -68,7 +86,7 @@ impl About {
     /// Leaks of several processes that went the same way: as many as they are together, with the times of the earliest.
     fn add(&mut self, other: &Self) {
         let (Self::Other(this), Self::Other(other)) = (self, other) else { return };
-        match (&mut **this, &**other) {
+        match (&mut this.0, &other.0) {
             (Resource::Leak(this), Resource::Leak(other)) => {
                 this.count = this.count.saturating_add(other.count);
                 this.unread = this.unread.saturating_add(other.unread);
@@ -113,8 +131,14 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// `stacks` are the ids of the parties' stacks.
-    pub fn new(finding: &Finding, stacks: [u32; PARTIES], seen: Occurrence, tables: &mut Tables) -> Self {
+    /// `stacks` are the ids of the parties' stacks, `things` those of what it names.
+    pub fn new(
+        finding: &Finding,
+        stacks: [u32; PARTIES],
+        things: [u32; THINGS],
+        seen: Occurrence,
+        tables: &mut Tables,
+    ) -> Self {
         let parties = core::array::from_fn(|i| {
             let party = &finding.parties[i];
             let thread = tables.text(until_nul(&party.thread));
@@ -131,7 +155,7 @@ impl Entry {
             first: finding.first,
             last: finding.last,
             earliest: seen,
-            about: About::new(finding.resource),
+            about: About::new(finding.resource, things),
             label: finding.label,
             suppressed: finding.suppressed,
             parties,
@@ -232,6 +256,7 @@ impl Entry {
             stacks: self.parties.iter().filter_map(stack).collect(),
             count: self.count,
             first: self.earliest.0,
+            things: self.about.things(tables),
             processes: self.files().into_iter().map(process).collect(),
             more_processes: (self.processes as usize).saturating_sub(self.occurrences.len().clamp(1, KEPT)),
         }

@@ -7,6 +7,7 @@ use super::tables::{self, NONE, RawFrame};
 use super::{ModuleId, Site};
 use crate::recordings::Loaded;
 use hashbrown::DefaultHashBuilder;
+use record::findings::THINGS;
 use record::kind::{Role, Severity};
 use record::layout::{Counter, PARTIES};
 use record::reader::{Finding, Head};
@@ -31,8 +32,8 @@ pub struct Extract {
     /// Most bytes of the heap at any time.
     pub heap_peak: u64,
     pub modules: Vec<Arc<ModuleId>>,
-    /// Each with the places of its parties' stacks, [`NONE`] for none.
-    pub findings: Vec<(Finding, [u32; PARTIES])>,
+    /// Each with the places of its parties' stacks and of the things that it names, [`NONE`] for none.
+    pub findings: Vec<(Finding, [u32; PARTIES], [u32; THINGS])>,
     frames: Vec<RawFrame>,
     /// The hash of each stack, and where it ends in `frames`.
     stacks: Vec<(u64, usize)>,
@@ -88,7 +89,8 @@ impl Extract {
             _ => self.stack(recording, p.stack, taking, in_module),
         });
         if in_module(None) || places.iter().any(|place| taking.hits.get(*place as usize) == Some(&true)) {
-            self.findings.push((finding, places));
+            let things = finding.resource.things().map(|thing| self.stack(recording, thing.place, taking, in_module));
+            self.findings.push((finding, places, things));
         }
     }
 

@@ -157,7 +157,7 @@ impl Render for Html {
         });
         let stacks = stacks.collect();
         let processes = found.processes.iter().map(|process| self.place(process)).collect();
-        let (fd, about) = about(found);
+        let (fd, about) = about(found, symbols);
         if let (Some(process), Some(incident)) = (found.processes.first(), lifelines::Incident::of(index, finding)) {
             self.numbers.entry(process.file).or_default().push(incident);
         }

@@ -9,7 +9,6 @@ use crate::fd_kind;
 use crate::merge::{Merged, Site, Stack};
 use crate::symbolise::{Location, Symboliser};
 use record::findings::Resource;
-use record::label::Label;
 use record::text::{Line, until_nul};
 use serde::Serialize;
 use serde_json::ser::Formatter;
@@ -104,7 +103,7 @@ pub fn value(found: &Merged, symbols: &mut Symboliser) -> JsonFinding {
         thread: text(until_nul(&finding.thread)),
         count: found.count,
         message: sentence(finding),
-        resource: resource(&finding.resource, &finding.label),
+        resource: resource(found, symbols),
         stacks: found.stacks.iter().map(|s| stack(s, symbols)).collect(),
     }
 }
@@ -117,7 +116,16 @@ pub fn text(bytes: &[u8]) -> String {
     }
 }
 
-fn resource(resource: &Resource, label: &Label) -> JsonResource {
+fn resource(found: &Merged, symbols: &mut Symboliser) -> JsonResource {
+    let (resource, label) = (&found.finding.resource, &found.finding.label);
+    let mut things = |line: &mut Line| {
+        for thing in &found.things {
+            let name = symbols.variable(&thing.site);
+            let module = thing.site.module.as_ref().map(|m| text(&m.path));
+            let (name, module) = (name.as_ref().map(String::as_bytes), module.as_ref().map(String::as_bytes));
+            record::json::write_thing(thing.prefix, name, module, thing.site.offset, line);
+        }
+    };
     let (fd, kind, owner_kind, object) = match *resource {
         Resource::Descriptor { fd, kind, owner_kind, owner, .. } => (fd, kind, owner_kind, owner),
         Resource::Leak(leak) => (leak.fd, leak.kind, 0, 0),
@@ -134,11 +142,11 @@ fn resource(resource: &Resource, label: &Label) -> JsonResource {
             return JsonResource { lost, ..JsonResource::default() };
         }
         Resource::Key(key) => {
-            let key = raw(|line| record::json::write_key(&key, line));
+            let key = raw(|line| record::json::write_key(&key, &mut things, line));
             return JsonResource { key, ..JsonResource::default() };
         }
         Resource::Lock(lock) => {
-            let lock = raw(|line| record::json::write_lock(&lock, line));
+            let lock = raw(|line| record::json::write_lock(&lock, &mut things, line));
             return JsonResource { lock, ..JsonResource::default() };
         }
         Resource::None => return JsonResource::default(),
@@ -162,7 +170,8 @@ fn resource(resource: &Resource, label: &Label) -> JsonResource {
 
 /// The value of the member that the library writes.
 fn raw(write: impl FnOnce(&mut Line)) -> Option<Box<RawValue>> {
-    let mut buffer = [0; 1024];
+    // Names and paths of the program are the long part of it.
+    let mut buffer = vec![0; 64 << 10];
     let mut line = Line::new(&mut buffer);
     write(&mut line);
     let (_, value) = std::str::from_utf8(line.as_bytes()).ok()?.split_once(':')?;

@@ -48,6 +48,9 @@ impl Render for Text {
         let finding = &found.finding;
         writeln!(out, "\n{}: {}{times}", finding.severity.name(), sentence(finding))?;
         writeln!(out, "  {} in {}", finding.kind.name(), processes(found))?;
+        for thing in &found.things {
+            writeln!(out, "  {}: {}", thing.words, super::named(thing, symbols))?;
+        }
         for stack in &found.stacks {
             writeln!(out, "  {}: {}", stack.role.name(), thread(stack.tid, &stack.thread))?;
             self.stack(stack, symbols, out)?;

@@ -49,6 +49,7 @@ fn read(path: &Path) -> Result<ReadCache<fs::File>, String> {
 pub struct Image {
     dwarf: Option<Context>,
     symbols: Symbols,
+    variables: Symbols,
 }
 
 impl Image {
@@ -62,11 +63,19 @@ impl Image {
         }
         let separate = if elf.has_dwarf { None } else { debug_files::find(&path, &elf, debug_root) };
         let source = separate.as_deref().unwrap_or(&path);
-        let mut symbols = Symbols::read(&path)?;
+        let (mut symbols, mut variables) = Symbols::read(&path)?;
         if separate.is_some() {
-            symbols.add(Symbols::read(source)?);
+            let (more, more_variables) = Symbols::read(source)?;
+            symbols.add(more);
+            variables.add(more_variables);
         }
-        Ok(Self { dwarf: dwarf(source, debug_root), symbols })
+        Ok(Self { dwarf: dwarf(source, debug_root), symbols, variables })
+    }
+
+    /// The variable that contains an ELF virtual address, and how far from its start that is.
+    pub fn variable(&self, address: u64) -> Option<(String, u64)> {
+        let (start, name) = self.variables.entry(address)?;
+        Some((names::demangled(name), address - start))
     }
 
     /// The locations of an ELF virtual address, innermost first.
@@ -151,23 +160,28 @@ fn contents<'a>(section: &impl ObjectSection<'a>) -> Option<Vec<u8>> {
     Some(data.decompress().ok()?.into_owned())
 }
 
-/// Functions by address.
+/// Functions, or variables, by address.
 #[derive(Default)]
 struct Symbols(Vec<(u64, u64, String)>);
 
 impl Symbols {
-    fn read(path: &Path) -> Result<Self, String> {
+    /// The functions and the variables of a file.
+    fn read(path: &Path) -> Result<(Self, Self), String> {
         let cache = read(path)?;
         let file = File::parse(&cache).map_err(|_| "not an object file".to_owned())?;
-        let mut symbols = Self::default();
-        for symbol in file.symbols().chain(file.dynamic_symbols()) {
-            if symbol.kind() == SymbolKind::Text && symbol.is_definition() {
-                let name = String::from_utf8_lossy(symbol.name_bytes().unwrap_or_default());
-                symbols.0.push((symbol.address(), symbol.size(), name.into_owned()));
-            }
+        let (mut functions, mut variables) = (Self::default(), Self::default());
+        for symbol in file.symbols().chain(file.dynamic_symbols()).filter(ObjectSymbol::is_definition) {
+            let to = match symbol.kind() {
+                SymbolKind::Text => &mut functions,
+                SymbolKind::Data => &mut variables,
+                _ => continue,
+            };
+            let name = String::from_utf8_lossy(symbol.name_bytes().unwrap_or_default());
+            to.0.push((symbol.address(), symbol.size(), name.into_owned()));
         }
-        symbols.0.sort();
-        Ok(symbols)
+        functions.0.sort();
+        variables.0.sort();
+        Ok((functions, variables))
     }
 
     fn add(&mut self, other: Self) {
@@ -176,6 +190,11 @@ impl Symbols {
     }
 
     fn find(&self, address: u64) -> Option<&str> {
+        self.entry(address).map(|(_, name)| name)
+    }
+
+    /// The start and the name of what contains the address.
+    fn entry(&self, address: u64) -> Option<(u64, &str)> {
         let end = self.0.partition_point(|(start, ..)| *start <= address);
         let inside = |(start, size, name): &&(u64, u64, String)| {
             !name.is_empty() && (address - start < *size || *size == 0 && address == *start)
@@ -183,6 +202,6 @@ impl Symbols {
         // Of names for the same code, the public one reads best: the fewest underscores at its front.
         let found = self.0[..end].iter().rev().take(64).find(inside)?;
         let same = self.0[..end].iter().rev().take(64).filter(inside).filter(|s| s.0 == found.0);
-        same.min_by_key(|s| s.2.bytes().take_while(|b| *b == b'_').count()).map(|s| s.2.as_str())
+        same.min_by_key(|s| s.2.bytes().take_while(|b| *b == b'_').count()).map(|s| (s.0, s.2.as_str()))
     }
 }

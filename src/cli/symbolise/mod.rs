@@ -50,6 +50,21 @@ impl Symboliser {
         Self { debug_root: debug_root.into(), modules: HashMap::new(), known: HashMap::new(), problems: Vec::new() }
     }
 
+    /// The variable at an address: `plugin_key`, or `plugin_state+0x8`.
+    pub fn variable(&mut self, site: &Site) -> Option<String> {
+        let id = site.module.as_ref()?;
+        let (name, distance) = self.image(id)?.variable(site.offset)?;
+        Some(if distance == 0 { name } else { format!("{name}+{distance:#x}") })
+    }
+
+    fn image(&mut self, id: &Arc<ModuleId>) -> Option<&Image> {
+        if !self.modules.contains_key(id) {
+            let image = self.open(id);
+            self.modules.insert(id.clone(), image);
+        }
+        self.modules.get(id)?.as_ref()
+    }
+
     /// At least one location; an empty one where nothing is known.
     pub fn locate(&mut self, site: &Site) -> Rc<[Location]> {
         if let Some(known) = self.known.get(site) {
@@ -57,11 +72,7 @@ impl Symboliser {
         }
         let mut locations = Vec::new();
         if let Some(id) = &site.module {
-            if !self.modules.contains_key(id) {
-                let image = self.open(id);
-                self.modules.insert(id.clone(), image);
-            }
-            if let Some(Some(image)) = self.modules.get(id) {
+            if let Some(image) = self.image(id) {
                 locations = image.locate(site.offset);
             }
         }

@@ -3,10 +3,10 @@
 use super::{by, call, name};
 use crate::findings::{Key, Report, Resource};
 use crate::key::state;
-use crate::kind::{Kind, Role};
+use crate::kind::{Kind, Role, Severity};
 use crate::text::Line;
 
-/// `pthread_setspecific of key 0, which was never created: here by thread 12 "worker"; the index belongs to …`.
+/// `pthread_setspecific of key 0, which was never created: here by thread 12 "worker"; …`.
 pub(super) fn write(report: &Report, line: &mut Line) {
     let Resource::Key(key) = report.resource else {
         line.text(report.kind.name());
@@ -23,22 +23,17 @@ fn misuse(report: &Report, key: &Key, line: &mut Line) {
     call(report, line);
     line.text(" of key ").number(u64::from(key.index)).text(", which ");
     line.text(match (report.kind, key.state) {
-        (Kind::KeyForeign, _) => "another module created",
-        (Kind::KeyStale, _) => "was deleted and created again by another",
+        (Kind::KeyForeign, _) => "belongs to another module",
+        (Kind::KeyStale, _) => "was deleted, and is another one by now",
         (_, state::DELETED) => "was deleted",
         (_, state::RANGE) => "is no key at all",
+        (_, state::LIBC) => "is the C library's own",
         _ => "was never created",
     });
     line.text(": here");
     by(report.party(Role::Here), line);
-    match key.state {
-        state::DECOY => {
-            line.text("; a key variable that is 0 has not been initialised");
-        }
-        state::LIBC => {
-            line.text("; the index belongs to the C library");
-        }
-        _ => {}
+    if key.state == state::DECOY || key.index == 0 && key.state == state::LIBC {
+        line.text("; a key variable that is 0 was not initialised");
     }
     if report.party(Role::Deleted).is_some() {
         line.text(", deleted");
@@ -49,16 +44,23 @@ fn misuse(report: &Report, key: &Key, line: &mut Line) {
         by(report.party(Role::Created), line);
     }
     if let Some(victim) = report.party(Role::Victim) {
-        line.text("; the victim is the key created by");
+        line.text("; the victim is the key that was created by");
         name(victim, line);
-    }
-    if key.value != 0 {
-        line.text(", whose value ").hex(key.value).text(" was at stake");
+        if key.value != 0 {
+            line.text(", whose value here is ").hex(key.value);
+        }
     }
 }
 
 fn unloaded(report: &Report, key: &Key, line: &mut Line) {
-    line.text("key ").number(u64::from(key.index)).text(" outlives its module: unloaded here");
+    line.text("key ").number(u64::from(key.index));
+    line.text(if key.state == state::SKIPPED {
+        " has a destructor in a module that was unloaded: not called here"
+    } else if report.severity == Severity::Error {
+        " outlives the module of its destructor: unloaded here"
+    } else {
+        " outlives the module of its variable: unloaded here"
+    });
     by(report.party(Role::Here), line);
     if report.party(Role::Created).is_some() {
         line.text(", created");

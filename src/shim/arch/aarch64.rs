@@ -69,9 +69,11 @@ pub fn return_address() -> u64 {
     #[cfg(frame_pointers)]
     {
         let address: u64;
+        // As on x86_64.
         // SAFETY: with frame pointers x29 is that of the function we are inlined into, whose return address lies above it.
         unsafe {
-            asm!("ldr {0}, [x29, #8]", out(reg) address, options(readonly, nostack, preserves_flags));
+            asm!("ldr {0}, [x29, #8]", out(reg) address, out("x20") _,
+                options(readonly, nostack, preserves_flags));
         }
         u64::from(address)
     }
@@ -111,6 +113,45 @@ global_asm!(
     "b {capture}",
     ".size shim_capture, . - shim_capture",
     capture = sym crate::unwind::capture_at,
+);
+
+// Destructors of keys: each entry point has its number, and all jump to one place. See [`super::key_stub`].
+global_asm!(
+    ".text",
+    ".globl shim_key_stubs",
+    ".hidden shim_key_stubs",
+    ".p2align 4",
+    "shim_key_stubs:",
+    ".set shim_key_number, 0",
+    ".rept {count}",
+    ".p2align 4",
+    "mov w1, #shim_key_number",
+    "b 8f",
+    ".set shim_key_number, shim_key_number + 1",
+    ".endr",
+    ".p2align 4",
+    "8:",
+    ".cfi_startproc",
+    "stp x29, x30, [sp, #-32]!",
+    ".cfi_def_cfa_offset 32",
+    ".cfi_offset x29, -32",
+    ".cfi_offset x30, -24",
+    "mov x29, sp",
+    "str x0, [sp, #16]",
+    "mov w0, w1",
+    "bl {ask}",
+    "mov x16, x0",
+    "ldr x0, [sp, #16]",
+    "ldp x29, x30, [sp], #32",
+    ".cfi_def_cfa_offset 0",
+    ".cfi_restore x29",
+    ".cfi_restore x30",
+    "cbz x16, 9f",
+    "br x16",
+    "9: ret",
+    ".cfi_endproc",
+    count = const track::key::KEYS,
+    ask = sym crate::keys::shim_key_destructor,
 );
 
 // vfork is clone(CLONE_VFORK | CLONE_VM | SIGCHLD) here; the return address stays in x30, which the kernel preserves

@@ -13,8 +13,12 @@
 //! - `spawn_beside()`: a process that shares our memory and runs a function on a stack of its own, where it is supported.
 //! - `ticks()`: a constant-rate counter, or nothing.
 //! - the symbol `shim_capture`, where stacks begin; not on i686, whose frames are a chain.
+//! - the symbol `shim_key_stubs`: 1024 entry points of [`KEY_STUB_LEN`] bytes, see `key_stub()`.
 //! - the symbol `shim_vfork`, `jump_to_vfork!()`, which is all of the exported vfork, and a hidden `__cxa_thread_atexit_impl`.
 #![allow(unsafe_code)] // Safety: assembly, argued at each block.
+
+mod call_site;
+pub use call_site::{calls, loaded_before};
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
@@ -60,6 +64,15 @@ pub const SAVED: usize = 12;
 
 use libc::c_int;
 
+/// Bytes of an entry point of `shim_key_stubs`.
+pub const KEY_STUB_LEN: usize = 16;
+
+/// The address of an entry point that asks `keys::destructors` for the destructor of its number, and jumps there, with the
+/// argument as it came; to nowhere, when there is none.
+pub fn key_stub(number: usize) -> usize {
+    (&raw const shim_key_stubs) as usize + number * KEY_STUB_LEN
+}
+
 /// Bytes of the block; `thread` asserts that its `Block` fits.
 pub const THREAD_BLOCK_LEN: usize = 192;
 /// Where in the block the vfork counter lies (a `u32`).
@@ -81,6 +94,7 @@ extern "C" fn set_errno_and_fail(errno: c_int) -> c_int {
 }
 
 unsafe extern "C" {
+    static shim_key_stubs: u8;
     /// vfork(2), with the caller's frame handed through.
     pub fn shim_vfork() -> libc::pid_t;
     /// Calls `unwind::capture_at` with its own arguments and the caller's stack pointer, program counter and frame pointer.

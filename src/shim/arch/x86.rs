@@ -70,9 +70,11 @@ pub fn return_address() -> u64 {
     #[cfg(frame_pointers)]
     {
         let address: u32;
+        // As on x86_64.
         // SAFETY: with frame pointers ebp is that of the function we are inlined into, whose return address lies above it.
         unsafe {
-            asm!("mov {0}, dword ptr [ebp + 4]", out(reg) address, options(readonly, nostack, preserves_flags));
+            asm!("mov {0}, dword ptr [ebp + 4]", out(reg) address, out("edi") _,
+                options(readonly, nostack, preserves_flags));
         }
         u64::from(address)
     }
@@ -111,6 +113,35 @@ pub fn saved_registers() -> [u64; super::SAVED] {
     wide.iter_mut().zip(saved).for_each(|(to, from)| *to = u64::from(from));
     wide
 }
+
+// Destructors of keys: each entry point has its number, and all jump to one place. See [`super::key_stub`].
+global_asm!(
+    ".text",
+    ".globl shim_key_stubs",
+    ".hidden shim_key_stubs",
+    ".p2align 4",
+    "shim_key_stubs:",
+    ".set shim_key_number, 0",
+    ".rept {count}",
+    ".p2align 4",
+    "movl $shim_key_number, %eax",
+    "jmp 8f",
+    ".set shim_key_number, shim_key_number + 1",
+    ".endr",
+    ".p2align 4",
+    "8:",
+    "subl $8, %esp",
+    "pushl %eax",
+    "call {ask}",
+    "addl $12, %esp",
+    "testl %eax, %eax",
+    "jz 9f",
+    "jmpl *%eax",
+    "9: ret",
+    count = const track::key::KEYS,
+    ask = sym crate::keys::shim_key_destructor,
+    options(att_syntax),
+);
 
 // vfork: as on x86_64; the return address waits in ecx (glibc sysdeps/unix/sysv/linux/i386/vfork.S).
 global_asm!(

@@ -88,9 +88,11 @@ pub fn return_address() -> u64 {
     #[cfg(frame_pointers)]
     {
         let address: u64;
+        // The frame is made as late as something is to be saved in it: that is here.
         // SAFETY: with frame pointers rbp is that of the function we are inlined into, whose return address lies above it.
         unsafe {
-            asm!("mov {0}, qword ptr [rbp + 8]", out(reg) address, options(readonly, nostack, preserves_flags));
+            asm!("mov {0}, qword ptr [rbp + 8]", out(reg) address, out("r12") _,
+                options(readonly, nostack, preserves_flags));
         }
         address
     }
@@ -194,6 +196,42 @@ pub unsafe fn interrupted(context: *const core::ffi::c_void) -> (super::Register
     // The page fault's error code: bit 1 is a write (Intel SDM, "Page-Fault Exception").
     (registers, Some(register(libc::REG_ERR) & 2 != 0))
 }
+
+// Destructors of keys: each entry point has its number, and all jump to one place. See [`super::key_stub`].
+global_asm!(
+    ".text",
+    ".globl shim_key_stubs",
+    ".hidden shim_key_stubs",
+    ".p2align 4",
+    "shim_key_stubs:",
+    ".set shim_key_number, 0",
+    ".rept {count}",
+    ".p2align 4",
+    "movl $shim_key_number, %esi",
+    "jmp 8f",
+    ".set shim_key_number, shim_key_number + 1",
+    ".endr",
+    ".p2align 4",
+    ".type shim_key_stub_end,@function",
+    "shim_key_stub_end:",
+    "8:",
+    ".cfi_startproc",
+    "pushq %rdi",
+    ".cfi_adjust_cfa_offset 8",
+    "movl %esi, %edi",
+    "call {ask}",
+    "popq %rdi",
+    ".cfi_adjust_cfa_offset -8",
+    "testq %rax, %rax",
+    "jz 9f",
+    "jmpq *%rax",
+    "9: ret",
+    ".cfi_endproc",
+    ".size shim_key_stub_end, . - shim_key_stub_end",
+    count = const track::key::KEYS,
+    ask = sym crate::keys::shim_key_destructor,
+    options(att_syntax),
+);
 
 // vfork: the child runs on our caller's stack, so no frame of ours may be live across the call; the return address waits
 // in rdi, which the kernel preserves for both. The child shares our memory: the flag in the thread block, raised before

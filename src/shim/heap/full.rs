@@ -195,6 +195,10 @@ fn freeing_in(scope: &mut Scope, entry: &Entry, address: usize, call: &Call) -> 
             if let Some(accounts) = accounts::of(state).filter(|_| ended.epoch() == start::epoch()) {
                 accounts.freed(state.entry, entry.allocating_stack().0, entry.size());
             }
+            // A realloc may leave the block where it is.
+            if state.moving.load(Relaxed) == 0 {
+                locks::memory::freed(scope, address, entry.size(), call.name);
+            }
             if !ended.allocated().fits(call.family) {
                 mismatch(scope, address, entry, by, call);
             }
@@ -274,6 +278,11 @@ fn freeing_slowly(entry: &Entry, address: usize, call: &Call) -> Verdict {
 /// What malloc_usable_size says of a block with redzones: what the program asked for.
 pub fn usable(block: *mut c_void) -> Option<usize> {
     live(block).filter(|facts| facts.moved).map(|facts| facts.size as usize)
+}
+
+/// The memory of a live block.
+pub fn extent(block: usize) -> Option<core::ops::Range<usize>> {
+    live(block as *mut c_void).map(|facts| block..block.saturating_add(facts.size as usize))
 }
 
 fn live(block: *mut c_void) -> Option<Facts> {

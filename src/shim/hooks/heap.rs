@@ -16,6 +16,7 @@ use crate::heap::elsewhere;
 use crate::heap::full::{self, Call, Obtained, Verdict};
 use crate::heap::sampled::{self, special};
 use crate::heap::{Level, guard, level};
+use crate::locks::memory;
 use crate::resolve::{any_mapped, bootstrap, bootstrap_size, in_arena, is_bootstrap};
 use crate::roster::{known, real, slots};
 use crate::{sys, thread};
@@ -173,6 +174,27 @@ fn slow_calloc(count: usize, size: usize) -> *mut c_void {
 
 #[inline(always)]
 pub unsafe fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
+    let moving = if memory::holding() { memory::moving(block as usize) } else { None };
+    if let Some(moving) = moving {
+        // SAFETY: the caller's.
+        return unsafe { realloc_with_lock(block, size, &moving) };
+    }
+    // SAFETY: the caller's.
+    unsafe { realloc_without_lock(block, size) }
+}
+
+/// realloc of a block in which the thread holds a lock.
+#[cold]
+#[inline(never)]
+unsafe fn realloc_with_lock(block: *mut c_void, size: usize, moving: &memory::Moving) -> *mut c_void {
+    // SAFETY: the caller's.
+    let new = unsafe { realloc_without_lock(block, size) };
+    memory::moved(moving, new as usize, size);
+    new
+}
+
+#[inline(always)]
+unsafe fn realloc_without_lock(block: *mut c_void, size: usize) -> *mut c_void {
     if special(block as usize) {
         return slow_realloc(block, size);
     }
@@ -260,6 +282,7 @@ pub unsafe fn free(block: *mut c_void) {
     match thread::counters() {
         Some(entry) if !special(block as usize) => {
             entry.add(Frees, 1);
+            memory::freeing_plain(block as usize, "free");
             // SAFETY: the caller's; the thread is registered.
             unsafe { known::free(block) }
         }
@@ -269,6 +292,9 @@ pub unsafe fn free(block: *mut c_void) {
 
 #[inline(never)]
 pub(super) fn slow_free(block: *mut c_void, call: &'static Call) {
+    if memory::holding() {
+        memory::freeing(block as usize, call.name);
+    }
     if level() != Level::Full || in_arena(block) || any_mapped() {
         return unfollowed_free(block, call);
     }

@@ -4,10 +4,18 @@
 #![allow(clippy::missing_safety_doc)]
 
 use super::c_types::*;
+use crate::locks::{heard, memory};
 use crate::roster::real;
-use crate::unwind;
+use crate::{keys, unwind};
 
 pub unsafe fn dlclose(handle: *mut c_void) -> c_int {
+    let held = memory::unloading();
     // SAFETY: the caller's.
-    unwind::around_unload(|| unsafe { real::dlclose(handle) })
+    let (result, unloaded) = unwind::around_unload(|| unsafe { real::dlclose(handle) });
+    heard::forget_modules();
+    held.inspect(memory::unloaded);
+    if unloaded {
+        keys::after_unload();
+    }
+    result
 }

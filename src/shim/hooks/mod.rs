@@ -9,10 +9,12 @@
 pub mod c_types;
 pub mod directory;
 pub mod heap;
+pub mod keys;
 pub mod lifetime;
 pub mod listing;
 pub mod loading;
 pub mod making;
+pub mod memory;
 pub mod mutex;
 pub mod operators;
 pub mod passing;
@@ -21,4 +23,5 @@ pub mod resolver;
 pub mod rwlock;
 pub mod signals;
 pub mod stdio;
+pub mod throwing;
 pub mod using;

@@ -14,6 +14,7 @@ use super::c_types::*;
 use super::heap::{Way, aligned, counted, sampled_malloc, slow_free, slow_malloc};
 use crate::heap::full::Call;
 use crate::heap::sampled::special;
+use crate::locks::memory;
 use crate::roster::{known, real, slots};
 use crate::unwind::Modules;
 use crate::{message, sys, thread};
@@ -82,6 +83,7 @@ fn release(block: *mut c_void, call: &'static Call) {
     match thread::counters() {
         Some(entry) if !special(block as usize) => {
             entry.add(Frees, 1);
+            memory::freeing_plain(block as usize, call.name);
             // SAFETY: the caller's block; the thread is registered.
             unsafe { known::free(block) }
         }
@@ -129,7 +131,7 @@ fn failed_quietly(size: usize, align: Option<usize>, tag: *const c_void) -> *mut
 }
 
 /// An operator of the C++ runtime, also of one that was loaded for a plugin alone.
-fn runtime(name: &core::ffi::CStr) -> Option<usize> {
+pub(super) fn runtime(name: &core::ffi::CStr) -> Option<usize> {
     // On 32-bit systems size_t is mangled otherwise.
     let mut bytes = [0u8; 64];
     let given = name.to_bytes_with_nul();

@@ -18,6 +18,7 @@ use track::lock::rules::{Again, Unlocking};
 use track::lock::{Failure, HoldFacts, What};
 
 /// The parties of a finding, as they come together.
+#[derive(Clone, Copy)]
 struct Parties {
     all: [Involved; PARTIES],
     len: usize,
@@ -66,12 +67,39 @@ fn about(scope: &Scope, lock: usize, what: What) -> Lock {
 
 /// The module that a lock lies in, as a stack of one frame: 0 when it lies in none.
 pub fn place(scope: &Scope, lock: usize) -> u32 {
-    let in_module = unwind::modules(scope.state).is_some_and(|list| list.object(lock as u64).is_some());
-    if in_module { unwind::stack_of(scope.state, lock as u64 + 1) } else { 0 }
+    if unwind::module_of(scope.state, lock as u64).is_some() {
+        unwind::stack_of(scope.state, lock as u64 + 1)
+    } else {
+        0
+    }
 }
 
 fn what(call: &Call) -> What {
     What::new(call.kind, call.how, 0, 0)
+}
+
+/// A finding that is made and not filed yet: what it waits for decides about it.
+#[derive(Clone, Copy)]
+pub struct Found {
+    kind: Kind,
+    lock: Lock,
+    parties: Parties,
+    call: &'static str,
+}
+
+impl Found {
+    pub fn publish(&self, scope: &mut Scope, severity: Severity) {
+        publish(scope, self.kind, severity, self.lock, &self.parties, self.call);
+    }
+
+    /// The lock that it is about.
+    pub fn lock(&self) -> usize {
+        self.lock.address as usize
+    }
+
+    pub fn errno(&self) -> c_int {
+        c_int::from(self.lock.errno)
+    }
 }
 
 fn publish(scope: &mut Scope, kind: Kind, severity: Severity, lock: Lock, parties: &Parties, call: &str) {
@@ -92,18 +120,21 @@ fn publish(scope: &mut Scope, kind: Kind, severity: Severity, lock: Lock, partie
 
 /// L1: the call has failed.
 pub fn failed(scope: &mut Scope, lock: usize, call: &Call, error: c_int, held: Option<HoldFacts>) {
+    if error == libc::EINVAL && super::record(lock).is_destroyed(lock) {
+        return used_after_destroy(scope, lock, call);
+    }
+    failure(scope, lock, call, error, held).publish(scope, Severity::Error);
+}
+
+/// The same, for whoever decides later how much it matters.
+pub fn failure(scope: &mut Scope, lock: usize, call: &Call, error: c_int, held: Option<HoldFacts>) -> Found {
     let mut parties = Parties::here(scope);
     if let Some(held) = held {
         parties.locked(scope, scope.state, &held);
     }
-    let kind = if error == libc::EINVAL && super::record(lock).is_destroyed(lock) {
-        return used_after_destroy(scope, lock, call);
-    } else {
-        Kind::LockFailed
-    };
-    let mode = held.map_or(what(call), |held| held.what);
-    let lock = Lock { errno: error as u16, ..about(scope, lock, what(call)) };
-    publish(scope, kind, Severity::Error, Lock { mode: mode.mode() as u8, ..lock }, &parties, call.name);
+    let mode = held.map_or(what(call), |held| held.what).mode() as u8;
+    let lock = Lock { errno: error as u16, mode, ..about(scope, lock, what(call)) };
+    Found { kind: Kind::LockFailed, lock, parties, call: call.name }
 }
 
 /// L2: the thread goes on with a lock that it failed to take.
@@ -158,12 +189,16 @@ pub fn of_another_kind(scope: &mut Scope, lock: usize, call: &Call, held: &HoldF
 }
 
 /// L5: the memory of a held lock is destroyed, made anew, or given back.
-pub fn freed_held(scope: &mut Scope, held: &HoldFacts, holder: &State, call: Option<&Call>, by: u8) {
+pub fn freed_held(scope: &mut Scope, held: &HoldFacts, holder: &State, call: &'static str, by: u8) {
+    going(scope, held, holder, call, by).publish(scope, Severity::Error);
+}
+
+/// The same, while it is not known yet whether the memory goes.
+pub fn going(scope: &mut Scope, held: &HoldFacts, holder: &State, call: &'static str, by: u8) -> Found {
     let mut parties = Parties::here(scope);
     parties.locked(scope, holder, held);
     let lock = Lock { act: by, ..about(scope, held.lock, held.what) };
-    let name = call.map_or(act::verb(by), |call| call.name);
-    publish(scope, Kind::LockFreedHeld, Severity::Error, lock, &parties, name);
+    Found { kind: Kind::LockFreedHeld, lock, parties, call }
 }
 
 /// L6: the lock was destroyed.
@@ -184,4 +219,13 @@ pub fn held_at_end(scope: &mut Scope, held: &HoldFacts) {
     parties.locked(scope, scope.state, held);
     let lock = Lock { act: act::EXIT, ..about(scope, held.lock, held.what) };
     publish(scope, Kind::LockHeldAtExit, Severity::Error, lock, &parties, "");
+}
+
+/// L11: what a lock protects was written while it was held for reading.
+pub fn written_under_read(scope: &mut Scope, severity: Severity, lock: Lock, involved: &[(Role, u32, u32)]) {
+    let mut parties = Parties::none();
+    for (role, tid, stack) in involved {
+        parties.add(*role, *tid, *stack);
+    }
+    publish(scope, Kind::LockWriteUnderRead, severity, lock, &parties, "");
 }

@@ -40,6 +40,12 @@ impl Failures {
         self.next = (at + 1) % self.latest.len();
     }
 
+    /// The lock whose call failed last, with this error.
+    pub fn latest_with(&self, errno: u16) -> Option<usize> {
+        let failed = self.latest.iter().filter(|failure| failure.lock != 0 && failure.errno == errno);
+        failed.max_by_key(|failure| failure.time).map(|failure| failure.lock)
+    }
+
     /// The failure of this lock, which is closed now.
     pub fn take(&mut self, lock: usize) -> Option<Failure> {
         let failure = self.latest.iter_mut().find(|failure| failure.lock == lock)?;

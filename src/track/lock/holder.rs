@@ -140,6 +140,37 @@ impl Holder {
         &self.holds[at % MOST_HOLDS]
     }
 
+    /// Is a lock in this range of addresses held? The place of the first such hold from this place on. Any thread.
+    #[inline(always)]
+    pub fn inside(&self, range: &core::ops::Range<usize>, from: usize) -> Option<usize> {
+        // Addresses are compared by their distance: an empty place, 0, is in no range of the program's.
+        let len = range.end.wrapping_sub(range.start);
+        (from..self.len()).find(|at| self.holds[*at].lock.load(Relaxed).wrapping_sub(range.start) < len)
+    }
+
+    /// The hold of this lock, if there is one, is none any more: another thread has let the lock go. Any thread; the owner of
+    /// the list may be changing it, so it is looked at again.
+    pub fn take_away(&self, lock: usize) -> bool {
+        let mut found = false;
+        for _ in 0..4 {
+            let Some(at) = self.find(lock) else { break };
+            found |= self.holds[at].lock.compare_exchange(lock, 0, Relaxed, Relaxed).is_ok();
+        }
+        found
+    }
+
+    /// The list is full: what is no hold any more, or was spoken of, makes room. By the thread itself. False: nothing is.
+    pub fn make_room(&self) -> bool {
+        let before = self.len();
+        for at in (0..before).rev() {
+            let hold = &self.holds[at];
+            if hold.lock.load(Relaxed) == 0 || What(hold.what.load(Relaxed)).has(What::TOLD) {
+                self.remove(at);
+            }
+        }
+        self.len() < before
+    }
+
     /// A copy of the hold, when there is one. Any thread.
     pub fn facts(&self, at: usize) -> Option<HoldFacts> {
         self.holds.get(at)?.copy()
@@ -179,6 +210,12 @@ impl Holder {
             hold.since.store(facts.since, Relaxed);
         }
         self.push(facts.lock, facts.place, facts.what)
+    }
+
+    /// As [`Holder::push_with`] after one that found the list full and counted it.
+    pub fn push_again(&self, facts: &HoldFacts) -> bool {
+        self.pop_beyond();
+        self.push_with(facts)
     }
 
     /// The latest hold, if it is of this lock, is none any more.

@@ -18,6 +18,8 @@
 mod failure;
 pub mod hand;
 mod holder;
+pub mod instruction;
+pub mod order;
 mod record;
 pub mod rules;
 pub mod waits;
@@ -105,6 +107,12 @@ impl What {
 
     pub const fn mode(self) -> Mode {
         Mode::from_bits(self.0 >> 3)
+    }
+
+    /// Does it say that the lock is held, in a process of this epoch? Not when a finding has spoken of the hold: what became of the
+    /// lock then is not known. Nor when it is the parent's of a fork: its child may have made the lock anew.
+    pub const fn counts(self, epoch: u16) -> bool {
+        !self.has(Self::TOLD) && self.epoch() == epoch
     }
 
     pub const fn has(self, flag: u32) -> bool {

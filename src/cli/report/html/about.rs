@@ -2,7 +2,8 @@
 
 use crate::fd_kind;
 use crate::merge::Merged;
-use crate::report::{owner, written};
+use crate::report::{named, owner, written};
+use crate::symbolise::Symboliser;
 use crate::when::duration;
 use record::findings::{Block, Key, Lock, Lost, Resource};
 use record::heap::{class, family, place, sight};
@@ -21,7 +22,13 @@ pub struct Memory {
 }
 
 /// The descriptor number, and what is known of what is behind it.
-pub fn about(found: &Merged) -> (Option<i32>, Vec<(&'static str, String)>) {
+pub fn about(found: &Merged, symbols: &mut Symboliser) -> (Option<i32>, Vec<(&'static str, String)>) {
+    let (fd, mut about) = known(found);
+    about.extend(found.things.iter().map(|thing| (thing.words, named(thing, symbols))));
+    (fd, about)
+}
+
+fn known(found: &Merged) -> (Option<i32>, Vec<(&'static str, String)>) {
     let (fd, kind, owner_kind, object) = match found.finding.resource {
         Resource::Descriptor { fd, kind, owner_kind, owner, .. } => (fd, kind, owner_kind, owner),
         Resource::Leak(leak) => (leak.fd, leak.kind, 0, 0),

@@ -18,6 +18,7 @@ const BASE: &[(&str, &[&str])] = &[
     ("heap.overflow", &["allocated"]),
     ("heap.underflow", &["allocated"]),
     ("heap.leak", &["allocated"]),
+    ("key.", &["here"]),
 ];
 
 pub struct Finding {

@@ -1,0 +1,2 @@
+#define CLEAN
+#include "deleted_get.c"

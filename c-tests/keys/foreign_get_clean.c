@@ -1,0 +1,2 @@
+#define CLEAN
+#include "foreign_get.c"

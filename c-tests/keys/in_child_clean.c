@@ -1,0 +1,2 @@
+#define CLEAN
+#include "in_child.c"

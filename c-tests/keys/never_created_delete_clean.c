@@ -1,0 +1,2 @@
+#define CLEAN
+#include "never_created_delete.c"

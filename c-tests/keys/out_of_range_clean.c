@@ -1,0 +1,2 @@
+#define CLEAN
+#include "out_of_range.c"
