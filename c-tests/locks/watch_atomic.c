@@ -3,6 +3,7 @@
  * information, and not shown. Where there are no watchpoints it is a suspect: the change alone does not tell what made it.
  */
 #include "../test.h"
+#include "../watchpoint.h"
 #include <stdatomic.h>
 
 struct object {
@@ -19,6 +20,7 @@ __attribute__((noinline)) static void refer(void)
 
 int main(void)
 {
+    NEEDS_WATCHPOINTS();
     object = calloc(1, sizeof *object); /* allocated */
     CHECK(object && pthread_rwlock_init(&object->lock, NULL) == 0);
     for (int i = 0; i < 40; i++) {

@@ -3,6 +3,7 @@
  * variable, semaphore and spin lock. Of the counters it is recorded, as information; of the locks nothing is.
  */
 #include "../test.h"
+#include "../watchpoint.h"
 #include <semaphore.h>
 
 struct object {
@@ -22,6 +23,7 @@ __attribute__((noinline)) static void count(void)
 
 int main(void)
 {
+    NEEDS_WATCHPOINTS();
     object = calloc(1, sizeof *object); /* allocated */
     CHECK(object && pthread_rwlock_init(&object->lock, NULL) == 0);
     CHECK(pthread_mutex_init(&object->mutex, NULL) == 0);

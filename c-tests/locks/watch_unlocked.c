@@ -16,14 +16,15 @@ static void *change(void *unused)
 {
     (void)unused;
     for (int i = 0; i < 8; i++) {
+        pthread_barrier_wait(&barrier);
+#ifndef CLEAN
+        table->entries[3]++;
+#endif
+        pthread_barrier_wait(&barrier);
 #ifdef CLEAN
         CHECK(pthread_rwlock_wrlock(&table->lock) == 0);
         table->entries[3]++;
         CHECK(pthread_rwlock_unlock(&table->lock) == 0);
-#endif
-        pthread_barrier_wait(&barrier);
-#ifndef CLEAN
-        table->entries[3]++;
 #endif
         pthread_barrier_wait(&barrier);
     }
@@ -42,6 +43,7 @@ int main(void)
         pthread_barrier_wait(&barrier);
         pthread_barrier_wait(&barrier);
         CHECK(pthread_rwlock_unlock(&table->lock) == 0);
+        pthread_barrier_wait(&barrier);
     }
     CHECK(pthread_join(thread, NULL) == 0);
     CHECK(table->entries[3] == 8);

@@ -3,6 +3,7 @@
  * watchpoint at the word, and catches the next write.
  */
 #include "../test.h"
+#include "../watchpoint.h"
 
 struct table {
     pthread_rwlock_t lock;
@@ -39,6 +40,7 @@ static void *look_up(void *unused)
 
 int main(void)
 {
+    NEEDS_WATCHPOINTS();
     table = calloc(1, sizeof *table); /* allocated */
     CHECK(table && pthread_rwlock_init(&table->lock, NULL) == 0);
     for (int i = 0; i < 2; i++)
