@@ -14,13 +14,15 @@ static void *leave_a_block(void *given)
 }
 
 static pthread_key_t key;
+/* The value that is left after the last round. */
+static char *kept;
 
 static void late(void *block)
 {
     static __thread int rounds;
     free(block);
     if (++rounds < 8)
-        pthread_setspecific(key, malloc(20));
+        pthread_setspecific(key, kept = malloc(20));
 }
 
 static void *with_key(void *unused)
@@ -60,8 +62,10 @@ int main(void)
         free(from_thread);
     }
     CHECK(pthread_key_create(&key, late) == 0);
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 10; i++) {
         IN_THREAD(with_key, NULL);
+        free(kept);
+    }
 
     for (int i = 0; i < 20; i++) {
         char *before = FILLED(90);

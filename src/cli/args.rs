@@ -162,6 +162,9 @@ pub struct ReportArgs {
     /// What not to report: a file
     #[arg(long, value_name = "FILE")]
     pub suppressions: Option<PathBuf>,
+    /// Also the table of thread-specific keys of each process
+    #[arg(long, conflicts_with = "format")]
+    pub keys: bool,
 }
 
 /// A severity by its name.

@@ -42,12 +42,12 @@ pages! {
     HeapUnderflow: "an access went before the start of a block", "heap.underflow";
     HeapMismatch: "a block was freed by the wrong function for how it was allocated", "heap.mismatch";
     HeapLeak: "blocks that nothing points to any more", "heap.leak";
-    KeyNeverCreated: "a thread-specific key was used that was never created";
-    KeyDeleted: "a thread-specific key was used after its deletion";
-    KeyForeign: "a thread-specific key of somebody else was used or deleted";
-    KeyStale: "a thread-specific key was used that was deleted and created anew";
-    KeyUnloaded: "the destructor of a key lies in a library that was unloaded";
-    KeyExhausted: "the process ran out of thread-specific keys";
+    KeyNeverCreated: "a thread-specific key was used that was never created", "key.never-created";
+    KeyDeleted: "a thread-specific key was used after its deletion", "key.deleted";
+    KeyForeign: "a thread-specific key of somebody else was used or deleted", "key.foreign";
+    KeyStale: "a thread-specific key was used that was deleted and created anew", "key.stale";
+    KeyUnloaded: "the destructor or the variable of a key lies in a library that was unloaded", "key.unloaded";
+    KeyExhausted: "the process ran out of thread-specific keys", "key.exhausted";
     LockFailed: "a lock operation failed";
     LockIgnored: "a lock operation failed, and the result was ignored";
     LockSelfDeadlock: "a thread waits for a lock that it holds itself";
@@ -142,8 +142,9 @@ mod tests {
     }
 
     #[test]
-    fn every_descriptor_kind_has_a_whole_page() {
-        for kind in Kind::ALL.iter().filter(|kind| kind.name().starts_with("fd.")) {
+    fn every_kind_of_these_families_has_a_whole_page() {
+        let whole = |kind: &&Kind| ["fd.", "key."].iter().any(|family| kind.name().starts_with(family));
+        for kind in Kind::ALL.iter().filter(whole) {
             let text = page(*kind).text.expect("a page");
             assert!(text.starts_with(&format!("# {}\n", kind.name())));
             for heading in

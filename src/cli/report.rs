@@ -7,6 +7,7 @@ pub mod csv;
 pub mod filter;
 pub mod html;
 pub mod json;
+mod keys;
 pub mod text;
 
 use crate::args::ReportArgs;
@@ -106,6 +107,9 @@ pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
             }
             for (_, path) in (0..).zip(&found.files).filter(|(file, _)| merge.has_read(*file)) {
                 snapshot::history(path, &mut symbols, &mut out)?;
+                if args.keys {
+                    keys::table(path, &mut symbols, &mut out)?;
+                }
             }
             for file in merge.deadlocked().take(DEADLOCKS) {
                 if let Some(path) = found.files.get(file) {

@@ -291,7 +291,8 @@ impl Resource {
                     *word = bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
                 }
                 let codes = [b.allocated, b.freed, b.place, b.access, b.sight, b.shown_len, 0, 0];
-                let numbers = [b.address, b.size, b.offset as u64, u64::from_le_bytes(codes), b.shown_at as u64, b.earlier.lock];
+                let numbers =
+                    [b.address, b.size, b.offset as u64, u64::from_le_bytes(codes), b.shown_at as u64, b.earlier.lock];
                 more[4] = b.earlier.pack();
                 (Self::BLOCK, numbers, more)
             }

@@ -188,7 +188,11 @@ pub fn write_block(block: &Block, line: &mut Line) {
 /// `,"earlier":{…}`: the lock call that had failed with the block in hand.
 fn write_earlier(earlier: &Earlier, line: &mut Line) {
     line.text(",\"earlier\":{\"call\":\"").text(lock::call::name(earlier.call));
-    line.text("\",\"lock\":\"").hex(earlier.lock).text("\",\"type\":\"").text(lock::kind::name(earlier.kind)).text("\"");
+    line.text("\",\"lock\":\"")
+        .hex(earlier.lock)
+        .text("\",\"type\":\"")
+        .text(lock::kind::name(earlier.kind))
+        .text("\"");
     if let Some(name) = errno::name(earlier.errno) {
         line.text(",\"errno\":\"").text(name).text("\"");
     }
@@ -243,7 +247,7 @@ pub fn write_lock(lock: &Lock, things: &mut Things, line: &mut Line) {
         lock::mode::EXCLUSIVE => line.text(",\"mode\":\"exclusive\""),
         _ => line,
     };
-    if let Some(name) = errno::name(lock.errno) {
+    if let Some(name) = crate::lock::error_name(lock.errno) {
         line.text(",\"errno\":\"").text(name).text("\"");
     }
     if lock.other != 0 {

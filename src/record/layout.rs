@@ -588,12 +588,12 @@ pub struct Heap {
     pub sizes: [SizeClass; SIZE_CLASSES],
 }
 
-/// A lock, and how it was used: with `lock_times=1` or `locks=order`.
+/// A lock, and how it was used: with `lock_times=1`. Locks that had one address, one after the other, are one.
 #[repr(C)]
 pub struct Lock {
     /// 0 = empty.
     pub address: AtomicU64,
-    /// [`crate::lock::kind`]:8 | state:8 | the lock's place (a stack of one frame):32 at the top, from the low end.
+    /// [`crate::lock::kind`]:8 | unused:24 | the lock's place (a stack of one frame):32 from the low end.
     pub what: AtomicU64,
     /// Where it was initialised, or first locked: a stack.
     pub created: AtomicU64,
@@ -612,7 +612,9 @@ pub struct Lock {
     /// Where it was held longest, and who waited longest: stacks.
     pub held_most_at: AtomicU64,
     pub waited_most_at: AtomicU64,
-    pub _reserved: [AtomicU64; 3],
+    /// Who took it last.
+    pub last_tid: AtomicU64,
+    pub _reserved: [AtomicU64; 2],
 }
 
 /// The lock `to` was taken while `from` was held.
@@ -623,8 +625,9 @@ pub struct LockEdge {
     pub to: AtomicU64,
     /// Where `from` was taken, and then `to`: stacks, low and high half.
     pub stacks: AtomicU64,
-    /// kinds and modes: see [`crate::lock`].
+    /// held kind:8 | held mode:8 | taken kind:8 | taken mode:8 | ended:1 from the low end: see [`crate::lock`].
     pub what: AtomicU64,
+    /// How often it was seen: counted without a lock, so it may be a few less.
     pub count: AtomicU64,
     pub tid: AtomicU64,
     /// Places, as in [`Lock::what`]: `from` low, `to` high half.
@@ -819,7 +822,8 @@ assert_offsets!(
     held_most = 80,
     held_most_at = 88,
     waited_most_at = 96,
-    _reserved = 104
+    last_tid = 104,
+    _reserved = 112
 );
 assert_offsets!(
     LockEdge,

@@ -16,15 +16,17 @@
 mod bytes;
 mod entries;
 mod heap;
+mod lock;
 mod ring;
 
 pub use entries::{Finding, Head, Hold, Module, Sample, Site, Thread, Wait, Waiter};
 pub use heap::{Calls, Heap, HeapSample, HeapSite, MOST};
+pub use lock::{Lock, LockEdge};
 pub use ring::Event;
 
 use crate::layout::{
-    CHUNK_LEN, CHUNKS_AT, Counter, DESCRIPTOR_LEN, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, ORDER, Section, VERSION,
-    finding_state,
+    CHUNK_LEN, CHUNKS_AT, Counter, DESCRIPTOR_LEN, HEADER_LEN, Header, KEY_LEN, MAGIC, MAX_CHUNKS, ORDER, Section,
+    VERSION, finding_state,
 };
 use crate::stacks::{self, Frame, MAX_FRAMES};
 use crate::strings::Text;
@@ -263,6 +265,14 @@ impl<B: AsRef<[u8]>> Recording<B> {
     /// needed are left out; slots never used are all zero.
     pub fn descriptors(&self) -> impl Iterator<Item = (usize, &[u8; DESCRIPTOR_LEN])> {
         self.all(Section::Descriptors).filter_map(|(fd, raw)| Some((fd, raw.0.first_chunk()?)))
+    }
+}
+
+impl<B: AsRef<[u8]>> Recording<B> {
+    /// The table of keys as stored: the index, and the words of its `track::key::Slot`. Those never used are left out.
+    pub fn keys(&self) -> impl Iterator<Item = (usize, [u64; KEY_LEN / 8])> {
+        let all = self.all(Section::Keys).take(crate::key::KEYS);
+        all.map(|(index, raw)| (index, raw.words(0))).filter(|(_, words)| words.iter().any(|word| *word != 0))
     }
 }
 

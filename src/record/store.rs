@@ -61,6 +61,15 @@ unsafe impl Entry for crate::layout::HeapSample {
     const SECTION: Section = Section::HeapSamples;
 }
 
+// SAFETY: as above.
+unsafe impl Entry for crate::layout::Lock {
+    const SECTION: Section = Section::Locks;
+}
+// SAFETY: as above.
+unsafe impl Entry for crate::layout::LockEdge {
+    const SECTION: Section = Section::LockEdges;
+}
+
 /// The entry, when its chunk is committed.
 #[inline]
 pub fn entry<E: Entry>(store: &impl Store, index: usize) -> Option<&E> {

@@ -253,6 +253,7 @@ pub fn summary() {
     for (counter, one) in [
         (Counter::Refused, "close refused"),
         (Counter::FreesRefused, "free refused"),
+        (Counter::KeysRefused, "call on a key refused"),
         (Counter::Suppressed, "event suppressed"),
         (Counter::FindingsDropped, "finding dropped"),
         (Counter::StacksDropped, "stack dropped"),

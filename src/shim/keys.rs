@@ -142,12 +142,10 @@ pub fn before(act: Use, index: u32, from: u64, hook: u64, function: &Function) -
 fn accept(act: Use, index: u32, from: u64, state: State) {
     let Some(slot) = table::slot(index) else { return };
     match state {
-        State::Unknown | State::Deleted => {
-            if slot.accepted(Whose::Program) {
-                table::taken(1);
-                table::allow(index, Extent::All, Extent::All);
-                table::show(index);
-            }
+        State::Unknown | State::Deleted if slot.accepted(Whose::Program) => {
+            table::taken();
+            table::allow(index, Extent::All, Extent::All);
+            table::show(index);
         }
         State::Unseen => table::allow(index, Extent::All, Extent::All),
         State::Live => {
@@ -232,6 +230,10 @@ fn record(scope: Option<&mut Scope>, actor: &Actor, index: u32, variable: u64, m
     let whose = if maker.is_some_and(|o| o.flags & module_flag::LIBC != 0) { Whose::Libc } else { Whose::Program };
     table::allow(index, Extent::Nobody, Extent::Nobody);
     let life = slot.facts().filter(|facts| facts.generation > 0).map(|facts| facts.now);
+    // It may have been deleted where we could not see.
+    if !slot.state().is_taken() {
+        table::taken();
+    }
     slot.created(variable, made.destructor as u64, actor.party(), whose);
     let number = |object: Option<Object>| table::number(object.and_then(|o| o.recorded));
     // The variable of the life before matters while it holds the number and is another one.
@@ -248,7 +250,6 @@ fn record(scope: Option<&mut Scope>, actor: &Actor, index: u32, variable: u64, m
     places.stub.store(made.stub, Relaxed);
     places.strangers.store(0, Relaxed);
     destructors::belongs_to(made.stub, index);
-    table::taken(1);
     table::show(index);
     if whose == Whose::Libc {
         return;

@@ -23,10 +23,18 @@
 
 pub mod at_hand;
 mod breakpoint;
+pub mod condition;
+pub mod destroyed;
+pub mod followed;
+pub mod futex;
 pub mod heard;
 pub mod holds;
 pub mod memory;
+pub mod once;
+pub mod order;
 pub mod report;
+pub mod times;
+pub mod unowned;
 pub mod waits;
 pub mod watch;
 
@@ -36,6 +44,7 @@ use crate::{start, sys};
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
 use libc::{c_int, c_void};
+use record::kind::Severity;
 use track::lock::rules::{self, Again, Errors, Intent, Unlocking};
 use track::lock::{Failure, HoldFacts, Holder, Kind, Mode as How, Record, StackId, State, What, actor_word};
 
@@ -47,27 +56,31 @@ pub struct Own {
     /// Of the process, in the upper half, as [`What`] has it.
     epoch: AtomicU32,
     pub holder: Holder,
+    once: once::Next,
 }
 
 /// Why a thread takes the slow way.
 pub mod attention {
-    /// `locks=order`, `lock_times=1`, `lock_watch=1`: every lock and unlock is looked at.
+    /// `locks=order`, `lock_times=1`, `lock_watch=1`: every lock is looked at.
     pub const FEATURES: u32 = 1;
     /// A call has failed, and it is not known yet what the thread makes of it.
     pub const FAILED: u32 = 2;
     /// That it failed has not been said yet: a C++ runtime may hear of it (`heard`).
     pub const UNHEARD: u32 = 4;
+    /// `lock_times=1`, `lock_watch=1`: every unlock is looked at, too.
+    pub const UNLOCKS: u32 = 8;
 }
 
 impl Own {
     pub const fn new() -> Self {
-        Self { attention: AtomicU32::new(0), epoch: AtomicU32::new(0), holder: Holder::new() }
+        Self { attention: AtomicU32::new(0), epoch: AtomicU32::new(0), holder: Holder::new(), once: once::Next::new() }
     }
 
     /// The thread begins, or becomes the only one of a forked child.
     pub fn begin(&self) {
         self.epoch.store(u32::from(start::epoch()) << 16, Relaxed);
-        self.attention.store(if features() { attention::FEATURES } else { 0 }, Relaxed);
+        let unlocks = if times::on() || options::lock_watch() { attention::UNLOCKS } else { 0 };
+        self.attention.store(if features() { attention::FEATURES | unlocks } else { 0 }, Relaxed);
     }
 
     #[inline(always)]
@@ -98,6 +111,8 @@ const _: () = assert!(size_of::<Records>() % 4096 == 0);
 /// At start, with the options known.
 pub fn start() {
     memory::start();
+    order::start();
+    times::start();
     FEATURES.store(options::lock_order() || options::lock_times() || options::lock_watch(), Relaxed);
     SWITCH.store(if options::locks_mode() == Mode::Off { OFF } else { WATCHED }, Relaxed);
 }
@@ -131,6 +146,13 @@ pub fn plain() -> Option<&'static Own> {
     own.is_plain().then_some(own)
 }
 
+/// The same for an unlock.
+#[inline(always)]
+fn plain_unlock() -> Option<&'static Own> {
+    let own = thread::block().locks()?;
+    (own.attention.load(Relaxed) & !attention::FEATURES == 0).then_some(own)
+}
+
 /// What a hook calls, and how.
 pub struct Call {
     pub kind: Kind,
@@ -149,6 +171,7 @@ const ERRORS: Errors = Errors {
     owner_dead: libc::EOWNERDEAD,
     interrupted: libc::EINTR,
     again: libc::EAGAIN,
+    deadlock: libc::EDEADLK,
 };
 
 /// Where glibc keeps the kind of a mutex (`struct __pthread_mutex_s`): static initialisers of programs write it.
@@ -173,7 +196,7 @@ unsafe fn knows_owner(mutex: usize) -> bool {
 /// # Safety
 /// `mutex` points to a mutex.
 #[inline(always)]
-unsafe fn mutex_flags(mutex: usize) -> (u32, bool) {
+pub unsafe fn mutex_flags(mutex: usize) -> (u32, bool) {
     // SAFETY: the caller's.
     let kind = unsafe { core::ptr::read_volatile((mutex + MUTEX_KIND_AT) as *const i32) };
     if kind & 0xff == 0 {
@@ -246,7 +269,12 @@ pub unsafe fn acquire(lock: *mut c_void, place: u64, call: &'static Call, reals:
         return unsafe { reals()[1](lock) };
     }
     // SAFETY: the caller's.
-    unsafe { acquire_by(at, place, call, first, reals()) }
+    unsafe {
+        match first {
+            None if features() => followed::acquire(lock, place, call, reals()),
+            _ => acquire_by(at, place, call, first, reals()),
+        }
+    }
 }
 
 /// # Safety
@@ -292,7 +320,12 @@ pub unsafe fn try_acquire(lock: *mut c_void, place: u64, call: &'static Call, re
         return unsafe { real()(lock) };
     }
     // SAFETY: the caller's.
-    unsafe { acquire_by(at, place, call, first, [real(); 2]) }
+    unsafe {
+        match first {
+            None if features() => followed::acquire(lock, place, call, [real(); 2]),
+            _ => acquire_by(at, place, call, first, [real(); 2]),
+        }
+    }
 }
 
 /// As [`acquire`] for a call that waits for so long: no try comes first, because the real call looks at the time first.
@@ -310,17 +343,18 @@ pub unsafe fn wait_for(lock: *mut c_void, place: u64, call: &'static Call, wait:
 fn took(own: &Own, lock: usize, place: u64, what: What) -> c_int {
     let record = record(lock);
     if !own.holder.push(lock, place as usize, what) || !record.is_known(lock) {
-        now_known(own, lock, place, what);
+        now_known(own, &HoldFacts { lock, place: place as usize, what, ..HoldFacts::default() });
     }
     0
 }
 
 #[cold]
 #[inline(never)]
-fn now_known(own: &Own, lock: usize, place: u64, what: What) {
+fn now_known(own: &Own, hold: &HoldFacts) {
+    let lock = hold.lock;
     memory::took_in(lock);
     if own.holder.is_beyond() && own.holder.find(lock).is_none() && own.holder.make_room() {
-        own.holder.push_again(&HoldFacts { lock, place: place as usize, what, ..HoldFacts::default() });
+        own.holder.push_again(hold);
     }
     if own.holder.is_beyond() {
         crate::recording::count(record::layout::Counter::HoldsUntracked);
@@ -328,7 +362,7 @@ fn now_known(own: &Own, lock: usize, place: u64, what: What) {
         return;
     }
     let tid = thread::current().map_or(0, |state| state.tid.load(Relaxed));
-    record(lock).known(lock, what.kind(), actor_word(tid, own.epoch()));
+    record(lock).known(lock, hold.what.kind(), actor_word(tid, own.epoch()));
 }
 
 /// The slow way of [`acquire`].
@@ -358,6 +392,7 @@ unsafe fn acquire_slowly(
             };
         }
     };
+    let mut waited = None;
     let result = match first.unwrap_or_else(attempt) {
         // SAFETY: the caller's.
         libc::EBUSY if call.intent == Intent::Lock && unsafe { is_refused(lock, place, call) } => {
@@ -365,7 +400,7 @@ unsafe fn acquire_slowly(
             return libc::EDEADLK;
         }
         // Expected of a lock that waits, and of nothing else.
-        libc::EBUSY if call.intent != Intent::Try => waiting(state, lock, call, wait),
+        libc::EBUSY if call.intent != Intent::Try => waiting(state, lock, call, wait, &mut waited),
         0 => 0,
         libc::EOWNERDEAD => libc::EOWNERDEAD,
         libc::EBUSY => libc::EBUSY,
@@ -376,20 +411,30 @@ unsafe fn acquire_slowly(
     sys::set_errno(errno);
     if let Entry::Full(mut scope) = thread::enter() {
         // SAFETY: the caller's.
-        unsafe { after(&mut scope, lock, place, call, result) };
+        unsafe { after(&mut scope, lock, place, call, result, waited) };
         drop(scope);
         sys::set_errno(errno);
     }
     result
 }
 
-/// The real call that may wait, with the thread seen to wait.
-fn waiting(state: &'static thread::State, lock: usize, call: &'static Call, wait: &dyn Fn() -> c_int) -> c_int {
+/// The real call that may wait, with the thread seen to wait, and for how long, ns.
+fn waiting(
+    state: &'static thread::State,
+    lock: usize,
+    call: &'static Call,
+    wait: &dyn Fn() -> c_int,
+    waited: &mut Option<u64>,
+) -> c_int {
     if let Entry::Full(mut scope) = thread::enter() {
         waits::begin(&mut scope, lock, call);
     }
+    let begun = if times::on() { crate::clock::now() } else { 0 };
     let result = wait();
     waits::end(state);
+    if times::on() {
+        *waited = Some(crate::clock::now().saturating_sub(begun));
+    }
     result
 }
 
@@ -403,7 +448,7 @@ fn before(scope: &mut Scope, lock: usize, call: &'static Call) {
         own.begin();
     }
     if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
-        report::used_after_destroy(scope, lock, call);
+        destroyed::used(scope, lock, call);
     }
 }
 
@@ -439,12 +484,16 @@ unsafe fn is_refused(lock: usize, place: u64, call: &'static Call) -> bool {
 ///
 /// # Safety
 /// `lock` points to a lock of the call's kind.
-unsafe fn after(scope: &mut Scope, lock: usize, place: u64, call: &'static Call, result: c_int) {
+unsafe fn after(scope: &mut Scope, lock: usize, place: u64, call: &'static Call, result: c_int, waited: Option<u64>) {
     let own = &scope.state.locks;
     if result == 0 || result == libc::EOWNERDEAD {
         // SAFETY: the caller's.
         let (what, _) = unsafe { what_of(lock, call, own.epoch()) };
-        holds::taken(scope, lock, place, what);
+        if order::on() || times::on() {
+            followed::taken_slowly(scope, lock, place, what, call, waited);
+        } else {
+            holds::taken(scope, lock, place, what);
+        }
         settled(scope, lock);
     } else if rules::failed(call.kind, call.intent, result, &ERRORS) {
         let held = own.holder.holding(lock);
@@ -466,37 +515,59 @@ fn failed(scope: &mut Scope, lock: usize, _place: u64, call: &'static Call, erro
     let stack = scope.stack_unasked();
     let time = crate::clock::now();
     let errno = error as u16;
-    let failure = Failure { lock, what, errno, stack, holds, call: call.name, time };
+    let failure = Failure { lock, what, errno, stack, holds, call: call.name, time, let_go: 0 };
     at_hand::note(scope, &failure);
     scope.inner().failures.add(failure);
     scope.state.locks.attention.fetch_or(attention::FAILED, Relaxed);
 }
 
-/// The thread has the lock after all: what failed before was looked at.
+/// The thread has the lock after all: what failed before was looked at. But not if it has let go meanwhile what it had: then
+/// nothing shows that anybody looked, and the evidence is told.
 fn settled(scope: &mut Scope, lock: usize) {
     if scope.state.locks.attention.load(Relaxed) & attention::FAILED != 0 {
-        scope.inner().failures.take(lock);
-        let empty = scope.inner().failures.is_empty();
-        if empty {
-            scope.state.locks.attention.fetch_and(!attention::FAILED, Relaxed);
+        let failure = scope.inner().failures.take(lock);
+        nothing_failed(scope);
+        if let Some(failure) = failure.filter(|failure| failure.let_go != 0) {
+            at_hand::ignored(scope, lock);
+            report::ignored(scope, &failure, record::lock::act::UNLOCK, Severity::Suspect);
         }
     }
 }
 
-/// The thread goes on with a lock that it failed to take: L2.
-fn went_on(scope: &mut Scope, lock: usize, act: u8) {
+/// The thread lets go of a lock that it has, and that it failed to take once more. What it had it may let go: what it does next
+/// with the lock will tell.
+fn let_go_after_failure(scope: &mut Scope, lock: usize) {
     if scope.state.locks.attention.load(Relaxed) & attention::FAILED == 0 {
         return;
     }
-    let failure = scope.inner().failures.take(lock);
-    let empty = scope.inner().failures.is_empty();
-    if empty {
+    let stack = scope.stack_unasked();
+    if let Some(failure) = scope.inner().failures.of(lock).filter(|failure| failure.let_go == 0) {
+        failure.let_go = stack;
+    }
+}
+
+/// The fast path is open again when no failure is.
+fn nothing_failed(scope: &mut Scope) {
+    if scope.inner().failures.is_empty() {
         scope.state.locks.attention.fetch_and(!attention::FAILED, Relaxed);
     }
-    if let Some(failure) = failure {
-        at_hand::ignored(scope, lock);
-        report::ignored(scope, &failure, act);
+}
+
+/// The thread goes on with a lock that it failed to take: L2. True: that was said.
+///
+/// Asked where it cannot be in the right: it lets go what it does not have, or destroys what it has. A thread that was refused
+/// what it had already (EDEADLK), that looked, and that lets go what it had, may be in the right: see [`let_go_after_failure`].
+fn went_on(scope: &mut Scope, lock: usize, act: u8) -> bool {
+    if scope.state.locks.attention.load(Relaxed) & attention::FAILED == 0 {
+        return false;
     }
+    let failure = scope.inner().failures.take(lock);
+    nothing_failed(scope);
+    if let Some(failure) = &failure {
+        at_hand::ignored(scope, lock);
+        report::ignored(scope, failure, act, Severity::Error);
+    }
+    failure.is_some()
 }
 
 /// Lets a lock go: `call` is the real function.
@@ -507,7 +578,7 @@ fn went_on(scope: &mut Scope, lock: usize, act: u8) {
 pub unsafe fn release(lock: *mut c_void, place: u64, call: &'static Call, real: impl Fn() -> Real) -> c_int {
     let at = lock as usize;
     // Off the list first: once it is let go, another thread may destroy it, and must not find it held.
-    match plain() {
+    match plain_unlock() {
         Some(own) if own.holder.pop(at) => {
             // SAFETY: the caller's.
             let result = unsafe { real()(lock) };
@@ -519,6 +590,8 @@ pub unsafe fn release(lock: *mut c_void, place: u64, call: &'static Call, real: 
         }
         // SAFETY: the caller's.
         _ if off() => unsafe { real()(lock) },
+        // SAFETY: the caller's.
+        _ if times::on() => unsafe { followed::release(lock, place, call, real()) },
         // SAFETY: the caller's.
         _ => unsafe { release_slowly(lock, place, call, real()) },
     }
@@ -581,12 +654,14 @@ unsafe fn release_slowly(lock: *mut c_void, place: u64, call: &'static Call, rea
 /// `lock` points to a lock of the call's kind.
 unsafe fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> bool {
     if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
-        report::used_after_destroy(scope, lock, call);
+        destroyed::used(scope, lock, call);
+    }
+    if scope.state.locks.attention.load(Relaxed) & attention::FAILED != 0 && scope.inner().failures.grow_old() {
+        nothing_failed(scope);
     }
     start::notice_fork();
     watch::look(scope);
     heard::not(scope);
-    went_on(scope, lock, record::lock::act::UNLOCK);
     let own = &scope.state.locks;
     if let Some(at) = own.holder.find(lock) {
         let Some(held) = own.holder.facts(at) else { return false };
@@ -595,10 +670,14 @@ unsafe fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> boo
             return true;
         }
         holds::let_go(scope, at, &held);
+        let_go_after_failure(scope, lock);
         return false;
     }
     if own.holder.pop_beyond() {
         return false;
+    }
+    if went_on(scope, lock, record::lock::act::UNLOCK) {
+        return true;
     }
     let elsewhere = holds::elsewhere(scope, lock);
     let known = record(lock).facts(lock);
@@ -621,6 +700,7 @@ pub fn initialising(lock: *mut c_void, call: &'static Call) {
     }
     let errno = sys::errno();
     if let Entry::Full(mut scope) = thread::enter_for_lock() {
+        start::notice_fork();
         heard::not(&mut scope);
         holds::gone(&mut scope, lock as usize, call, record::lock::act::INIT);
         watch::gone(lock as usize);
@@ -643,6 +723,7 @@ pub fn initialised(lock: *mut c_void, call: &'static Call, result: c_int) {
         let stack = StackId(scope.stack_unasked());
         let actor = actor_word(scope.state.tid.load(Relaxed), start::epoch());
         record(lock).lived(lock, call.kind, State::Initialised, actor, stack, 0);
+        order::ends(&scope, lock);
     }
     sys::set_errno(errno);
 }
@@ -656,12 +737,14 @@ pub fn destroying(lock: *mut c_void, call: &'static Call) -> bool {
     let mut said = false;
     if let Entry::Full(mut scope) = thread::enter_for_lock() {
         let lock = lock as usize;
+        start::notice_fork();
         heard::not(&mut scope);
         if call.kind != Kind::Mutex && record(lock).is_destroyed(lock) {
-            report::used_after_destroy(&mut scope, lock, call);
-            said = true;
+            said = destroyed::used(&mut scope, lock, call);
         }
-        went_on(&mut scope, lock, record::lock::act::DESTROY);
+        if scope.state.locks.holder.find(lock).is_some() {
+            went_on(&mut scope, lock, record::lock::act::DESTROY);
+        }
         said |= holds::gone(&mut scope, lock, call, record::lock::act::DESTROY);
         watch::gone(lock);
     }
@@ -680,7 +763,11 @@ pub fn destroyed(lock: *mut c_void, call: &'static Call, result: c_int, said: bo
         if result == 0 {
             let stack = StackId(scope.stack_unasked());
             let actor = actor_word(scope.state.tid.load(Relaxed), start::epoch());
-            record(lock).lived(lock, call.kind, State::Destroyed, actor, stack, 0);
+            let looks = destroyed::looks(lock, call.kind);
+            if !destroyed::is_shared(lock, call.kind) {
+                record(lock).lived(lock, call.kind, State::Destroyed, actor, stack, looks);
+            }
+            order::ends(&scope, lock);
         } else if !said {
             report::failed(&mut scope, lock, call, result, None);
         }
@@ -689,7 +776,16 @@ pub fn destroyed(lock: *mut c_void, call: &'static Call, result: c_int, said: bo
 }
 
 /// Any other call has answered with an error number.
+#[inline(always)]
 pub fn answered(lock: *mut c_void, call: &'static Call, result: c_int) {
+    if result != 0 {
+        answered_otherwise(lock, call, result);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn answered_otherwise(lock: *mut c_void, call: &'static Call, result: c_int) {
     if !on() || !rules::failed(call.kind, call.intent, result, &ERRORS) {
         return;
     }
@@ -704,10 +800,13 @@ pub fn answered(lock: *mut c_void, call: &'static Call, result: c_int) {
 pub fn thread_ends(scope: &mut Scope) {
     watch::thread_ends(scope);
     heard::not(scope);
+    memory::stack_goes(scope);
     let own = &scope.state.locks;
     for held in own.holder.all() {
         record(held.lock).forget(held.lock);
-        let expected = held.what.has(What::ROBUST | What::SHARED | What::TOLD) || held.what.epoch() != start::epoch();
+        let expected = held.what.has(What::ROBUST | What::SHARED | What::TOLD)
+            || held.what.epoch() != start::epoch()
+            || held.what.kind() == Kind::Once;
         if !expected {
             report::held_at_end(scope, &held);
         }
@@ -730,6 +829,7 @@ pub fn after_fork() {
         state.locks.begin();
     });
     watch::after_fork();
+    order::after_fork();
     // SAFETY: pages of our own table, of atomics that are valid while zero; this thread is the only one.
     unsafe { libc::madvise((&raw const TABLE).cast_mut().cast(), size_of::<Records>(), libc::MADV_DONTNEED) };
 }

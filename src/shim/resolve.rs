@@ -99,10 +99,16 @@ pub fn all() {
     // Without operator new there is no C++ runtime: each failing lookup costs as much as ten that succeed.
     let cxx = crate::roster::slots::_Znwm.get().is_some();
     for slot in crate::roster::SLOTS.iter().flatten() {
-        if cxx || !slot.name.to_bytes().starts_with(b"_Z") {
+        let name = slot.name.to_bytes();
+        if (cxx || !name.starts_with(b"_Z")) && (cfg!(target_pointer_width = "32") || !is_time64(name)) {
             slot.get();
         }
     }
+}
+
+/// A name that only 32-bit libraries have, for calls with a 64-bit time.
+fn is_time64(name: &[u8]) -> bool {
+    name.ends_with(b"lock64") || name.ends_with(b"wait64")
 }
 
 /// What a hook answers when libc has no such function.

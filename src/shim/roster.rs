@@ -23,8 +23,8 @@
 #![allow(clippy::too_many_arguments)]
 
 use crate::hooks::{
-    c_types::*, directory, heap, keys, lifetime, listing, loading, making, memory, mutex, operators, passing, process,
-    resolver, rwlock, signals, stdio, throwing, using,
+    barrier, c_types::*, c11, condition, directory, heap, keys, lifetime, listing, loading, making, memory, mutex,
+    once, operators, passing, process, resolver, rwlock, semaphore, signals, spin, stdio, throwing, using,
 };
 
 macro_rules! roster {
@@ -92,7 +92,7 @@ macro_rules! roster {
     (@slot $need:ident $name:ident [$($version:literal),*]) => {
         pub static $name: Slot = Slot::new(
             match core::ffi::CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) { Ok(s) => s, Err(_) => c"" },
-            &[$(match core::ffi::CStr::from_bytes_with_nul(concat!($version, "\0").as_bytes()) { Ok(s) => s, Err(_) => c"" }),*],
+            const { &[$(match core::ffi::CStr::from_bytes_with_nul(concat!($version, "\0").as_bytes()) { Ok(s) => s, Err(_) => c"" }),*] },
         );
     };
 
@@ -444,6 +444,8 @@ roster! {
         alias fn __pthread_mutex_destroy(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_destroy;
         required fn pthread_mutex_consistent(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_consistent;
         alias fn pthread_mutex_consistent_np(mutex: *mut c_void) -> c_int = mutex::pthread_mutex_consistent;
+        optional fn __pthread_mutex_timedlock64(mutex: *mut c_void, until: *const c_void) -> c_int = mutex::__pthread_mutex_timedlock64;
+        optional fn __pthread_mutex_clocklock64(mutex: *mut c_void, clock: c_int, until: *const c_void) -> c_int = mutex::__pthread_mutex_clocklock64;
     }
 
     "rwlock" {
@@ -465,6 +467,70 @@ roster! {
         alias fn __pthread_rwlock_init(lock: *mut c_void, attributes: *const c_void) -> c_int = rwlock::pthread_rwlock_init;
         required fn pthread_rwlock_destroy(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_destroy;
         alias fn __pthread_rwlock_destroy(lock: *mut c_void) -> c_int = rwlock::pthread_rwlock_destroy;
+        optional fn __pthread_rwlock_timedrdlock64(lock: *mut c_void, until: *const c_void) -> c_int = rwlock::__pthread_rwlock_timedrdlock64;
+        optional fn __pthread_rwlock_clockrdlock64(lock: *mut c_void, clock: c_int, until: *const c_void) -> c_int = rwlock::__pthread_rwlock_clockrdlock64;
+        optional fn __pthread_rwlock_timedwrlock64(lock: *mut c_void, until: *const c_void) -> c_int = rwlock::__pthread_rwlock_timedwrlock64;
+        optional fn __pthread_rwlock_clockwrlock64(lock: *mut c_void, clock: c_int, until: *const c_void) -> c_int = rwlock::__pthread_rwlock_clockwrlock64;
+    }
+
+    "spin lock" {
+        required fn pthread_spin_lock(lock: *mut c_void) -> c_int = spin::pthread_spin_lock;
+        required fn pthread_spin_trylock(lock: *mut c_void) -> c_int = spin::pthread_spin_trylock;
+        required fn pthread_spin_unlock(lock: *mut c_void) -> c_int = spin::pthread_spin_unlock;
+        required fn pthread_spin_init(lock: *mut c_void, shared: c_int) -> c_int = spin::pthread_spin_init;
+        required fn pthread_spin_destroy(lock: *mut c_void) -> c_int = spin::pthread_spin_destroy;
+    }
+
+    "condition variable" {
+        required fn pthread_cond_wait(cond: *mut c_void, mutex: *mut c_void) -> c_int = condition::pthread_cond_wait, versions ["GLIBC_2.3.2", "GLIBC_2.17"];
+        required fn pthread_cond_timedwait(cond: *mut c_void, mutex: *mut c_void, until: *const timespec) -> c_int = condition::pthread_cond_timedwait, versions ["GLIBC_2.3.2", "GLIBC_2.17"];
+        optional fn pthread_cond_clockwait(cond: *mut c_void, mutex: *mut c_void, clock: c_int, until: *const timespec) -> c_int = condition::pthread_cond_clockwait;
+        required fn pthread_cond_signal(cond: *mut c_void) -> c_int = condition::pthread_cond_signal, versions ["GLIBC_2.3.2", "GLIBC_2.17"];
+        required fn pthread_cond_broadcast(cond: *mut c_void) -> c_int = condition::pthread_cond_broadcast, versions ["GLIBC_2.3.2", "GLIBC_2.17"];
+        required fn pthread_cond_init(cond: *mut c_void, attributes: *const c_void) -> c_int = condition::pthread_cond_init, versions ["GLIBC_2.3.2", "GLIBC_2.17"];
+        required fn pthread_cond_destroy(cond: *mut c_void) -> c_int = condition::pthread_cond_destroy, versions ["GLIBC_2.3.2", "GLIBC_2.17"];
+        optional fn __pthread_cond_timedwait64(cond: *mut c_void, mutex: *mut c_void, until: *const c_void) -> c_int = condition::__pthread_cond_timedwait64;
+        optional fn __pthread_cond_clockwait64(cond: *mut c_void, mutex: *mut c_void, clock: c_int, until: *const c_void) -> c_int = condition::__pthread_cond_clockwait64;
+    }
+
+    "barrier" {
+        required fn pthread_barrier_wait(barrier: *mut c_void) -> c_int = barrier::pthread_barrier_wait;
+        required fn pthread_barrier_init(barrier: *mut c_void, attributes: *const c_void, count: c_uint) -> c_int = barrier::pthread_barrier_init;
+        required fn pthread_barrier_destroy(barrier: *mut c_void) -> c_int = barrier::pthread_barrier_destroy;
+    }
+
+    "semaphore" {
+        required fn sem_wait(semaphore: *mut c_void) -> c_int = semaphore::sem_wait, versions ["GLIBC_2.34", "GLIBC_2.1"];
+        required fn sem_trywait(semaphore: *mut c_void) -> c_int = semaphore::sem_trywait, versions ["GLIBC_2.34", "GLIBC_2.1"];
+        required fn sem_post(semaphore: *mut c_void) -> c_int = semaphore::sem_post, versions ["GLIBC_2.34", "GLIBC_2.1"];
+        required fn sem_timedwait(semaphore: *mut c_void, until: *const timespec) -> c_int = semaphore::sem_timedwait;
+        optional fn sem_clockwait(semaphore: *mut c_void, clock: c_int, until: *const timespec) -> c_int = semaphore::sem_clockwait;
+        required fn sem_init(semaphore: *mut c_void, shared: c_int, value: c_uint) -> c_int = semaphore::sem_init, versions ["GLIBC_2.34", "GLIBC_2.1"];
+        required fn sem_destroy(semaphore: *mut c_void) -> c_int = semaphore::sem_destroy, versions ["GLIBC_2.34", "GLIBC_2.1"];
+        optional fn __sem_timedwait64(semaphore: *mut c_void, until: *const c_void) -> c_int = semaphore::__sem_timedwait64;
+        optional fn __sem_clockwait64(semaphore: *mut c_void, clock: c_int, until: *const c_void) -> c_int = semaphore::__sem_clockwait64;
+    }
+
+    "once" {
+        required fn pthread_once(control: *mut c_void, routine: usize) -> c_int = once::pthread_once;
+        optional fn call_once(control: *mut c_void, routine: usize) -> () = once::call_once;
+    }
+
+    "C11 threads" {
+        optional fn mtx_lock(mutex: *mut c_void) -> c_int = c11::mtx_lock;
+        optional fn mtx_trylock(mutex: *mut c_void) -> c_int = c11::mtx_trylock;
+        optional fn mtx_unlock(mutex: *mut c_void) -> c_int = c11::mtx_unlock;
+        optional fn mtx_timedlock(mutex: *mut c_void, until: *const timespec) -> c_int = c11::mtx_timedlock;
+        optional fn mtx_init(mutex: *mut c_void, kind: c_int) -> c_int = c11::mtx_init;
+        optional fn mtx_destroy(mutex: *mut c_void) -> () = c11::mtx_destroy;
+        optional fn cnd_wait(cond: *mut c_void, mutex: *mut c_void) -> c_int = c11::cnd_wait;
+        optional fn cnd_timedwait(cond: *mut c_void, mutex: *mut c_void, until: *const timespec) -> c_int = c11::cnd_timedwait;
+        optional fn cnd_signal(cond: *mut c_void) -> c_int = c11::cnd_signal;
+        optional fn cnd_broadcast(cond: *mut c_void) -> c_int = c11::cnd_broadcast;
+        optional fn cnd_init(cond: *mut c_void) -> c_int = c11::cnd_init;
+        optional fn cnd_destroy(cond: *mut c_void) -> () = c11::cnd_destroy;
+        optional fn __mtx_timedlock64(mutex: *mut c_void, until: *const c_void) -> c_int = c11::__mtx_timedlock64;
+        optional fn __cnd_timedwait64(cond: *mut c_void, mutex: *mut c_void, until: *const c_void) -> c_int = c11::__cnd_timedwait64;
     }
 
     "keys" {

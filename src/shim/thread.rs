@@ -114,6 +114,9 @@ pub struct State {
     pub again_at: AtomicU64,
     pub stack_low: AtomicU64,
     pub stack_high: AtomicU64,
+    /// See [`State::probed`].
+    probed_low: AtomicU64,
+    probed_high: AtomicU64,
     /// libc's description of the thread, pthread_self(); it stays when the thread has ended.
     pub description: AtomicU64,
     /// Inside the real realloc of this block, which is neither here nor there; 0 = of none.
@@ -355,8 +358,7 @@ impl Scope {
     /// As [`Scope::stack`], where libc may not be asked for the bounds of the stack: unknown ones are probed for.
     pub fn stack_unasked(&mut self) -> u32 {
         let state = self.state;
-        let room =
-            if state.knows_stack_unasked() { state.has_room() || !state.tight() } else { state.probably_has_room() };
+        let room = state.has_room() || state.finds_room_unasked();
         if room { unwind::capture(state, &mut self.inner().unwinding) } else { 0 }
     }
 
@@ -555,6 +557,8 @@ impl State {
             again_at: AtomicU64::new(0),
             stack_low: AtomicU64::new(0),
             stack_high: AtomicU64::new(0),
+            probed_low: AtomicU64::new(0),
+            probed_high: AtomicU64::new(0),
             description: AtomicU64::new(0),
             moving: AtomicU64::new(0),
             room: AtomicU64::new(0),
@@ -592,6 +596,8 @@ impl State {
         self.entry.state.store(thread_state::LIVE, Release);
         self.stack_low.store(0, Relaxed);
         self.stack_high.store(0, Relaxed);
+        self.probed_low.store(0, Relaxed);
+        self.probed_high.store(0, Relaxed);
         // SAFETY: returns a number.
         self.description.store(unsafe { libc::pthread_self() } as u64, Relaxed);
         self.moving.store(0, Relaxed);
@@ -631,6 +637,46 @@ impl State {
             self.find_stack_now();
         }
         self.knows_stack()
+    }
+
+    /// Is there room for an unwinder, where libc may not be asked?
+    #[cold]
+    #[inline(never)]
+    fn finds_room_unasked(&self) -> bool {
+        if self.knows_stack_unasked() {
+            return !self.tight();
+        }
+        self.probe_stack() || self.probably_has_room()
+    }
+
+    /// What can be found of the stack without asking: libc keeps its description of a thread at the upper end of the thread's
+    /// stack, above all of its frames, and what lies between can be probed, page by page. Kept apart from the true bounds: the
+    /// lower one is only as far down as the thread has been, and is moved when it goes deeper.
+    fn probe_stack(&self) -> bool {
+        const MOST: u64 = 256;
+        let at = crate::arch::registers().sp;
+        let (low, high) = (at.saturating_sub(STACK_NEEDED) & !4095, self.description.load(Relaxed) & !15);
+        let (known_low, known_high) = self.probed();
+        let known = known_high == high && known_high != 0;
+        let (low, until) = if known { (low.min(known_low), known_low) } else { (low, high) };
+        let pages = until.saturating_sub(low).div_ceil(4096);
+        if at >= high || pages > MOST || sys::signal_stack().is_some() {
+            return false;
+        }
+        if !(0..pages).all(|page| sys::readable(low + page * 4096)) {
+            return false;
+        }
+        self.probed_low.store(low, Relaxed);
+        self.probed_high.store(high, Relaxed);
+        self.room.store(low + STACK_NEEDED, Relaxed);
+        self.room_len.store(high.saturating_sub(low + STACK_NEEDED), Relaxed);
+        true
+    }
+
+    /// Bounds between which the stack may be read, where the true ones are not known; 0 and 0 = none.
+    #[inline(always)]
+    pub fn probed(&self) -> (u64, u64) {
+        (self.probed_low.load(Relaxed), self.probed_high.load(Relaxed))
     }
 
     /// The bounds of the stack, found now. Not at registration: the first hook of a thread may be the realloc that
@@ -715,6 +761,24 @@ impl State {
         }
         // Neither a signal stack nor its own: a coroutine, whose bounds nobody knows.
         sys::signal_stack().is_some_and(|(low, len)| at >= low && at < low + len && at - low < STACK_NEEDED)
+    }
+
+    /// The bounds of the thread's stack, asked for if they are not known. By the thread itself, when it ends.
+    pub fn stack_at_end(&self) -> (u64, u64) {
+        if !self.knows_stack() {
+            self.find_stack_now();
+        }
+        self.stack()
+    }
+
+    /// The bounds between which a walk that begins at `sp` may read.
+    #[inline(always)]
+    pub fn readable_stack(&self, sp: u64) -> (u64, u64) {
+        if self.knows_stack() || !(self.probed().0..self.probed().1).contains(&sp) {
+            self.stack()
+        } else {
+            self.probed()
+        }
     }
 
     /// The bounds of the thread's stack. The main thread's grows; nothing else is mapped within 128 MiB below its end (the

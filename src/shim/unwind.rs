@@ -615,7 +615,7 @@ struct Reader {
 
 impl Reader {
     fn new(state: &State, sp: u64) -> Self {
-        let (low, high) = state.stack();
+        let (low, high) = state.readable_stack(sp);
         let on_stack = sp >= low && sp < high;
         Self { low: sp, end: if on_stack { high } else { (sp | 4095) + 1 }, on_stack, probes: 0 }
     }
@@ -1070,9 +1070,10 @@ fn publish(mut objects: Vec<Object>, whole: bool) {
     let old = CURRENT.load(Relaxed);
     // SAFETY: only replaced under CHANGING, which is held.
     if let Some(old) = unsafe { old.as_ref() }.filter(|_| whole) {
-        for gone in old.objects.iter().filter_map(|o| o.recorded) {
+        for (object, gone) in old.objects.iter().filter_map(|o| Some((o, o.recorded?))) {
             if !objects.iter().any(|o| o.recorded == Some(gone)) {
                 record::modules::unloaded(&recording::RECORDING, gone, sys::now());
+                crate::locks::order::memory_ends(object.start as usize, (object.end - object.start) as usize);
             }
         }
     }

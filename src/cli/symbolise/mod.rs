@@ -71,10 +71,8 @@ impl Symboliser {
             return known.clone();
         }
         let mut locations = Vec::new();
-        if let Some(id) = &site.module {
-            if let Some(image) = self.image(id) {
-                locations = image.locate(site.offset);
-            }
+        if let Some(image) = site.module.as_ref().and_then(|id| self.image(id)) {
+            locations = image.locate(site.offset);
         }
         if locations.is_empty() {
             locations.push(Location::default());

@@ -269,3 +269,34 @@ fn lines_of_json_have_the_block() {
     assert_eq!(inside["address"], again["address"]);
     assert_eq!(again["allocated_by"], "malloc");
 }
+
+#[test]
+fn the_table_of_keys() {
+    let here = directory("keys");
+    let source = r#"
+        #include <pthread.h>
+        #include <stdlib.h>
+        static pthread_key_t first, second, third;
+        static void ends(void *value) { free(value); }
+        int main(void) {
+            return pthread_key_create(&first, ends) || pthread_key_create(&second, NULL) || pthread_key_create(&third, NULL)
+                || pthread_key_delete(second);
+        }
+    "#;
+    std::fs::write(here.join("keys.c"), source).unwrap();
+    let output = script(
+        &here,
+        "gcc -g -pthread -o keys keys.c && LD_PRELOAD=$library SHIM_OPTIONS=record=r:keys=protect ./keys && $shim report --keys r",
+    );
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = |index: &str| {
+        let line = text.lines().find(|line| line.trim_start().starts_with(&format!("{index}  ")));
+        line.unwrap_or_else(|| panic!("{index}: {text}")).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(text.contains("keys of keys (pid "), "{text}");
+    assert_eq!(line("0"), "0 decoy - - -");
+    assert_eq!(line("1"), "1 live first (keys) main keys.c:7 ends (keys)");
+    assert_eq!(line("2"), "2 deleted second (keys) main keys.c:7 -");
+    assert_eq!(line("3"), "3 live third (keys) main keys.c:7 -");
+    assert_eq!(line("31"), "31 shim - - -");
+}

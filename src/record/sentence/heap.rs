@@ -4,8 +4,8 @@ use super::{by, call, name};
 use crate::findings::{Block, Lost, Report, Resource};
 use crate::heap::{access, class, family, place, sight};
 use crate::kind::{Kind, Role};
-use crate::{errno, lock};
 use crate::text::{Line, until_nul};
+use crate::{errno, lock};
 
 /// `double free of block 0x55d0 (32 bytes): freed here by thread 12 "worker", already freed by …, allocated by …`.
 pub(super) fn write(report: &Report, line: &mut Line) {

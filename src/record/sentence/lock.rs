@@ -1,10 +1,9 @@
 //! The sentences of locks: what failed, who holds what, and what became of it.
 
 use super::{by, call};
-use crate::errno;
 use crate::findings::{Lock, Report, Resource};
 use crate::kind::{Kind, Role};
-use crate::lock::{act, kind, mode};
+use crate::lock::{act, error_name, kind, mode};
 use crate::text::Line;
 
 /// `pthread_rwlock_wrlock of rwlock 0x55d0 failed with EDEADLK: here by thread 12 "worker", which holds it since …`.
@@ -78,8 +77,12 @@ pub(super) fn write(report: &Report, line: &mut Line) {
         }
         Kind::LockFreedHeld => {
             the_lock(&lock, line);
-            line.text(" is held and was ").text(act::verb(lock.act)).text(": here");
-            by(here, line);
+            if here.is_none() {
+                line.text(" is held and lay on the stack of a thread that has ended");
+            } else {
+                line.text(" is held and was ").text(act::verb(lock.act)).text(": here");
+                by(here, line);
+            }
         }
         Kind::LockOrder => {
             the_lock(&lock, line);
@@ -98,8 +101,17 @@ pub(super) fn write(report: &Report, line: &mut Line) {
                 line.text(" with ");
                 the_other(&lock, line);
             }
+            match lock.act {
+                act::LOCK => line.text(", which the thread does not hold"),
+                act::WAIT => line.text(", while another thread waits with mutex ").hex(lock.old),
+                _ => line.text(", while a thread waits on it"),
+            };
             line.text(": here");
             by(here, line);
+            if report.party(Role::Victim).is_some() {
+                line.text(", the other waits");
+                by(report.party(Role::Victim), line);
+            }
         }
         Kind::LockWriteUnderRead => {
             line.text("memory that ");
@@ -142,7 +154,7 @@ fn the_other(lock: &Lock, line: &mut Line) {
 }
 
 fn error(number: u16, line: &mut Line) {
-    match errno::name(number) {
+    match error_name(number) {
         Some(name) => line.text(name),
         None => line.text("error ").number(u64::from(number)),
     };

@@ -65,6 +65,11 @@ pub fn mark(address: usize) {
     let _ = SPECIAL[hash(address)].fetch_update(Relaxed, Relaxed, |n| (n != u8::MAX).then_some(n + 1));
 }
 
+/// From now on every block is special, for ever: somebody wants to see all frees.
+pub fn mark_all() {
+    SPECIAL.iter().for_each(|n| n.store(u8::MAX, Relaxed));
+}
+
 pub fn unmark(address: usize) {
     let less = |n| (n != u8::MAX).then_some(u8::saturating_sub(n, 1));
     let _ = SPECIAL[hash(address)].fetch_update(Relaxed, Relaxed, less);

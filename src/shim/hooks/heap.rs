@@ -16,7 +16,7 @@ use crate::heap::elsewhere;
 use crate::heap::full::{self, Call, Obtained, Verdict};
 use crate::heap::sampled::{self, special};
 use crate::heap::{Level, guard, level};
-use crate::locks::memory;
+use crate::locks::{memory, order};
 use crate::resolve::{any_mapped, bootstrap, bootstrap_size, in_arena, is_bootstrap};
 use crate::roster::{known, real, slots};
 use crate::{sys, thread};
@@ -242,6 +242,9 @@ fn guarded_realloc(block: *mut c_void, size: usize) -> *mut c_void {
 
 #[inline(never)]
 fn slow_realloc(block: *mut c_void, size: usize) -> *mut c_void {
+    if order::on() {
+        order::block_ends(block as usize);
+    }
     if is_bootstrap(block) || slots::realloc.resolved().is_none() && thread::internal() {
         // SAFETY: a new block of `size` bytes; the old one is a bootstrap block (or null) of the size that it says.
         return unsafe {
@@ -292,6 +295,9 @@ pub unsafe fn free(block: *mut c_void) {
 
 #[inline(never)]
 pub(super) fn slow_free(block: *mut c_void, call: &'static Call) {
+    if order::on() {
+        order::block_ends(block as usize);
+    }
     if memory::holding() {
         memory::freeing(block as usize, call.name);
     }

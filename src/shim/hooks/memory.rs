@@ -11,6 +11,7 @@ use crate::roster::real;
 
 pub unsafe fn munmap(address: *mut c_void, len: usize) -> c_int {
     locks::memory::unmapping(address as usize, len);
+    locks::order::memory_ends(address as usize, len);
     // SAFETY: the caller's.
     unsafe { real::munmap(address, len) }
 }

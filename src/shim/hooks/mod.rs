@@ -6,7 +6,10 @@
 //! in a crate with `panic = "abort"`, so their frames have unwind tables but no landing pads, and glibc's forced unwind
 //! steps over them (c-tests/fd/cancel_*.c).
 
+pub mod barrier;
+pub mod c11;
 pub mod c_types;
+pub mod condition;
 pub mod directory;
 pub mod heap;
 pub mod keys;
@@ -16,12 +19,15 @@ pub mod loading;
 pub mod making;
 pub mod memory;
 pub mod mutex;
+pub mod once;
 pub mod operators;
 pub mod passing;
 pub mod process;
 pub mod resolver;
 pub mod rwlock;
+pub mod semaphore;
 pub mod signals;
+pub mod spin;
 pub mod stdio;
 pub mod throwing;
 pub mod using;

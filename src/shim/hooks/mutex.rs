@@ -50,6 +50,26 @@ pub unsafe fn pthread_mutex_clocklock(mutex: *mut c_void, clock: c_int, until: *
     }
 }
 
+/// With a 64-bit time, on 32-bit machines.
+pub unsafe fn __pthread_mutex_timedlock64(mutex: *mut c_void, until: *const c_void) -> c_int {
+    let wait = || {
+        // SAFETY: the caller's.
+        unsafe { real::__pthread_mutex_timedlock64(mutex, until) }
+    };
+    // SAFETY: the caller's.
+    unsafe { locks::wait_for(mutex, return_address(), &TIMEDLOCK, &wait) }
+}
+
+/// With a 64-bit time, on 32-bit machines.
+pub unsafe fn __pthread_mutex_clocklock64(mutex: *mut c_void, clock: c_int, until: *const c_void) -> c_int {
+    let wait = || {
+        // SAFETY: the caller's.
+        unsafe { real::__pthread_mutex_clocklock64(mutex, clock, until) }
+    };
+    // SAFETY: the caller's.
+    unsafe { locks::wait_for(mutex, return_address(), &CLOCKLOCK, &wait) }
+}
+
 #[inline(always)]
 pub unsafe fn pthread_mutex_unlock(mutex: *mut c_void) -> c_int {
     // SAFETY: the caller's.

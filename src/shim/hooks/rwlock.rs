@@ -81,6 +81,46 @@ pub unsafe fn pthread_rwlock_clockwrlock(lock: *mut c_void, clock: c_int, until:
     }
 }
 
+/// With a 64-bit time, on 32-bit machines.
+pub unsafe fn __pthread_rwlock_timedrdlock64(lock: *mut c_void, until: *const c_void) -> c_int {
+    let wait = || {
+        // SAFETY: the caller's.
+        unsafe { real::__pthread_rwlock_timedrdlock64(lock, until) }
+    };
+    // SAFETY: the caller's.
+    unsafe { locks::wait_for(lock, return_address(), &TIMEDRDLOCK, &wait) }
+}
+
+/// With a 64-bit time, on 32-bit machines.
+pub unsafe fn __pthread_rwlock_clockrdlock64(lock: *mut c_void, clock: c_int, until: *const c_void) -> c_int {
+    let wait = || {
+        // SAFETY: the caller's.
+        unsafe { real::__pthread_rwlock_clockrdlock64(lock, clock, until) }
+    };
+    // SAFETY: the caller's.
+    unsafe { locks::wait_for(lock, return_address(), &CLOCKRDLOCK, &wait) }
+}
+
+/// With a 64-bit time, on 32-bit machines.
+pub unsafe fn __pthread_rwlock_timedwrlock64(lock: *mut c_void, until: *const c_void) -> c_int {
+    let wait = || {
+        // SAFETY: the caller's.
+        unsafe { real::__pthread_rwlock_timedwrlock64(lock, until) }
+    };
+    // SAFETY: the caller's.
+    unsafe { locks::wait_for(lock, return_address(), &TIMEDWRLOCK, &wait) }
+}
+
+/// With a 64-bit time, on 32-bit machines.
+pub unsafe fn __pthread_rwlock_clockwrlock64(lock: *mut c_void, clock: c_int, until: *const c_void) -> c_int {
+    let wait = || {
+        // SAFETY: the caller's.
+        unsafe { real::__pthread_rwlock_clockwrlock64(lock, clock, until) }
+    };
+    // SAFETY: the caller's.
+    unsafe { locks::wait_for(lock, return_address(), &CLOCKWRLOCK, &wait) }
+}
+
 #[inline(always)]
 pub unsafe fn pthread_rwlock_unlock(lock: *mut c_void) -> c_int {
     // SAFETY: the caller's.

@@ -51,11 +51,10 @@ pub fn start() {
     for key in 0..LOOKED_AT {
         if let Some(slot) = table::slot(key).filter(|slot| slot.state() == State::Unknown) {
             if is_live(key) && slot.accepted(Whose::Libc) {
-                table::taken(1);
+                table::taken();
             }
         }
     }
-    table::show_all();
 }
 
 /// Does libc take the index for a live one?

@@ -98,7 +98,7 @@ pub fn after_unload() {
     for (index, slot) in table::all().filter(|(_, slot)| slot.state() == State::Live) {
         let (Some(facts), Some(places)) = (slot.facts(), table::places(index)) else { continue };
         let gone = |state: &'static thread::State, number: u32| {
-            number != 0 && !unwind::modules(state).is_some_and(|list| list.by_record(number as usize - 1).is_some())
+            number != 0 && unwind::modules(state).is_none_or(|list| list.by_record(number as usize - 1).is_none())
         };
         let Some(By::Full(mut scope, actor)) = By::now() else { return };
         let state = scope.state;

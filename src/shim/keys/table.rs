@@ -115,8 +115,8 @@ pub fn live() -> usize {
     LIVE.load(Relaxed) as usize
 }
 
-pub fn taken(by: u32) {
-    LIVE.fetch_add(by, Relaxed);
+pub fn taken() {
+    LIVE.fetch_add(1, Relaxed);
 }
 
 pub fn given_back() {
@@ -149,8 +149,10 @@ pub fn allow_everything() {
 pub fn reserve(key: u32, whose: Whose) {
     if let Some(slot) = slot(key) {
         slot.created(0, 0, track::actor::Party::ABSENT, whose);
-        taken(1);
-        show(key);
+        taken();
+        if recording::ready() {
+            copy(key);
+        }
     }
 }
 
@@ -182,13 +184,22 @@ pub fn forget_sites() {
     }
 }
 
-/// Copies a slot into the recording.
+/// Copies a slot into the recording, which has room for the table from the first key of the program on.
 pub fn show(key: u32) {
     if !recording::ready() {
         return;
     }
-    let chunk = RECORDING.chunk(Section::Keys, 0).or_else(|| RECORDING.commit(Section::Keys, 0));
-    if let (Some(chunk), Some(slot)) = (chunk, slot(key)) {
+    if RECORDING.chunk(Section::Keys, 0).is_none() {
+        if RECORDING.commit(Section::Keys, 0).is_some() {
+            show_all();
+        }
+        return;
+    }
+    copy(key);
+}
+
+fn copy(key: u32) {
+    if let (Some(chunk), Some(slot)) = (RECORDING.chunk(Section::Keys, 0), slot(key)) {
         // SAFETY: a chunk is an array of at least KEYS entries of KEY_LEN bytes, which is eight words; all atomics.
         let entry = unsafe { &*chunk.as_ptr().cast::<[AtomicU64; KEY_LEN / 8]>().add(key as usize) };
         for (to, word) in entry.iter().zip(slot.words()) {
@@ -197,13 +208,11 @@ pub fn show(key: u32) {
     }
 }
 
-/// Copies all that are not empty: at start, and in a forked child.
-pub fn show_all() {
-    if recording::ready() && (live() > 0 || RECORDING.chunk(Section::Keys, 0).is_some()) {
-        for (key, slot) in all() {
-            if slot.life() != 0 {
-                show(key);
-            }
+/// Copies all that are not empty, when there is room for the table.
+fn show_all() {
+    if recording::ready() && RECORDING.chunk(Section::Keys, 0).is_some() {
+        for (key, _) in all().filter(|(_, slot)| slot.life() != 0) {
+            copy(key);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)] // Safety: reads the kind of a mutex where libc has it.
 
-use super::{Call, Own, memory, record, report, watch};
+use super::{Call, Own, memory, record, report, times, watch};
 use crate::recording;
 use crate::start;
 use crate::thread::{self, Scope, State};
@@ -34,6 +34,7 @@ pub fn taken(scope: &mut Scope, lock: usize, place: u64, what: What) {
 /// The thread lets go of the hold at this place of its list.
 pub fn let_go(scope: &mut Scope, at: usize, held: &HoldFacts) {
     watch::letting_go(scope, held);
+    times::let_go(held);
     scope.state.locks.holder.remove(at);
 }
 
@@ -43,9 +44,11 @@ pub fn others(scope: &Scope) -> impl Iterator<Item = &'static State> + use<> {
     thread::registry().filter(move |state| state.is_live() && !core::ptr::eq(*state, me))
 }
 
-/// Another live thread that has the lock, and how.
+/// Another live thread that has the lock, and how. Who waits with it has let it go.
 pub fn elsewhere(scope: &Scope, lock: usize) -> Option<(&'static State, HoldFacts)> {
-    let of = |state: &'static State| state.locks.holder.holding(lock).filter(|held| !held.what.has(What::TOLD));
+    let of = |state: &'static State| {
+        state.locks.holder.holding(lock).filter(|held| !held.what.has(What::TOLD | What::WAITING))
+    };
     others(scope).find_map(|state| Some((state, of(state)?)))
 }
 

@@ -1,9 +1,10 @@
-//! L5: memory that is given back while somebody holds a lock in it: free, delete, realloc, munmap, dlclose.
+//! L5: memory that is given back while somebody holds a lock in it: free, delete, realloc, munmap, dlclose, and the stack of a thread that ends.
 //!
 //! ```text
 //! free      the thread's own list, if it holds anything           every level of heap=
 //!           the others' lists, where a lock was ever taken there  heap=full
 //! munmap    all lists
+//! a stack   all lists
 //! dlclose   all lists: who holds what of a module before; what of it is held still, and gone, after
 //! ```
 //!
@@ -107,8 +108,13 @@ fn by_glibc(block: usize) -> Range<usize> {
     block..block.wrapping_add(word & !7)
 }
 
-/// The memory of a block, as far as the allocator can be asked.
-fn extent(block: usize, reaches: impl Fn(&Range<usize>) -> bool) -> Option<Range<usize>> {
+/// Can the allocator be asked how large its blocks are?
+pub fn knows_sizes() -> bool {
+    SIZES.load(Relaxed) != NOTHING
+}
+
+/// The memory of a block, as far as the allocator can be asked. Nothing, too, when it `reaches` nothing.
+pub fn extent(block: usize, reaches: impl Fn(&Range<usize>) -> bool) -> Option<Range<usize>> {
     let sizes = SIZES.load(Relaxed);
     if block == 0 || level() == Level::Full || sizes == NOTHING || resolve::is_bootstrap(block as *const _) {
         return None;
@@ -211,6 +217,24 @@ fn tell(scope: &mut Scope, state: &'static State, range: &Range<usize>, call: &'
 /// share they may go on with.
 fn is_bound(held: &HoldFacts) -> bool {
     held.what.counts(start::epoch()) && !held.what.has(What::WAITING) && !held.what.has(What::SHARED)
+}
+
+/// How far below a thread's description its stack may reach, where it lies at the stack's top.
+const STACK_MOST: usize = 64 << 20;
+
+/// The calling thread ends, and its stack goes, with what others hold there.
+pub fn stack_goes(scope: &mut Scope) {
+    let state = scope.state;
+    let top = state.description.load(Relaxed) as usize;
+    if thread::alone() || state.tid.load(Relaxed) == sys::getpid() {
+        return;
+    }
+    // Its bounds cost a call into libc: asked for when there is something about where it must be.
+    let about = top.saturating_sub(STACK_MOST)..top;
+    if super::holds::others(scope).any(|other| other.locks.holder.inside(&about, 0).is_some()) {
+        let (low, high) = state.stack_at_end();
+        others(scope, &(low as usize..high as usize), "", act::UNMAP);
+    }
 }
 
 /// A block of the heap that is being reallocated, with a lock in it that the thread holds.

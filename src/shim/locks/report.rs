@@ -13,9 +13,12 @@ use record::findings::{Involved, Lock, Report, Resource};
 use record::kind::{Kind, Role, Severity};
 use record::label::Label;
 use record::layout::PARTIES;
-use record::lock::act;
+use record::lock::{act, thrd};
+use track::lock::order::{Cycle, Taken};
 use track::lock::rules::{Again, Unlocking};
 use track::lock::{Failure, HoldFacts, What};
+
+const EINVAL: u16 = libc::EINVAL as u16;
 
 /// The parties of a finding, as they come together.
 #[derive(Clone, Copy)]
@@ -51,7 +54,9 @@ impl Parties {
 
 /// The stack at which a lock was taken: one frame, if no stack was taken there.
 pub fn stack_of_hold(scope: &Scope, held: &HoldFacts) -> u32 {
-    if held.stack != 0 { held.stack } else { unwind::stack_of(scope.state, held.place as u64) }
+    // The place of a once control is no place of a call.
+    let has_stack = held.stack != 0 || held.what.kind() == track::lock::Kind::Once;
+    if has_stack { held.stack } else { unwind::stack_of(scope.state, held.place as u64) }
 }
 
 /// What is known of a lock by its address.
@@ -120,8 +125,10 @@ fn publish(scope: &mut Scope, kind: Kind, severity: Severity, lock: Lock, partie
 
 /// L1: the call has failed.
 pub fn failed(scope: &mut Scope, lock: usize, call: &Call, error: c_int, held: Option<HoldFacts>) {
-    if error == libc::EINVAL && super::record(lock).is_destroyed(lock) {
-        return used_after_destroy(scope, lock, call);
+    // Of a mutex libc says so itself.
+    let says_so = call.kind == track::lock::Kind::Mutex && matches!(error as u16, thrd::ERROR | EINVAL);
+    if says_so && super::record(lock).is_destroyed(lock) {
+        return used_after_destroy(scope, lock, call, Severity::Error);
     }
     failure(scope, lock, call, error, held).publish(scope, Severity::Error);
 }
@@ -138,17 +145,18 @@ pub fn failure(scope: &mut Scope, lock: usize, call: &Call, error: c_int, held: 
 }
 
 /// L2: the thread goes on with a lock that it failed to take.
-pub fn ignored(scope: &mut Scope, failure: &Failure, by: u8) {
+pub fn ignored(scope: &mut Scope, failure: &Failure, by: u8, severity: Severity) {
     let me = scope.state.tid.load(Relaxed);
     let mut parties = Parties::none();
     parties.add(Role::Here, me, failure.stack);
-    let now = scope.stack_unasked();
-    parties.add(Role::Victim, me, now);
-    if let Some(held) = scope.state.locks.holder.holding(failure.lock) {
+    let proved = severity == Severity::Error;
+    let went_on = if proved { scope.stack_unasked() } else { failure.let_go };
+    parties.add(Role::Victim, me, went_on);
+    if let Some(held) = scope.state.locks.holder.holding(failure.lock).filter(|_| proved) {
         parties.locked(scope, scope.state, &held);
     }
     let lock = Lock { errno: failure.errno, act: by, ..about(scope, failure.lock, failure.what) };
-    publish(scope, Kind::LockIgnored, Severity::Error, lock, &parties, failure.call);
+    publish(scope, Kind::LockIgnored, severity, lock, &parties, failure.call);
 }
 
 /// L3: the thread is about to wait for itself.
@@ -195,14 +203,15 @@ pub fn freed_held(scope: &mut Scope, held: &HoldFacts, holder: &State, call: &'s
 
 /// The same, while it is not known yet whether the memory goes.
 pub fn going(scope: &mut Scope, held: &HoldFacts, holder: &State, call: &'static str, by: u8) -> Found {
-    let mut parties = Parties::here(scope);
+    // A thread that ends has returned from all that the program has called.
+    let mut parties = if call.is_empty() { Parties::none() } else { Parties::here(scope) };
     parties.locked(scope, holder, held);
     let lock = Lock { act: by, ..about(scope, held.lock, held.what) };
     Found { kind: Kind::LockFreedHeld, lock, parties, call }
 }
 
 /// L6: the lock was destroyed.
-pub fn used_after_destroy(scope: &mut Scope, lock: usize, call: &Call) {
+pub fn used_after_destroy(scope: &mut Scope, lock: usize, call: &Call, severity: Severity) {
     let Some(facts) = super::record(lock).facts(lock) else { return };
     let mut parties = Parties::here(scope);
     parties.add(Role::Deleted, facts.destroyer().tid.0, facts.destroyer().stack.0);
@@ -210,7 +219,79 @@ pub fn used_after_destroy(scope: &mut Scope, lock: usize, call: &Call) {
         parties.add(Role::Created, facts.tid.0, facts.made.0);
     }
     let lock = about(scope, lock, what(call));
-    publish(scope, Kind::LockDestroyed, Severity::Error, lock, &parties, call.name);
+    publish(scope, Kind::LockDestroyed, severity, lock, &parties, call.name);
+}
+
+/// L9: the thread waits with a mutex that it does not have: another has it, or nobody.
+pub fn waits_without(
+    scope: &mut Scope,
+    cond: usize,
+    mutex: usize,
+    call: &Call,
+    elsewhere: Option<(&'static State, HoldFacts)>,
+) {
+    let mut parties = Parties::here(scope);
+    if let Some((holder, held)) = &elsewhere {
+        parties.locked(scope, holder, held);
+    }
+    let lock = Lock { act: act::LOCK, ..with_mutex(scope, cond, mutex, call) };
+    publish(scope, Kind::LockCond, Severity::Error, lock, &parties, call.name);
+}
+
+/// L9: another thread waits on this condition, with another mutex.
+pub fn waits_with_another(
+    scope: &mut Scope,
+    cond: usize,
+    mutex: usize,
+    call: &Call,
+    waiter: &State,
+    waits: &HoldFacts,
+    others: usize,
+) {
+    let mut parties = Parties::here(scope);
+    parties.add(Role::Victim, waiter.tid.load(Relaxed), waits.stack);
+    let lock = Lock { act: act::WAIT, old: others as u64, ..with_mutex(scope, cond, mutex, call) };
+    publish(scope, Kind::LockCond, Severity::Error, lock, &parties, call.name);
+}
+
+/// L9: the condition is destroyed or made anew, and a thread waits on it.
+pub fn gone_with_waiter(scope: &mut Scope, cond: usize, call: &Call, by: u8, waiter: &State, waits: &HoldFacts) {
+    let mut parties = Parties::here(scope);
+    parties.add(Role::Victim, waiter.tid.load(Relaxed), waits.stack);
+    let lock = Lock { act: by, ..about(scope, cond, what(call)) };
+    publish(scope, Kind::LockCond, Severity::Error, lock, &parties, call.name);
+}
+
+fn with_mutex(scope: &Scope, cond: usize, mutex: usize, call: &Call) -> Lock {
+    Lock {
+        other: mutex as u64,
+        other_kind: record::lock::kind::MUTEX,
+        other_place: place(scope, mutex),
+        ..about(scope, cond, what(call))
+    }
+}
+
+/// L8: what was just taken, and how the others were, could wait for each other.
+pub fn order(scope: &mut Scope, cycle: &Cycle, call: &Call) {
+    let [first, others @ ..] = cycle.edges() else { return };
+    let mut parties = Parties::here(scope);
+    parties.add(Role::Locked, first.tid, first.stacks[0]);
+    // Of long cycles, the calls that would wait.
+    let whole = 2 * others.len() + 2 <= PARTIES;
+    for edge in others {
+        parties.add(Role::Victim, edge.tid, edge.stacks[1]);
+        if whole {
+            parties.add(Role::Locked, edge.tid, edge.stacks[0]);
+        }
+    }
+    let what = |taken: Taken| What::new(taken.kind, taken.mode, 0, 0);
+    let lock = Lock {
+        other: first.from as u64,
+        other_kind: first.held.kind as u8,
+        other_place: place(scope, first.from),
+        ..about(scope, first.to, what(first.taken))
+    };
+    publish(scope, Kind::LockOrder, Severity::Suspect, lock, &parties, call.name);
 }
 
 /// L7: the thread has ended and has the lock.

@@ -4,10 +4,12 @@
 //! readers 0 → 1   the heap block that the lock lies in is copied
 //! readers 1 → 0   and compared, before the real unlock: no writer can have been there meanwhile
 //! a change        its kind of block (call stack of the allocation, place of the lock, offset) is suspected: whoever reads such a
-//!                 block next watches that word (breakpoint) until it lets the lock go
-//! the word is written   by an ordinary instruction of a thread with no other lock:   error, with the stack of the write
-//!                       by an atomic one, or under another lock:                     information
-//! nobody is caught      after [`CHANGES`] changes, or at the end:                    suspect
+//!                 block next watches that word (breakpoint) until it lets the lock go; all other threads that come by a lock
+//!                 watch the word that changed
+//! the word is written   by an ordinary instruction of a reader that has no other lock:   error, with the stack of the write
+//!                       of a thread that has no lock at all:                             suspect, with the stack of the write
+//!                       by an atomic one, or under another lock:                         information
+//! nobody is caught      after [`CHANGES`] changes, or at the end:                        suspect
 //! ```
 //!
 //! Why the change alone is not told at once: reference counts, time stamps and statistics change in objects that are locked for
@@ -32,7 +34,7 @@ use crate::thread::Scope;
 use crate::{options, private, start as process, sys, unwind};
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicPtr, AtomicU32};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize};
 use record::findings::Lock;
 use record::kind::{Role, Severity};
 use record::lock::act;
@@ -47,7 +49,7 @@ const WORD: usize = size_of::<usize>();
 /// Kinds of words that are suspected at a time.
 const TARGETS: usize = 32;
 /// So many changes of a word, while those who read its block are watched, and nobody is caught: its writer does not hold the lock.
-const CHANGES: u32 = 4;
+const CHANGES: u32 = 16;
 /// So many writes are told or excused; then the word is watched no more.
 const WRITES: u32 = 1000;
 const EXCUSED: u32 = 16;
@@ -163,11 +165,20 @@ pub struct Watching {
     /// Of the process that the event belongs to: a forked child has neither event nor ring.
     epoch: u16,
     event: Option<Event>,
-    /// The lock in whose block a word is watched now; 0: none.
+    /// The lock in whose block a word is watched now.
     lock: usize,
+    /// Only while the thread has that lock for reading.
+    near: bool,
+    /// The word that is watched; 0: none.
     address: usize,
     target: usize,
 }
+
+/// The word that changed last without anybody having been caught, for threads that have nothing nearer to watch.
+static HOT: Spin = Spin::new();
+static HOT_ADDRESS: AtomicUsize = AtomicUsize::new(0);
+static HOT_LOCK: AtomicUsize = AtomicUsize::new(0);
+static HOT_TARGET: AtomicU32 = AtomicU32::new(0);
 
 /// At start, with the heap's level known.
 pub fn start() {
@@ -284,9 +295,18 @@ fn has_another(from: usize, len: usize, lock: usize) -> bool {
 
 /// The thread has taken a lock.
 pub fn taken(scope: &mut Scope, held: &HoldFacts) {
-    if !on() || held.what.kind() != Kind::RwLock || held.what.has(What::SHARED) {
+    if !on() {
         return;
     }
+    if held.what.kind() == Kind::RwLock && !held.what.has(What::SHARED) {
+        counted(scope, held);
+    }
+    if WANTED.load(Relaxed) != 0 && HOT_ADDRESS.load(Relaxed) != 0 {
+        roam(scope);
+    }
+}
+
+fn counted(scope: &mut Scope, held: &HoldFacts) {
     if held.what.mode() != Mode::Read {
         at(held.lock, |watch| {
             if watch.lock == held.lock {
@@ -324,16 +344,41 @@ fn aim(scope: &mut Scope, lock: usize, block: usize, life: &Life) {
         candidates.min_by_key(|(_, target)| target.writes + target.excused).map(|(i, target)| (i, target.at))
     });
     let Some((target, offset)) = found else { return };
+    if offset as usize + WORD <= life.size as usize {
+        own(scope).arm(lock, block + offset as usize, target, true);
+    }
+}
+
+/// Watches the word that changed last, when there is nothing nearer.
+#[cold]
+fn roam(scope: &mut Scope) {
+    let (lock, address, target) = {
+        let _held = HOT.hold();
+        (HOT_LOCK.load(Relaxed), HOT_ADDRESS.load(Relaxed), HOT_TARGET.load(Relaxed) as usize)
+    };
     let watching = own(scope);
-    let address = block + offset as usize;
-    if watching.lock != 0 || offset as usize + WORD > life.size as usize {
-        return;
+    if address != 0 && watching.address != address {
+        watching.arm(lock, address, target, false);
     }
-    if watching.event.is_none() {
-        watching.event = Event::open(address);
+}
+
+impl Watching {
+    /// `near`: until the thread lets the lock go. What is watched near is not given up for what is not.
+    fn arm(&mut self, lock: usize, address: usize, target: usize, near: bool) {
+        if self.near {
+            return;
+        }
+        if self.event.is_none() {
+            self.event = Event::open(address);
+        }
+        if self.event.as_ref().is_some_and(|event| event.arm(address)) {
+            (self.lock, self.address, self.target, self.near) = (lock, address, target, near);
+        }
     }
-    if watching.event.as_ref().is_some_and(|event| event.arm(address)) {
-        (watching.lock, watching.address, watching.target) = (lock, address, target);
+
+    fn disarm(&mut self) {
+        self.event.as_ref().inspect(|event| event.disarm());
+        (self.lock, self.address, self.near) = (0, 0, false);
     }
 }
 
@@ -346,7 +391,7 @@ impl Target {
 /// Before anything is done about a lock: what has the thread's watchpoint seen? The thread holds what it held then.
 #[inline]
 pub fn look(scope: &mut Scope) {
-    if own(scope).lock != 0 {
+    if own(scope).address != 0 {
         look_now(scope);
     }
 }
@@ -370,31 +415,45 @@ fn look_now(scope: &mut Scope) {
     }
 }
 
-/// A write to a word that is watched, by the calling thread, while it held the lock for reading.
+/// A write to a word that is watched, by the calling thread.
 fn caught(scope: &mut Scope, lock: usize, address: usize, target: usize, chain: &[u64]) {
     let holder = &scope.state.locks.holder;
-    let Some(held) = holder.all().find(|held| held.lock == lock && held.what.mode() == Mode::Read) else { return };
+    let held = holder.all().find(|held| held.lock == lock);
+    if held.is_some_and(|held| held.what.mode() != Mode::Read) {
+        return;
+    }
     let protected = holder
         .all()
         .any(|other| other.lock != lock && other.what.mode() == Mode::Exclusive && !other.what.has(What::WAITING));
     let mut code = [0; instruction::LONGEST];
     let wide = cfg!(target_pointer_width = "64");
-    let atomic = sys::read_own_memory(chain[0] as usize - code.len(), &mut code) && instruction::is_atomic(&code, wide);
+    let atomic = sys::read_own_memory((chain[0] as usize).wrapping_sub(code.len()), &mut code)
+        && instruction::is_atomic(&code, wide);
     let excuse = match (atomic, protected) {
         (true, _) => act::ATOMIC,
         (_, true) => act::PROTECTED,
         _ => act::NONE,
     };
+    // The block as it is now: somebody reads it, and it is the one that was meant.
+    let seen = at(lock, |watch| {
+        let its = watch.lock == lock && watch.readers > 0 && Life::now(watch.block) == Some(watch.life);
+        its.then(|| (watch.block, watch.life, watch.copy_of(address)))
+    });
+    let Some((block, life, before)) = seen.flatten() else { return };
     let found = targets(|all| {
-        let target = all.get_mut(target).filter(|target| target.used)?;
+        let target = all.get_mut(target).filter(|t| t.used && t.stack == life.stack && block + t.at as usize == address)?;
         let enough = target.told_enough();
-        let first = if excuse == act::NONE {
-            target.writes += 1;
-            target.told = true;
-            true
-        } else {
-            target.excused += 1;
-            target.excused == 1
+        let first = match (excuse, held) {
+            (act::NONE, Some(_)) => {
+                target.writes += 1;
+                target.told = true;
+                true
+            }
+            (act::NONE, None) => !core::mem::replace(&mut target.told, true),
+            _ => {
+                target.excused += 1;
+                target.excused == 1
+            }
         };
         if target.told_enough() && !enough {
             WANTED.fetch_sub(1, Relaxed);
@@ -402,17 +461,23 @@ fn caught(scope: &mut Scope, lock: usize, address: usize, target: usize, chain: 
         first.then_some(*target)
     });
     let Some(found) = found else { return };
-    let before = at(lock, |watch| if watch.lock == lock { watch.copy_of(address) } else { None }).flatten();
-    // SAFETY: in the block of the lock that the thread holds.
+    // SAFETY: in a live block with a lock that is held for reading.
     let now = unsafe { word_at(address) };
-    let mut about = Lock { act: excuse, address: lock as u64, block: address as u64 - found.at, ..found.lock };
+    let mut about = Lock { act: excuse, address: lock as u64, block: block as u64, ..found.lock };
     if let Some(before) = before.filter(|before| *before != now) {
         (about.old, about.new) = (before as u64, now as u64);
     }
     let me = scope.state.tid.load(Relaxed);
     let here = (Role::Here, me, unwind::stack_of_all(scope.state, chain));
-    let locked = (Role::Locked, me, report::stack_of_hold(scope, &held));
-    let severity = if excuse == act::NONE { Severity::Error } else { Severity::Info };
+    let locked = match &held {
+        Some(held) => (Role::Locked, me, report::stack_of_hold(scope, held)),
+        None => (Role::Locked, found.reader.0, found.reader.1),
+    };
+    let severity = match (excuse, held) {
+        (act::NONE, Some(_)) => Severity::Error,
+        (act::NONE, None) => Severity::Suspect,
+        _ => Severity::Info,
+    };
     let allocated = (Role::Allocated, found.allocator.0, found.allocator.1);
     report::written_under_read(scope, severity, about, &[here, locked, allocated]);
 }
@@ -423,9 +488,8 @@ pub fn letting_go(scope: &mut Scope, held: &HoldFacts) {
         return;
     }
     let watching = own(scope);
-    if watching.lock == held.lock {
-        watching.event.as_ref().inspect(|event| event.disarm());
-        watching.lock = 0;
+    if watching.near && watching.lock == held.lock {
+        watching.disarm();
     }
     let mut changes = [(0, 0, 0); WORDS];
     let found = at(held.lock, |watch| {
@@ -465,23 +529,29 @@ fn changed(scope: &mut Scope, held: &HoldFacts, lock: Lock, life: &Life) {
     let reader = (me, report::stack_of_hold(scope, held));
     let lock_at = lock.address - lock.block;
     let told = targets(|all| {
-        let its = |t: &&mut Target| t.used && t.stack == life.stack && t.lock_at == lock_at && t.at == lock.offset;
-        if let Some(target) = all.iter_mut().find(its) {
+        let its = |t: &&Target| t.used && t.stack == life.stack && t.lock_at == lock_at && t.at == lock.offset;
+        if let Some(i) = all.iter().position(|t| its(&t)) {
+            let target = &mut all[i];
             target.changes += 1;
             let caught = target.told || target.writes + target.excused > 0;
             if caught || target.changes < CHANGES && breakpoint::possible() {
+                if !caught {
+                    look_there(&lock, i);
+                }
                 return None;
             }
             target.told = true;
             WANTED.fetch_sub(1, Relaxed);
             return Some(*target);
         }
-        let target = all.iter_mut().find(|target| !target.used)?;
+        let i = all.iter().position(|target| !target.used)?;
+        let target = &mut all[i];
         let allocator = (life.tid, life.stack);
         *target = Target { used: true, stack: life.stack, lock_at, at: lock.offset, lock, reader, allocator, ..NO_TARGET };
         target.changes = 1;
         WANTED.fetch_add(1, Relaxed);
         if breakpoint::possible() {
+            look_there(&lock, i);
             return None;
         }
         target.told = true;
@@ -491,6 +561,14 @@ fn changed(scope: &mut Scope, held: &HoldFacts, lock: Lock, life: &Life) {
     if let Some(target) = told {
         tell(scope, &target);
     }
+}
+
+/// Threads that come by shall watch this word.
+fn look_there(lock: &Lock, target: usize) {
+    let _held = HOT.hold();
+    HOT_LOCK.store(lock.address as usize, Relaxed);
+    HOT_TARGET.store(target as u32, Relaxed);
+    HOT_ADDRESS.store((lock.block + lock.offset) as usize, Relaxed);
 }
 
 /// Nobody was caught.
@@ -549,6 +627,8 @@ pub fn after_fork() {
     }
     private::drop_events();
     SUSPECTED.held.release();
+    HOT.release();
+    HOT_ADDRESS.store(0, Relaxed);
     let table = TABLE.load(Acquire);
     // SAFETY: pages of our own table, of which zero is valid; this thread is the only one.
     unsafe { libc::madvise(table.cast(), WATCHES * size_of::<Place>(), libc::MADV_DONTNEED) };

@@ -164,7 +164,9 @@ impl Hands {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    extern crate std;
     use super::*;
+    use std::vec::Vec;
 
     const LIFE: Life = Life { address: 0x5000, born: 7, stack: StackId(3) };
 

@@ -65,9 +65,19 @@ impl Hold {
         (lock != 0 && self.lock.load(Relaxed) == lock).then_some(facts)
     }
 
+    /// It counts from now on. Its own thread.
+    pub fn begins(&self, now: u64) {
+        self.since.store(now, Relaxed);
+    }
+
     /// Adds a flag of [`What`]. Any thread.
     pub fn mark(&self, flag: u32) {
         self.what.fetch_or(flag, Relaxed);
+    }
+
+    /// Takes it away. Any thread.
+    pub fn unmark(&self, flag: u32) {
+        self.what.fetch_and(!flag, Relaxed);
     }
 }
 

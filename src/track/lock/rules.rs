@@ -35,14 +35,16 @@ pub struct Errors {
     pub owner_dead: i32,
     pub interrupted: i32,
     pub again: i32,
+    pub deadlock: i32,
 }
 
 /// L1: is this result a failure?
 ///
-/// Not: EBUSY of a try, ETIMEDOUT, EOWNERDEAD (the lock is taken), EINTR, EAGAIN of a semaphore's try.
+/// Not: EBUSY and EDEADLK of a try, ETIMEDOUT, EOWNERDEAD (the lock is taken), EINTR, EAGAIN of a semaphore's try.
 pub fn failed(kind: Kind, intent: Intent, error: i32, errors: &Errors) -> bool {
     let expected = match intent {
-        Intent::Try => error == errors.busy || kind == Kind::Sem && error == errors.again,
+        // glibc says EDEADLK of a robust mutex that the thread has itself.
+        Intent::Try => error == errors.busy || error == errors.deadlock || kind == Kind::Sem && error == errors.again,
         Intent::Timed | Intent::Wait => error == errors.timed_out,
         _ => false,
     };

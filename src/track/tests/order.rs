@@ -300,8 +300,15 @@ fn said_before(memory: &Memory) -> bool {
     let ((last, gates), earlier) = memory.split_last().map(|(last, earlier)| ((&last.0, &last.1), earlier)).unwrap();
     let alike = |s: &Seen| (s.from, s.to, s.held, s.taken) == (last.from, last.to, last.held, last.taken);
     let says = |s: &(Seen, Vec<_>)| alike(&s.0) && s.1.iter().all(|gate| gates.contains(gate));
+    let dangerous = |one: &(Seen, Vec<_>)| {
+        let mut without_last = earlier.to_vec();
+        without_last.push(one.clone());
+        naive_cycle(&without_last)
+    };
     earlier.iter().filter(|s| says(s)).any(|one| {
-        one.0.tid == last.tid || earlier.iter().any(|two| alike(&two.0) && two.1 == one.1 && two.0.tid != one.0.tid)
+        let several = earlier.iter().any(|two| alike(&two.0) && two.1 == one.1 && two.0.tid != one.0.tid);
+        // The same edge of another thread was dangerous, and that was said.
+        one.0.tid == last.tid || several || one.1 == *gates && dangerous(one)
     })
 }
 

@@ -72,7 +72,7 @@ fn about_key(key: &Key) -> Vec<(&'static str, String)> {
 
 fn about_lock(lock: &Lock) -> Vec<(&'static str, String)> {
     let mut about = vec![(record::lock::kind::name(lock.kind), format!("{:#x}", lock.address))];
-    if let Some(name) = record::errno::name(lock.errno) {
+    if let Some(name) = record::lock::error_name(lock.errno) {
         about.push(("error", name.to_owned()));
     }
     if lock.other != 0 {

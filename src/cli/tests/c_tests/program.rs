@@ -15,6 +15,8 @@ const NOT_HERE: &[&str] = &["bench", "live", "stories"];
 const FLAGS: &[&str] = &["-g", "-O1", "-pthread", "-Wall", "-Wextra"];
 /// Of the programs in `heap/`: a pair of malloc and free is not the compiler's to leave out.
 const HEAP_FLAGS: &[&str] = &["-fno-builtin"];
+/// Of those with `openmp` in their name.
+const OPENMP_FLAGS: &[&str] = &["-fopenmp"];
 const CXX_FLAGS: &[&str] = &["-std=c++17"];
 /// Part of libc itself since glibc 2.34.
 const LIBRARIES: &[&str] = &["-lrt", "-lutil", "-ldl"];
@@ -83,6 +85,7 @@ impl Program {
             .args(FLAGS)
             .args(if self.is_cxx() { CXX_FLAGS } else { &[] })
             .args(if self.family() == "heap" { HEAP_FLAGS } else { &[] })
+            .args(if self.name.contains("openmp") { OPENMP_FLAGS } else { &[] })
             .args(flags)
             .arg("-o")
             .arg(output)

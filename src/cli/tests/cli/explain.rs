@@ -30,18 +30,27 @@ fn the_programs_compile() {
     for kind in list.lines().filter_map(|l| l.split(' ').next()) {
         let (page, ..) = parts(&output(&["explain", kind]));
         let program = |fence: &str| page.split(fence).nth(1).and_then(|rest| rest.split("```").next());
-        let strict: &[&str] = if kind.starts_with("fd.") { &["-Werror"] } else { &[] };
+        let strict: &[&str] = if kind.starts_with("heap.") { &[] } else { &["-Werror"] };
         let (source, program) = match (program("```c\n"), program("```cpp\n")) {
             (Some(program), _) => (format!("{kind}.c"), program),
             (None, Some(program)) if cxx => (format!("{kind}.cc"), program),
             _ => continue,
         };
         std::fs::write(directory.join(&source), program).unwrap();
-        let flags = ["-Wall", "-Wextra", "-O1", "-pthread", "-o", kind, &source];
+        let flags = ["-Wall", "-Wextra", "-O1", "-pthread", "-o", kind, &source, "-ldl"];
         if source.ends_with(".cc") {
             assert!(Command::new("g++").args(flags).current_dir(&directory).status().unwrap().success(), "{kind}");
         } else {
             built::gcc(&directory, &[strict, &flags].concat());
+            if program.contains("#ifdef PLUGIN") {
+                let plugin = ["-DPLUGIN", "-shared", "-fPIC", "-Wall", "-Wextra", "-O1", "-o", "plugin.so", &source];
+                built::gcc(&directory, &[strict, &plugin].concat());
+            }
+            if kind.starts_with("key.") {
+                // The one of an unloaded destructor crashes, and that is what it is for.
+                let ended = Command::new(directory.join(kind)).current_dir(&directory).status().unwrap();
+                assert_eq!(ended.success(), kind != "key.unloaded", "{kind}: {ended}");
+            }
         }
         compiled += 1;
     }

@@ -2,7 +2,7 @@
 
 use crate::installed::{output, parts};
 use crate::sample::{self, party};
-use record::findings::{self, Leak, Limit, Report, Resource, TCP_STATES};
+use record::findings::{self, Key, Leak, Limit, Lock, Report, Resource, TCP_STATES};
 use record::json::{self, Frame};
 use record::kind::{Kind, Role};
 use record::label::{Endpoint, Label};
@@ -30,6 +30,8 @@ fn parsed(line: &str) -> Value {
 
 #[test]
 fn it_is_the_line_of_the_report() {
+    let key = Key { index: 3, state: 6, owner: 1, variable: 1, value: 0x55, live: 9, limit: 1024, errno: 22 };
+    let lock = Lock { address: 0x77, kind: 1, place: 1, other: 0x88, other_place: 1, ..Lock::default() };
     for (name, report) in [
         ("double", sample::double_close(&[party(Role::Here, 14, b"wo\"rk", 1), party(Role::Closed, 13, b"", 0)], 5)),
         ("owned", sample::owned()),
@@ -43,6 +45,16 @@ fn it_is_the_line_of_the_report() {
             },
         ),
         ("limit", Report { kind: Kind::FdLimit, resource: Resource::Limit(Limit::default()), ..sample::info() }),
+        (
+            "key",
+            Report {
+                kind: Kind::KeyForeign,
+                resource: Resource::Key(key),
+                detail: b"pthread_setspecific",
+                ..sample::info()
+            },
+        ),
+        ("lock", Report { kind: Kind::LockFailed, resource: Resource::Lock(lock), ..sample::info() }),
         ("stale", Report { kind: Kind::FdStaleClose, ..sample::double_close(&[party(Role::Here, 1, b"x", 1)], 5) }),
     ] {
         let memory = sample::process(12);
@@ -51,6 +63,12 @@ fn it_is_the_line_of_the_report() {
         let mut filed = report;
         for party in &mut filed.parties {
             party.stack = if party.stack == 0 { 0 } else { sample::stack(&memory, module, &[0x11f1, 0x2001]) };
+        }
+        let place = sample::stack(&memory, module, &[0x11f1]);
+        match &mut filed.resource {
+            Resource::Key(key) => (key.owner, key.variable) = (place, place),
+            Resource::Lock(lock) => (lock.place, lock.other_place) = (place, place),
+            _ => {}
         }
         (0..3).for_each(|_| {
             findings::file(&memory, &filed);
@@ -136,7 +154,10 @@ fn the_longest_finding_fits_into_what_a_pipe_keeps_whole() {
         over: u64::MAX,
         ..Limit::default()
     };
-    for resource in [report.resource, Resource::Leak(leak), Resource::Limit(limit), Resource::None] {
+    let most = u32::MAX;
+    let key = Key { index: most, owner: 1, variable: 1, value: u64::MAX, live: most, limit: most, errno: 22, state: 6 };
+    for resource in [report.resource, Resource::Leak(leak), Resource::Limit(limit), Resource::Key(key), Resource::None]
+    {
         for kind in Kind::ALL {
             (report.kind, report.resource) = (*kind, resource);
             parsed(&line(&report, 4096, &[]).unwrap());

@@ -1,8 +1,9 @@
 //! What each finding says, word for word.
 
 use crate::sample;
-use record::findings::{Involved, Report, Resource};
-use record::kind::{Kind, Role};
+use record::findings::{Involved, Key, Report, Resource};
+use record::key::state;
+use record::kind::{Kind, Role, Severity};
 use record::label::Label;
 use record::sentence;
 use record::text::Line;
@@ -42,4 +43,52 @@ fn an_owner_and_hostile_names() {
         said(&report),
         r#"close of fd 5 (file /tmp/\x1b[31m), which belongs to FILE* 0x5581: here by thread 14 "\x07bell", opened by thread 12 "app""#
     );
+}
+
+fn key(kind: Kind, roles: &[Role], key: Key, detail: &'static [u8]) -> String {
+    let mut report = sample::double_close(1, 2, 3);
+    (report.kind, report.resource, report.detail) = (kind, Resource::Key(key), detail);
+    for (i, party) in report.parties.iter_mut().enumerate() {
+        *party = Involved { role: roles.get(i).copied(), tid: 12 + i as u32, ..Involved::default() };
+    }
+    said(&report)
+}
+
+#[test]
+fn keys() {
+    let about = |index, state| Key { index, state, live: 9, limit: 1024, ..Key::default() };
+    let (here, set) = (Role::Here, &b"pthread_setspecific"[..]);
+    assert_eq!(
+        key(Kind::KeyNeverCreated, &[here], about(0, state::DECOY), set),
+        "pthread_setspecific of key 0, which was never created: here by thread 12; a key variable that is 0 was not initialised"
+    );
+    assert_eq!(
+        key(Kind::KeyNeverCreated, &[here], about(3, state::LIBC), b"tss_get"),
+        "tss_get of key 3, which is the C library's own: here by thread 12"
+    );
+    assert_eq!(
+        key(Kind::KeyDeleted, &[here, Role::Deleted, Role::Created], about(3, state::DELETED), set),
+        "pthread_setspecific of key 3, which was deleted: here by thread 12, deleted by thread 13, created by thread 14"
+    );
+    assert_eq!(
+        key(Kind::KeyForeign, &[here, Role::Victim], Key { value: 0x5581, ..about(3, state::LIVE) }, set),
+        "pthread_setspecific of key 3, which belongs to another module: here by thread 12; the victim is the key that was created by thread 13, whose value here is 0x5581"
+    );
+    assert_eq!(
+        key(Kind::KeyUnloaded, &[here, Role::Created], about(3, state::LIVE), b"dlclose"),
+        "key 3 outlives the module of its destructor: unloaded here by thread 12, created by thread 13"
+    );
+    assert_eq!(
+        key(Kind::KeyUnloaded, &[here], about(3, state::SKIPPED), b"destructor"),
+        "key 3 has a destructor in a module that was unloaded: not called here by thread 12"
+    );
+    let full = Key { live: 1024, errno: 11, ..about(0, 0) };
+    assert_eq!(
+        key(Kind::KeyExhausted, &[here, Role::Created], full, b"pthread_key_create"),
+        "1024 of 1024 keys are in use: pthread_key_create failed here by thread 12"
+    );
+    let mut report = sample::double_close(1, 2, 3);
+    (report.kind, report.severity) = (Kind::KeyUnloaded, Severity::Info);
+    report.resource = Resource::Key(about(3, state::LIVE));
+    assert!(said(&report).starts_with("key 3 outlives the module of its variable: "));
 }

@@ -1,0 +1,2 @@
+#define CLEAN
+#include "cond_anothers_mutex.c"

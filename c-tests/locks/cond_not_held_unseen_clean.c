@@ -1,0 +1,2 @@
+#define CLEAN
+#include "cond_not_held_unseen.c"

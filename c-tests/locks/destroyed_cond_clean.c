@@ -1,0 +1,2 @@
+#define CLEAN
+#include "destroyed_cond.c"

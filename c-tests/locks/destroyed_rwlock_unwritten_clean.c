@@ -1,0 +1,2 @@
+#define CLEAN
+#include "destroyed_rwlock_unwritten.c"

@@ -1,0 +1,2 @@
+#define CLEAN
+#include "failed_heard.cc"

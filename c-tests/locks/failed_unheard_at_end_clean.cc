@@ -1,0 +1,2 @@
+#define CLEAN
+#include "failed_unheard_at_end.cc"

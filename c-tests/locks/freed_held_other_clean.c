@@ -1,0 +1,2 @@
+#define CLEAN
+#include "freed_held_other.c"

@@ -1,0 +1,2 @@
+#define CLEAN
+#include "held_at_exit.c"

@@ -1,0 +1,2 @@
+#define CLEAN
+#include "not_locked_c11.c"

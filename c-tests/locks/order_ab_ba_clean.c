@@ -1,0 +1,2 @@
+#define CLEAN
+#include "order_ab_ba.c"

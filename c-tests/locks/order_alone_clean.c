@@ -1,0 +1,2 @@
+#define CLEAN
+#include "order_alone.c"

@@ -1,0 +1,2 @@
+#define CLEAN
+#include "order_one_thread.c"

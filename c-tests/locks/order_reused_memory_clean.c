@@ -1,0 +1,2 @@
+#define CLEAN
+#include "order_reused_memory.c"

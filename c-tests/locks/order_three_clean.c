@@ -1,0 +1,2 @@
+#define CLEAN
+#include "order_three.c"

@@ -1,0 +1,2 @@
+#define CLEAN
+#include "self_deadlock_once.c"

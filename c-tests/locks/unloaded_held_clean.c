@@ -1,0 +1,2 @@
+#define CLEAN
+#include "unloaded_held.c"

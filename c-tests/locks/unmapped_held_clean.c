@@ -1,0 +1,2 @@
+#define CLEAN
+#include "unmapped_held.c"
