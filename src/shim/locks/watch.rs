@@ -371,6 +371,8 @@ impl Watching {
         if self.event.is_none() {
             self.event = Event::open(address);
         }
+        // What was seen of another word is not of this one.
+        self.event.as_ref().inspect(|event| event.drain(&mut |_| {}));
         if self.event.as_ref().is_some_and(|event| event.arm(address)) {
             (self.lock, self.address, self.target, self.near) = (lock, address, target, near);
         }
@@ -412,6 +414,9 @@ fn look_now(scope: &mut Scope) {
     }
     for (frames, len) in &seen[..count] {
         caught(scope, lock, address, target, &frames[..*len]);
+    }
+    if WANTED.load(Relaxed) == 0 {
+        own(scope).disarm();
     }
 }
 
