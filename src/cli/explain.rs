@@ -57,7 +57,7 @@ pages! {
     LockDestroyed: "a lock was used after its destruction, or destroyed while held";
     LockHeldAtExit: "a thread ended with a lock held";
     LockFreedHeld: "the memory of a held lock was freed";
-    LockOrder: "locks are taken in orders that can deadlock";
+    LockOrder: "locks are taken in orders that can deadlock", "lock.order";
     LockCond: "a condition variable was used with the wrong lock";
     LockWriteUnderRead: "data was written under a read lock";
     TierFull: "a memory tier had no room, and the fallback was used";

@@ -72,7 +72,8 @@ impl Graph {
         }
         for ended in [false, true] {
             let of: Vec<usize> = (0..orders.len()).filter(|at| orders[*at].ended == ended).collect();
-            let edges: Vec<(u64, u64)> = of.iter().map(|at| (orders[*at].held.address, orders[*at].taken.address)).collect();
+            let edges: Vec<(u64, u64)> =
+                of.iter().map(|at| (orders[*at].held.address, orders[*at].taken.address)).collect();
             for (at, in_ring) in of.into_iter().zip(in_rings(&edges)) {
                 orders[at].in_ring = in_ring;
             }
