@@ -178,6 +178,11 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
         if !sent && !thread::blind() {
             let errno = sys::errno();
             heap::at_fault();
+            crate::finding::guarded(|scope| {
+                if !scope.state.is_short_of_stack() {
+                    crate::locks::watch::at_end(scope);
+                }
+            });
             sys::set_errno(errno);
         }
         return by_default(signal, sent);

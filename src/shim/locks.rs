@@ -22,6 +22,7 @@
 #![allow(unsafe_code)] // Safety: reads the kind of a mutex where libc has it; calls the real functions as the hooks were called.
 
 pub mod at_hand;
+mod breakpoint;
 pub mod condition;
 pub mod destroyed;
 pub mod followed;
@@ -35,6 +36,7 @@ pub mod report;
 pub mod times;
 pub mod unowned;
 pub mod waits;
+pub mod watch;
 
 use crate::options::{self, Mode};
 use crate::thread::{self, Entry, Scope};
@@ -439,6 +441,7 @@ fn waiting(
 /// Is there anything against this call?
 fn before(scope: &mut Scope, lock: usize, call: &'static Call) {
     start::notice_fork();
+    watch::look(scope);
     heard::not(scope);
     let own = &scope.state.locks;
     if own.epoch() != start::epoch() {
@@ -657,6 +660,7 @@ unsafe fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> boo
         nothing_failed(scope);
     }
     start::notice_fork();
+    watch::look(scope);
     heard::not(scope);
     let own = &scope.state.locks;
     if let Some(at) = own.holder.find(lock) {
@@ -689,6 +693,11 @@ unsafe fn letting_go(scope: &mut Scope, lock: usize, call: &'static Call) -> boo
     }
 }
 
+/// Can a thread hold it?
+const fn has_owner(kind: Kind) -> bool {
+    !matches!(kind, Kind::Cond | Kind::Barrier | Kind::Sem)
+}
+
 /// A lock is about to be initialised.
 pub fn initialising(lock: *mut c_void, call: &'static Call) {
     if !on() {
@@ -698,7 +707,10 @@ pub fn initialising(lock: *mut c_void, call: &'static Call) {
     if let Entry::Full(mut scope) = thread::enter_for_lock() {
         start::notice_fork();
         heard::not(&mut scope);
-        holds::gone(&mut scope, lock as usize, call, record::lock::act::INIT);
+        if has_owner(call.kind) {
+            holds::gone(&mut scope, lock as usize, call, record::lock::act::INIT);
+        }
+        watch::gone(lock as usize);
         settled(&mut scope, lock as usize);
     }
     sys::set_errno(errno);
@@ -740,7 +752,8 @@ pub fn destroying(lock: *mut c_void, call: &'static Call) -> bool {
         if scope.state.locks.holder.find(lock).is_some() {
             went_on(&mut scope, lock, record::lock::act::DESTROY);
         }
-        said |= holds::gone(&mut scope, lock, call, record::lock::act::DESTROY);
+        said |= has_owner(call.kind) && holds::gone(&mut scope, lock, call, record::lock::act::DESTROY);
+        watch::gone(lock);
     }
     sys::set_errno(errno);
     said
@@ -757,7 +770,8 @@ pub fn destroyed(lock: *mut c_void, call: &'static Call, result: c_int, said: bo
         if result == 0 {
             let stack = StackId(scope.stack_unasked());
             let actor = actor_word(scope.state.tid.load(Relaxed), start::epoch());
-            let looks = destroyed::looks(lock, call.kind);
+            // SAFETY: libc has just destroyed it.
+            let looks = unsafe { destroyed::looks(lock, call.kind) };
             if !destroyed::is_shared(lock, call.kind) {
                 record(lock).lived(lock, call.kind, State::Destroyed, actor, stack, looks);
             }
@@ -792,6 +806,7 @@ fn answered_otherwise(lock: *mut c_void, call: &'static Call, result: c_int) {
 
 /// The calling thread ends, after its key destructors: L7.
 pub fn thread_ends(scope: &mut Scope) {
+    watch::thread_ends(scope);
     heard::not(scope);
     memory::stack_goes(scope);
     let own = &scope.state.locks;
@@ -821,6 +836,7 @@ pub fn after_fork() {
         state.locks.holder.waits_no_more();
         state.locks.begin();
     });
+    watch::after_fork();
     order::after_fork();
     // SAFETY: pages of our own table, of atomics that are valid while zero; this thread is the only one.
     unsafe { libc::madvise((&raw const TABLE).cast_mut().cast(), size_of::<Records>(), libc::MADV_DONTNEED) };

@@ -280,7 +280,13 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
             _ => complain(key, value, "expected observe, order, protect, abort or off"),
         },
         b"lock_times" => flag(&LOCK_TIMES, key, value),
-        b"lock_watch" => flag(&LOCK_WATCH, key, value),
+        b"lock_watch" => {
+            flag(&LOCK_WATCH, key, value);
+            // Which block a lock lies in, the table of all blocks knows.
+            if value == b"1" {
+                follow_every_block();
+            }
+        }
         b"canary" => match value {
             b"0" => CANARY.store(false, Relaxed),
             b"1" => {

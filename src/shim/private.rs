@@ -10,7 +10,7 @@
 use crate::clock::HOT;
 use crate::sys::{self, Identity};
 use crate::thread;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicI32, AtomicU64};
 
 /// What each is for.
@@ -24,8 +24,11 @@ pub enum Use {
 }
 
 const USES: usize = 4;
+/// Performance events, of as many threads.
+pub const EVENTS: usize = 64;
+const ALL: usize = USES + EVENTS;
 /// The number + 1; 0 = none.
-static NUMBERS: [AtomicI32; USES] = [const { AtomicI32::new(0) }; USES];
+static NUMBERS: [AtomicI32; ALL] = [const { AtomicI32::new(0) }; ALL];
 static INODES: [AtomicU64; USES] = [const { AtomicU64::new(0) }; USES];
 /// i32::MAX - the lowest of them, so that zero means "none". Only ever grows.
 static BELOW_MAX: &AtomicI32 = &HOT.below_max;
@@ -48,7 +51,7 @@ fn is_slowly(fd: i32) -> bool {
 
 /// The lowest and highest of our numbers, for calls that take ranges.
 pub fn in_range(first: u32, last: u32) -> impl Iterator<Item = u32> {
-    let mut ours: [u32; USES] = [u32::MAX; USES];
+    let mut ours: [u32; ALL] = [u32::MAX; ALL];
     for (to, n) in ours.iter_mut().zip(&NUMBERS) {
         let n = n.load(Acquire);
         if n > 0 {
@@ -79,6 +82,45 @@ pub fn fingerprint(i: &Identity) -> u64 {
 /// Moves `fd` to a private number; the original is closed when `close_original`. False: no number was to be had, and
 /// nothing has changed but that close.
 pub fn adopt(what: Use, fd: i32, close_original: bool) -> bool {
+    let Some(high) = moved_up(fd, close_original) else { return false };
+    let print = sys::identity(high).map_or(0, |i| fingerprint(&i));
+    drop_descriptor(what);
+    INODES[what as usize].store(print, Release);
+    BELOW_MAX.fetch_max(i32::MAX - high, Relaxed);
+    NUMBERS[what as usize].store(high + 1, Release);
+    true
+}
+
+/// Moves a performance event to a private number; the original is closed. Its place, and the number.
+pub fn adopt_event(fd: i32) -> Option<(usize, i32)> {
+    let high = moved_up(fd, true)?;
+    // Hidden before it has its place: an interval is short, and a number that is ours may be refused to the program.
+    BELOW_MAX.fetch_max(i32::MAX - high, Relaxed);
+    let free = |place: &usize| NUMBERS[*place].compare_exchange(0, high + 1, AcqRel, Relaxed).is_ok();
+    let place = (USES..ALL).find(free);
+    if place.is_none() {
+        sys::close(high);
+    }
+    Some((place?, high))
+}
+
+/// Closes a performance event.
+pub fn drop_event(place: usize) {
+    if let Some(number) = NUMBERS.get(place) {
+        let fd = number.swap(0, AcqRel) - 1;
+        if fd >= 0 {
+            sys::close(fd);
+        }
+    }
+}
+
+/// In a forked child, where events count nothing that happens there.
+pub fn drop_events() {
+    (USES..ALL).for_each(drop_event);
+}
+
+/// A copy at a private number.
+fn moved_up(fd: i32, close_original: bool) -> Option<i32> {
     let limits = sys::descriptor_limits();
     let mut high = -1;
     if thread::alone() && limits.hard > limits.soft && limits.soft < 1 << 30 {
@@ -98,16 +140,7 @@ pub fn adopt(what: Use, fd: i32, close_original: bool) -> bool {
     if close_original {
         sys::close(fd);
     }
-    if high < 0 {
-        return false;
-    }
-    let high = high as i32;
-    let print = sys::identity(high).map_or(0, |i| fingerprint(&i));
-    drop_descriptor(what);
-    INODES[what as usize].store(print, Release);
-    BELOW_MAX.fetch_max(i32::MAX - high, Relaxed);
-    NUMBERS[what as usize].store(high + 1, Release);
-    true
+    (high >= 0).then_some(high as i32)
 }
 
 /// Closes one of ours.

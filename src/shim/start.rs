@@ -99,6 +99,7 @@ fn set_up() -> bool {
     descriptors::start();
     heap::start();
     locks::start();
+    locks::watch::start();
     keys::start();
     witness();
     true
@@ -306,6 +307,7 @@ fn ending(status: Option<c_int>, here: &heap::leaks::Here) {
         finding::flush_held(scope);
         scope.state.log(Op::Exit, 0, status.unwrap_or(0) as u64, 0, 0);
         descriptors::at_exit(scope);
+        locks::watch::at_end(scope);
         heap::at_exit(scope, here);
         let header = recording::RECORDING.header();
         header.exit_status.store(status.map_or(0, |s| s as u32), Relaxed);

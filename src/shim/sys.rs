@@ -506,3 +506,17 @@ pub fn clock(which: libc::clockid_t) -> u64 {
     unsafe { libc::clock_gettime(which, &raw mut t) };
     t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
 }
+
+/// perf_event_open(2) for the calling thread, on any processor; `attributes` begin with their own kind and size.
+pub fn perf_event(attributes: &[u64; 14]) -> isize {
+    const CLOEXEC: usize = 8;
+    let at = attributes.as_ptr() as usize;
+    // SAFETY: as many bytes as their second word says.
+    unsafe { call(libc::SYS_perf_event_open, [at, 0, usize::MAX, usize::MAX, CLOEXEC, 0]) }
+}
+
+/// ioctl(2) of one of our own performance events.
+pub fn perf_control(fd: c_int, request: usize, argument: usize) -> isize {
+    // SAFETY: the requests that `locks::breakpoint` makes read as many bytes as it has.
+    unsafe { call(libc::SYS_ioctl, [fd as usize, request, argument, 0, 0, 0]) }
+}

@@ -151,6 +151,8 @@ pub struct Inner {
     pub quarantine: heap::quarantine::Batch,
     /// Lock calls that failed.
     pub failures: track::lock::Failures,
+    /// Its hardware watchpoint, with `lock_watch=1`.
+    pub watching: crate::locks::watch::Watching,
     /// One of them that has not been told yet.
     pub unheard: Option<crate::locks::report::Found>,
 }
@@ -574,6 +576,7 @@ impl State {
                 text: unwind::boxed(0),
                 quarantine: heap::quarantine::Batch::new(),
                 failures: track::lock::Failures::default(),
+                watching: crate::locks::watch::Watching::default(),
                 unheard: None,
             }),
         })

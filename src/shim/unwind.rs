@@ -411,6 +411,30 @@ pub fn stack_of(state: &'static State, address: u64) -> u32 {
     intern(&recording::RECORDING, &[list.encode(address)])
 }
 
+/// The stack of an address behind an instruction, and of return addresses that need not be right: it ends before the first that no
+/// call is in front of.
+pub fn stack_of_all(state: &'static State, addresses: &[u64]) -> u32 {
+    let Some(list) = modules(state) else { return 0 };
+    let mut frames = [0; MAX_FRAMES];
+    let mut len = 0;
+    for (i, address) in addresses.iter().enumerate().take(MAX_FRAMES) {
+        if ours(*address) || list.object(*address).is_none() || i > 0 && !follows_a_call(*address) {
+            break;
+        }
+        frames[i] = list.encode(*address);
+        len = i + 1;
+    }
+    if len == 0 { 0 } else { intern(&recording::RECORDING, &frames[..len]) }
+}
+
+/// x86: is there a call in front of the address? Direct, or through a register or memory.
+fn follows_a_call(address: u64) -> bool {
+    let mut code = [0; 7];
+    let read = sys::read_own_memory((address as usize).wrapping_sub(code.len()), &mut code);
+    let through = |len: usize| code[7 - len] == 0xff && code[8 - len] >> 3 & 7 == 2;
+    read && (code[2] == 0xe8 || [2, 3, 4, 6, 7].into_iter().any(through))
+}
+
 /// The stack of what a signal interrupted, beginning with the very instruction. Under the guard, by the owning thread.
 #[cold]
 #[inline(never)]

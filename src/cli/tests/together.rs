@@ -270,6 +270,34 @@ fn lines_of_json_have_the_block() {
     assert_eq!(again["allocated_by"], "malloc");
 }
 
+/// Of each page of `shim explain` about locks: its program is reported for what the page says. `/* SHIM_OPTIONS=… */` in a program
+/// is what it needs.
+#[test]
+fn programs_of_lock_pages_do_what_they_say() {
+    let here = directory("explained");
+    let list = text(&Command::new(&PLACES.shim).arg("explain").output().unwrap().stdout);
+    let mut ran = 0;
+    for kind in list.lines().filter_map(|line| line.split(' ').next()).filter(|kind| kind.starts_with("lock.")) {
+        let page = text(&Command::new(&PLACES.shim).args(["explain", kind]).output().unwrap().stdout);
+        let Some(program) = page.split("```c\n").nth(1).and_then(|rest| rest.split("```").next()) else { continue };
+        std::fs::write(here.join(format!("{kind}.c")), program).unwrap();
+        let options = program.split("/* SHIM_OPTIONS=").nth(1).and_then(|rest| rest.split(" */").next());
+        let options = options.unwrap_or("locks=observe");
+        let said = script(
+            &here,
+            &format!(
+                "gcc -g -O1 -pthread -o {kind} {kind}.c && mkdir {kind}.d || exit 99
+                 LD_PRELOAD=$library SHIM_OPTIONS={options}:record={kind}.d timeout 20 ./{kind} > {kind}.out 2>&1
+                 $shim report --json {kind}.d"
+            ),
+        );
+        let found = format!("\"kind\":\"{kind}\"");
+        assert!(text(&said.stdout).contains(&found), "{kind}: {}{}", text(&said.stdout), text(&said.stderr));
+        ran += 1;
+    }
+    assert!(ran >= 10, "{ran} programs");
+}
+
 #[test]
 fn the_table_of_keys() {
     let here = directory("keys");

@@ -116,12 +116,19 @@ pub(super) fn write(report: &Report, line: &mut Line) {
         Kind::LockWriteUnderRead => {
             line.text("memory that ");
             the_lock(&lock, line);
-            line.text(" protects was written while it was held for reading only: ").hex(lock.offset);
-            line.text(" bytes into block ").hex(lock.block).text(", ").hex(lock.old).text(" became ").hex(lock.new);
+            line.text(" protects was written while it was held for reading only: ").number(lock.offset);
+            line.text(" bytes into block ").hex(lock.block).text(" (").number(lock.block_size).text(" bytes), ");
+            line.hex(lock.old).text(" became ").hex(lock.new);
             if here.is_some() {
                 line.text(": here");
                 by(here, line);
             }
+            line.text(match lock.act {
+                act::ATOMIC => ", with an atomic instruction",
+                act::PROTECTED => ", which held another lock",
+                act::BESIDE => "; another lock is in the block, and may protect it",
+                _ => "",
+            });
         }
         _ => {
             line.text(report.kind.name()).text(" of ");

@@ -27,6 +27,10 @@ struct Last {
 const LASTS: usize = 1024;
 static LAST: [Last; LASTS] = [const { Last { cond: AtomicUsize::new(0), mutex: AtomicUsize::new(0) } }; LASTS];
 
+fn last(cond: usize) -> &'static Last {
+    &LAST[(cond >> 4) % LASTS]
+}
+
 const LEN: usize = size_of::<libc::pthread_cond_t>();
 
 /// The thread is about to wait. True: it was said that it does not hold the mutex.
@@ -123,7 +127,7 @@ unsafe fn not_held(scope: &mut Scope, cond: usize, mutex: usize, call: &'static 
 
 /// L9: does another thread wait on it at this moment, with another mutex?
 fn another_mutex(scope: &mut Scope, cond: usize, mutex: usize, call: &'static Call) {
-    let last = &LAST[(cond >> 4) % LASTS];
+    let last = last(cond);
     if last.cond.load(Relaxed) == cond && last.mutex.load(Relaxed) != mutex {
         let other = |state: &'static State| {
             let mut holds = state.locks.holder.all();
@@ -139,29 +143,30 @@ fn another_mutex(scope: &mut Scope, cond: usize, mutex: usize, call: &'static Ca
     last.mutex.store(mutex, Relaxed);
 }
 
-/// L9: a condition is about to be destroyed, or made anew: does a thread wait on it? Asked before the call, which may never return.
-pub fn going(cond: *mut c_void, call: &'static Call, by: u8) {
+/// L9: a condition is about to be destroyed: does a thread wait on it? Asked before the call, which may never return.
+pub fn destroying(cond: *mut c_void, call: &'static Call) {
+    going(cond as usize, call, act::DESTROY);
+}
+
+/// The same of one that is about to be made anew, if it was the last of its place that was waited on: most are new.
+pub fn initialising(cond: *mut c_void, call: &'static Call) {
+    let cond = cond as usize;
+    if last(cond).cond.load(Relaxed) == cond {
+        going(cond, call, act::INIT);
+    }
+}
+
+fn going(cond: usize, call: &'static Call, by: u8) {
     if !on() {
         return;
     }
     let errno = sys::errno();
     if let Entry::Full(mut scope) = thread::enter_for_lock() {
-        let cond = cond as usize;
         if let Some((state, waits)) = waiter(&scope, cond, |_| true) {
             report::gone_with_waiter(&mut scope, cond, call, by, state, &waits);
         }
     }
     sys::set_errno(errno);
-}
-
-/// A condition is about to be destroyed.
-pub fn destroying(cond: *mut c_void, call: &'static Call) {
-    going(cond, call, act::DESTROY);
-}
-
-/// A condition is about to be made anew.
-pub fn initialising(cond: *mut c_void, call: &'static Call) {
-    going(cond, call, act::INIT);
 }
 
 /// Another thread that sleeps in a wait on this condition, proved by the kernel.

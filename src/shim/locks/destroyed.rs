@@ -32,19 +32,24 @@ const fn telling(kind: Kind) -> usize {
 }
 
 /// A hash of the lock's bytes; 0 when all are zero.
-pub fn looks(lock: usize, kind: Kind) -> usize {
-    let len = telling(kind);
-    if len == 0 || !sys::readable(lock as u64 & !7) || !sys::readable((lock + len - 1) as u64 & !7) {
-        return 0;
-    }
+///
+/// # Safety
+/// `lock` points to a lock of this kind, which was destroyed or not.
+pub unsafe fn looks(lock: usize, kind: Kind) -> usize {
     let (mut hash, mut any) = (0x811c_9dc5_u32, 0);
-    for at in (lock..lock + len).step_by(4) {
-        // SAFETY: readable (above), and aligned: every lock is to four bytes.
+    for at in (lock..lock + telling(kind)).step_by(4) {
+        // SAFETY: the caller's; every lock is aligned to four bytes.
         let word = unsafe { core::ptr::read_volatile(at as *const u32) };
         hash = (hash ^ word).wrapping_mul(0x0100_0193);
         any |= word;
     }
     if any == 0 { 0 } else { (hash | 1) as usize }
+}
+
+/// May all of it be read? Memory that was given back may have gone in part.
+fn is_readable(lock: usize, kind: Kind) -> bool {
+    let last = lock + telling(kind).max(1) - 1;
+    sys::readable(lock as u64 & !7) && sys::readable(last as u64 & !7)
 }
 
 /// Was it made for other processes, too? They may destroy it and make it anew where we cannot see it.
@@ -58,7 +63,9 @@ pub fn used(scope: &mut Scope, lock: usize, call: &'static Call) -> bool {
     let Some(facts) = record(lock).facts(lock).filter(|facts| facts.state == State::Destroyed) else { return false };
     let found = if facts.kind == call.kind && facts.epoch == start::epoch() {
         let is_static = unwind::module_of(scope.state, lock as u64).is_some();
-        judged(facts.kind, facts.looks, looks(lock, call.kind), is_static)
+        // SAFETY: looked at first: the real call will read less of it.
+        let now = if is_readable(lock, call.kind) { unsafe { looks(lock, call.kind) } } else { 0 };
+        judged(facts.kind, facts.looks, now, is_static)
     } else {
         None
     };

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)] // Safety: reads the kind of a mutex where libc has it.
 
-use super::{Call, Own, memory, record, report, times};
+use super::{Call, Own, memory, record, report, times, watch};
 use crate::recording;
 use crate::start;
 use crate::thread::{self, Scope, State};
@@ -24,6 +24,7 @@ pub fn taken(scope: &mut Scope, lock: usize, place: u64, what: What) {
     if own.holder.push_with(&facts) || own.holder.make_room() && own.holder.push_again(&facts) {
         let actor = actor_word(scope.state.tid.load(Relaxed), start::epoch());
         record(lock).known(lock, what.kind(), actor);
+        watch::taken(scope, &facts);
     } else {
         recording::count(Counter::HoldsUntracked);
         record(lock).forget(lock);
@@ -32,6 +33,7 @@ pub fn taken(scope: &mut Scope, lock: usize, place: u64, what: What) {
 
 /// The thread lets go of the hold at this place of its list.
 pub fn let_go(scope: &mut Scope, at: usize, held: &HoldFacts) {
+    watch::letting_go(scope, held);
     times::let_go(held);
     scope.state.locks.holder.remove(at);
 }

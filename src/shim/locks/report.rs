@@ -301,3 +301,12 @@ pub fn held_at_end(scope: &mut Scope, held: &HoldFacts) {
     let lock = Lock { act: act::EXIT, ..about(scope, held.lock, held.what) };
     publish(scope, Kind::LockHeldAtExit, Severity::Error, lock, &parties, "");
 }
+
+/// L11: what a lock protects was written while it was held for reading.
+pub fn written_under_read(scope: &mut Scope, severity: Severity, lock: Lock, involved: &[(Role, u32, u32)]) {
+    let mut parties = Parties::none();
+    for (role, tid, stack) in involved {
+        parties.add(*role, *tid, *stack);
+    }
+    publish(scope, Kind::LockWriteUnderRead, severity, lock, &parties, "");
+}

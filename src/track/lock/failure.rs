@@ -81,3 +81,29 @@ impl Failures {
         *self = Self::default();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(lock: usize) -> Failure {
+        Failure { lock, ..Failure::default() }
+    }
+
+    #[test]
+    fn a_failure_is_open_for_so_many_unlocks_after_the_last_one() {
+        let mut failures = Failures::default();
+        failures.add(of(8));
+        for _ in 1..OPEN_FOR {
+            assert!(!failures.grow_old());
+        }
+        failures.add(of(16));
+        for _ in 1..OPEN_FOR {
+            assert!(!failures.grow_old());
+        }
+        assert_eq!(failures.take(8), Some(of(8)));
+        assert!(failures.grow_old());
+        assert!(failures.is_empty());
+        assert_eq!(failures.take(16), None);
+    }
+}

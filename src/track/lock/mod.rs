@@ -18,6 +18,7 @@
 mod failure;
 pub mod hand;
 mod holder;
+pub mod instruction;
 pub mod order;
 mod record;
 pub mod rules;

@@ -1,10 +1,11 @@
 //! What each finding says, word for word.
 
 use crate::sample;
-use record::findings::{Involved, Key, Report, Resource};
+use record::findings::{Involved, Key, Lock, Report, Resource};
 use record::key::state;
 use record::kind::{Kind, Role, Severity};
 use record::label::Label;
+use record::lock::{act, kind, thrd};
 use record::sentence;
 use record::text::Line;
 
@@ -43,6 +44,38 @@ fn an_owner_and_hostile_names() {
         said(&report),
         r#"close of fd 5 (file /tmp/\x1b[31m), which belongs to FILE* 0x5581: here by thread 14 "\x07bell", opened by thread 12 "app""#
     );
+}
+
+#[test]
+fn conditions_and_what_c11_answers() {
+    let mut report = sample::double_close(1, 2, 3);
+    report.kind = Kind::LockCond;
+    report.detail = b"pthread_cond_wait";
+    report.parties = [Involved::default(); record::layout::PARTIES];
+    report.parties[0] = Involved { role: Some(Role::Here), tid: 14, stack: 1, thread: sample::name("worker") };
+    let cond = Lock { address: 0x10, kind: kind::COND, other: 0x20, other_kind: kind::MUTEX, ..Lock::default() };
+    report.resource = Resource::Lock(Lock { act: act::LOCK, ..cond });
+    assert_eq!(
+        said(&report),
+        "pthread_cond_wait of condition variable 0x10 with mutex 0x20, which the thread does not hold: here by thread 14 \"worker\""
+    );
+    report.parties[1] = Involved { role: Some(Role::Victim), tid: 15, stack: 2, thread: sample::name("other") };
+    report.resource = Resource::Lock(Lock { act: act::WAIT, old: 0x30, ..cond });
+    assert_eq!(
+        said(&report),
+        "pthread_cond_wait of condition variable 0x10 with mutex 0x20, while another thread waits with mutex 0x30: here by thread 14 \"worker\", the other waits by thread 15 \"other\""
+    );
+    report.detail = b"pthread_cond_destroy";
+    report.resource = Resource::Lock(Lock { act: act::DESTROY, other: 0, ..cond });
+    assert_eq!(
+        said(&report),
+        "pthread_cond_destroy of condition variable 0x10, while a thread waits on it: here by thread 14 \"worker\", the other waits by thread 15 \"other\""
+    );
+    report.kind = Kind::LockFailed;
+    report.detail = b"mtx_lock";
+    report.parties[1] = Involved::default();
+    report.resource = Resource::Lock(Lock { address: 0x10, kind: kind::MUTEX, errno: thrd::ERROR, ..Lock::default() });
+    assert_eq!(said(&report), "mtx_lock of mutex 0x10 failed with thrd_error: here by thread 14 \"worker\"");
 }
 
 fn key(kind: Kind, roles: &[Role], key: Key, detail: &'static [u8]) -> String {

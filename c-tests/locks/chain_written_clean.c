@@ -1,0 +1,2 @@
+#define CLEAN
+#include "chain_written.c"

@@ -1,0 +1,2 @@
+#define CLEAN
+#include "watch_written.c"
