@@ -187,7 +187,7 @@ pub fn start() {
     }
 }
 
-fn on() -> bool {
+pub fn on() -> bool {
     !TABLE.load(Relaxed).is_null()
 }
 
