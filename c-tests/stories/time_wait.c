@@ -30,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CLIENTS = 4, PORTS = 250, BUCKETS = 4096, WAIT = 1500, AT_ONCE = 1000, MOST_WORKERS = 16 };
+enum { CLIENTS = 4, PORTS = 250, BUCKETS = 4096, WAIT = 1500, AT_ONCE = 32, MOST_WORKERS = 16 };
 
 enum state { ESTABLISHED, TIME_WAIT };
 
