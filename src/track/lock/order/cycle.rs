@@ -13,7 +13,8 @@ pub(super) enum Threads {
     OneBefore,
 }
 
-const _: () = assert!(NODES < Link::MAX as usize && super::EDGES < Link::MAX as usize);
+const _: () = assert!(NODES < Link::MAX as usize);
+const _: () = assert!(super::EDGES < Link::MAX as usize);
 
 impl Graph {
     /// Moves nodes so that `from` comes before `to` (Pearce and Kelly, "A dynamic topological sort algorithm for directed
