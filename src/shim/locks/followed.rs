@@ -6,7 +6,8 @@
 #![allow(unsafe_code)] // Safety: calls the real functions as the hooks were called.
 
 use super::{
-    Call, Own, Real, acquire_by, attention, holds, now_known, order, record, release_slowly, times, took, what_of,
+    Call, Own, Real, acquire_by, attention, holds, now_known, order, record, release_slowly, times, took, watch,
+    what_of,
 };
 use crate::thread::{self, Scope};
 use core::sync::atomic::Ordering::Relaxed;
@@ -79,6 +80,9 @@ pub fn taken_slowly(scope: &mut Scope, lock: usize, place: u64, what: What, call
         holds::stale(&scope.state.locks, lock);
     }
     taken(scope, lock, place, what, call, waited);
+    if watch::on() {
+        scope.state.locks.holder.holding(lock).inspect(|held| watch::taken(scope, held));
+    }
 }
 
 /// As [`super::release`].

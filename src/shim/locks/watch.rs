@@ -187,7 +187,8 @@ pub fn start() {
     }
 }
 
-fn on() -> bool {
+/// Is it done?
+pub fn on() -> bool {
     !TABLE.load(Relaxed).is_null()
 }
 
