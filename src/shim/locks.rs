@@ -69,6 +69,8 @@ pub mod attention {
     pub const UNHEARD: u32 = 4;
     /// `lock_times=1`, `lock_watch=1`: every unlock is looked at, too.
     pub const UNLOCKS: u32 = 8;
+    /// `lock_watch=1`: always the slow way, which looks at the watchpoint first.
+    pub const WATCH: u32 = 16;
 }
 
 impl Own {
@@ -80,7 +82,8 @@ impl Own {
     pub fn begin(&self) {
         self.epoch.store(u32::from(start::epoch()) << 16, Relaxed);
         let unlocks = if times::on() || options::lock_watch() { attention::UNLOCKS } else { 0 };
-        self.attention.store(if features() { attention::FEATURES | unlocks } else { 0 }, Relaxed);
+        let watch = if watch::on() { attention::WATCH } else { 0 };
+        self.attention.store(if features() { attention::FEATURES | unlocks | watch } else { 0 }, Relaxed);
     }
 
     #[inline(always)]

@@ -187,6 +187,7 @@ pub fn start() {
     }
 }
 
+/// Is it done?
 pub fn on() -> bool {
     !TABLE.load(Relaxed).is_null()
 }
