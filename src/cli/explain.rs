@@ -57,7 +57,7 @@ pages! {
     LockDestroyed: "a lock was used after its destruction", "lock.destroyed";
     LockHeldAtExit: "a thread ended with a lock held", "lock.held-at-exit";
     LockFreedHeld: "a held lock was destroyed, or its memory given back", "lock.freed-held";
-    LockOrder: "locks are taken in orders that can deadlock";
+    LockOrder: "locks are taken in orders that can deadlock", "lock.order";
     LockCond: "a condition variable was waited on with the wrong mutex, or destroyed under a waiter", "lock.cond";
     LockWriteUnderRead: "data was written under a read lock", "lock.write-under-read";
     TierFull: "a memory tier had no room, and the fallback was used";

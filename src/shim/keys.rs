@@ -17,7 +17,7 @@ use crate::recording::{self, RECORDING};
 use crate::resolve::Slot as Real;
 use crate::thread::{self, Scope};
 use crate::unwind::{self, Object};
-use crate::{finding, sys};
+use crate::{finding, symbols, sys};
 use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::Relaxed;
 use record::findings::{Involved, Key, Report, Resource};
@@ -201,8 +201,11 @@ pub fn after_create(index: Option<u32>, variable: u64, made: Making, from: u64, 
         destructors::give_back(made.stub);
     }
     if thread::internal() {
-        if let Some(index) = index {
-            table::reserve(index, Whose::Libc);
+        // What we call may be an allocator of the program's, which makes a key of its own.
+        match index {
+            Some(index) if symbols::lies_in_libc(from) => table::reserve(index, Whose::Libc),
+            Some(index) => accept(Use::Get, index, from, State::Unknown),
+            None => {}
         }
         return;
     }

@@ -234,9 +234,10 @@ unsafe fn rwlock_flags(lock: usize) -> u32 {
 /// `lock` points to a lock of the call's kind.
 #[inline(always)]
 unsafe fn what_of(lock: usize, call: &Call, epoch: u16) -> (What, bool) {
-    // SAFETY: the caller's.
     let (flags, refuses) = match call.kind {
+        // SAFETY: the caller's.
         Kind::Mutex => unsafe { mutex_flags(lock) },
+        // SAFETY: the caller's.
         Kind::RwLock => (unsafe { rwlock_flags(lock) }, false),
         _ => (0, false),
     };

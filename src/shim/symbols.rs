@@ -10,9 +10,9 @@ use core::ffi::CStr;
 use core::num::NonZeroUsize;
 
 #[cfg(target_pointer_width = "32")]
-use libc::Elf32_Sym as Sym;
+use libc::{Elf32_Phdr as Phdr, Elf32_Sym as Sym};
 #[cfg(target_pointer_width = "64")]
-use libc::Elf64_Sym as Sym;
+use libc::{Elf64_Phdr as Phdr, Elf64_Sym as Sym};
 
 const DT_HASH: usize = 4;
 const DT_STRTAB: usize = 5;
@@ -65,6 +65,38 @@ pub fn names(object: &Object, name: &[u8]) -> bool {
     Tables::of(object).is_some_and(|tables| {
         tables.symbols().iter().any(|s| s.st_name != 0 && tables.name(s.st_name as usize) == Some(name))
     })
+}
+
+/// Does the address lie in one of libc's own libraries? Before we know any module.
+pub fn lies_in_libc(address: u64) -> bool {
+    struct Asked {
+        address: u64,
+        libc: bool,
+    }
+    unsafe extern "C" fn each(info: *mut libc::dl_phdr_info, _: usize, data: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: the loader passes a valid info and our own `Asked`.
+        unsafe {
+            let asked = &mut *data.cast::<Asked>();
+            let headers = core::slice::from_raw_parts((*info).dlpi_phdr, usize::from((*info).dlpi_phnum));
+            let inside = |h: &Phdr| {
+                let start = ((*info).dlpi_addr as u64).wrapping_add(h.p_vaddr as u64);
+                h.p_type == libc::PT_LOAD && (start..start + h.p_memsz as u64).contains(&asked.address)
+            };
+            if !headers.iter().any(inside) {
+                return 0;
+            }
+            let path = if (*info).dlpi_name.is_null() { c"" } else { CStr::from_ptr((*info).dlpi_name) }.to_bytes();
+            let base = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
+            asked.libc = [&b"libc.so."[..], b"libc-2.", b"libpthread", b"libdl", b"ld-"]
+                .iter()
+                .any(|start| base.starts_with(start));
+            1
+        }
+    }
+    let mut asked = Asked { address, libc: false };
+    // SAFETY: `each` has the right type and `asked` outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(each), (&raw mut asked).cast()) };
+    asked.libc
 }
 
 /// A function of libc, found in its own tables: without dlsym, and before we know any module.

@@ -270,8 +270,7 @@ fn lines_of_json_have_the_block() {
     assert_eq!(again["allocated_by"], "malloc");
 }
 
-/// Of each page of `shim explain` about locks: its program is reported for what the page says. `/* SHIM_OPTIONS=… */` in a program
-/// is what it needs.
+/// Of each page of `shim explain` about locks: its program is reported for what the page says.
 #[test]
 fn programs_of_lock_pages_do_what_they_say() {
     let here = directory("explained");
@@ -281,8 +280,11 @@ fn programs_of_lock_pages_do_what_they_say() {
         let page = text(&Command::new(&PLACES.shim).args(["explain", kind]).output().unwrap().stdout);
         let Some(program) = page.split("```c\n").nth(1).and_then(|rest| rest.split("```").next()) else { continue };
         std::fs::write(here.join(format!("{kind}.c")), program).unwrap();
-        let options = program.split("/* SHIM_OPTIONS=").nth(1).and_then(|rest| rest.split(" */").next());
-        let options = options.unwrap_or("locks=observe");
+        let options = match kind {
+            "lock.order" => "locks=order",
+            "lock.write-under-read" => "lock_watch=1:heap=full",
+            _ => "locks=observe",
+        };
         let said = script(
             &here,
             &format!(

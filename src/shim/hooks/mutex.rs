@@ -35,7 +35,7 @@ pub unsafe fn pthread_mutex_lock(mutex: *mut c_void) -> c_int {
 #[inline(always)]
 pub unsafe fn pthread_mutex_trylock(mutex: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    unsafe { locks::try_acquire(mutex, return_address(), &TRYLOCK, || function::pthread_mutex_trylock()) }
+    unsafe { locks::try_acquire(mutex, return_address(), &TRYLOCK, function::pthread_mutex_trylock) }
 }
 
 pub unsafe fn pthread_mutex_timedlock(mutex: *mut c_void, until: *const timespec) -> c_int {
@@ -73,7 +73,7 @@ pub unsafe fn __pthread_mutex_clocklock64(mutex: *mut c_void, clock: c_int, unti
 #[inline(always)]
 pub unsafe fn pthread_mutex_unlock(mutex: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    unsafe { locks::release(mutex, return_address(), &UNLOCK, || function::pthread_mutex_unlock()) }
+    unsafe { locks::release(mutex, return_address(), &UNLOCK, function::pthread_mutex_unlock) }
 }
 
 pub unsafe fn pthread_mutex_init(mutex: *mut c_void, attributes: *const c_void) -> c_int {

@@ -48,13 +48,13 @@ pub unsafe fn pthread_rwlock_wrlock(lock: *mut c_void) -> c_int {
 #[inline(always)]
 pub unsafe fn pthread_rwlock_tryrdlock(lock: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    unsafe { locks::try_acquire(lock, return_address(), &TRYRDLOCK, || function::pthread_rwlock_tryrdlock()) }
+    unsafe { locks::try_acquire(lock, return_address(), &TRYRDLOCK, function::pthread_rwlock_tryrdlock) }
 }
 
 #[inline(always)]
 pub unsafe fn pthread_rwlock_trywrlock(lock: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    unsafe { locks::try_acquire(lock, return_address(), &TRYWRLOCK, || function::pthread_rwlock_trywrlock()) }
+    unsafe { locks::try_acquire(lock, return_address(), &TRYWRLOCK, function::pthread_rwlock_trywrlock) }
 }
 
 pub unsafe fn pthread_rwlock_timedrdlock(lock: *mut c_void, until: *const timespec) -> c_int {
@@ -124,7 +124,7 @@ pub unsafe fn __pthread_rwlock_clockwrlock64(lock: *mut c_void, clock: c_int, un
 #[inline(always)]
 pub unsafe fn pthread_rwlock_unlock(lock: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    unsafe { locks::release(lock, return_address(), &UNLOCK, || function::pthread_rwlock_unlock()) }
+    unsafe { locks::release(lock, return_address(), &UNLOCK, function::pthread_rwlock_unlock) }
 }
 
 pub unsafe fn pthread_rwlock_init(lock: *mut c_void, attributes: *const c_void) -> c_int {

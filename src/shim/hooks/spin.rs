@@ -54,13 +54,13 @@ pub unsafe fn pthread_spin_lock(lock: *mut c_void) -> c_int {
 #[inline(always)]
 pub unsafe fn pthread_spin_trylock(lock: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    unsafe { locks::try_acquire(lock, return_address(), &TRYLOCK, || function::pthread_spin_trylock()) }
+    unsafe { locks::try_acquire(lock, return_address(), &TRYLOCK, function::pthread_spin_trylock) }
 }
 
 #[inline(always)]
 pub unsafe fn pthread_spin_unlock(lock: *mut c_void) -> c_int {
     // SAFETY: the caller's.
-    unsafe { locks::release(lock, return_address(), &UNLOCK, || function::pthread_spin_unlock()) }
+    unsafe { locks::release(lock, return_address(), &UNLOCK, function::pthread_spin_unlock) }
 }
 
 pub unsafe fn pthread_spin_init(lock: *mut c_void, shared: c_int) -> c_int {

@@ -66,8 +66,15 @@ pub fn taken(scope: &mut Scope, lock: usize, place: u64, what: What, call: &Call
     let since = if times { crate::clock::now() } else { 0 };
     let facts = HoldFacts { lock, place: place as usize, what, stack, since };
     let own = &scope.state.locks;
-    if !own.holder.push_with(&facts) || !record(lock).is_known(lock) {
+    let listed = own.holder.push_with(&facts);
+    if !listed || !record(lock).is_known(lock) {
         now_known(own, &facts);
+    }
+    if watch::on() {
+        watch::look(scope);
+        if listed {
+            watch::taken(scope, &facts);
+        }
     }
     if times {
         times::taken(scope, &facts, waited);
@@ -92,7 +99,7 @@ pub fn taken_slowly(scope: &mut Scope, lock: usize, place: u64, what: What, call
 #[inline(never)]
 pub unsafe fn release(lock: *mut c_void, place: u64, call: &'static Call, real: Real) -> c_int {
     let at = lock as usize;
-    if let Some(own) = own() {
+    if let Some(own) = own().filter(|_| !watch::on()) {
         let latest = own.holder.len().checked_sub(1).and_then(|at| own.holder.facts(at));
         if let Some(held) = latest.filter(|held| held.lock == at && held.what.kind() == call.kind) {
             times::let_go(&held);

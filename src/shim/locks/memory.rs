@@ -206,7 +206,7 @@ fn tell(scope: &mut Scope, state: &'static State, range: &Range<usize>, call: &'
     let mut at = 0;
     while let Some(found) = holder.inside(range, at) {
         at = found + 1;
-        if let Some(held) = holder.facts(found).filter(|held| is_bound(held)) {
+        if let Some(held) = holder.facts(found).filter(is_bound) {
             holder.hold(found).mark(What::TOLD);
             report::freed_held(scope, &held, state, call, by);
         }

@@ -1,5 +1,6 @@
 //! Keys: the rule table row by row, what must not be said, and random histories against a naive model.
 #![cfg(not(loom))]
+#![allow(clippy::unwrap_used)] // A test may end so.
 
 use proptest::prelude::*;
 use track::actor::{Party, StackId, Tid};

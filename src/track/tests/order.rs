@@ -1,5 +1,6 @@
 //! The order of locks: the rule table row by row, the bounds, and the graph against a naive model that tries every cycle.
 #![cfg(not(loom))]
+#![allow(clippy::unwrap_used)] // A test may end so.
 
 use proptest::prelude::*;
 use track::lock::order::{Cache, EDGES, Gates, Graph, LONGEST, MOST_GATES, MOST_VARIANTS, NODES, Outcome, Seen, Taken};

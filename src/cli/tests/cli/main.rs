@@ -15,6 +15,7 @@ mod heap;
 mod hooks;
 mod installed;
 mod json_lines;
+mod locks;
 mod page;
 mod page_heap;
 mod profiled;

@@ -3,6 +3,7 @@
 
 mod heap;
 mod leaks;
+mod locks;
 mod reader;
 mod sample;
 mod sentences;
