@@ -54,10 +54,12 @@ pub mod act {
     pub const UNLOAD: u8 = 7;
     pub const WAIT: u8 = 8;
     pub const EXIT: u8 = 9;
-    /// What excuses a write under a read lock: an atomic instruction, another lock that the writer held, another lock in the block.
+    /// What excuses a write under a read lock: an atomic instruction, another lock that the writer held, another lock in the block,
+    /// locks that somebody held meanwhile.
     pub const ATOMIC: u8 = 10;
     pub const PROTECTED: u8 = 11;
     pub const BESIDE: u8 = 12;
+    pub const MEANWHILE: u8 = 13;
 
     /// As in "and then … it".
     pub const fn verb(act: u8) -> &'static str {

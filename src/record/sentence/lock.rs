@@ -126,6 +126,7 @@ pub(super) fn write(report: &Report, line: &mut Line) {
             line.text(match lock.act {
                 act::ATOMIC => ", with an atomic instruction",
                 act::PROTECTED => ", which held another lock",
+                act::MEANWHILE => "; other locks were held meanwhile, and one of them may protect it",
                 act::BESIDE => "; another lock is in the block, and may protect it",
                 _ => "",
             });

@@ -3,13 +3,14 @@
 //! ```text
 //! readers 0 → 1   the heap block that the lock lies in is copied
 //! readers 1 → 0   and compared, before the real unlock: no writer can have been there meanwhile
-//! a change        its kind of block (call stack of the allocation, place of the lock, offset) is suspected: whoever reads such a
+//! a change        its kind of word (size of the block, place of the lock in it, offset) is suspected: whoever reads such a
 //!                 block next watches that word (breakpoint) until it lets the lock go; all other threads that come by a lock
 //!                 watch the word that changed
 //! the word is written   by an ordinary instruction of a reader that has no other lock:   error, with the stack of the write
 //!                       of a thread that has no lock at all:                             suspect, with the stack of the write
 //!                       by an atomic one, or under another lock:                         information
-//! nobody is caught      after [`CHANGES`] changes, or at the end:                        suspect
+//! nobody is caught      after [`CHANGES`] changes, or at the end: suspect; but information, when other locks were held for themselves
+//!                       meanwhile, or lie in the block: one of them may protect the word
 //! ```
 //!
 //! Why the change alone is not told at once: reference counts, time stamps and statistics change in objects that are locked for
@@ -30,7 +31,7 @@ use super::breakpoint::{self, Event};
 use super::{record, report};
 use crate::heap::{self, Level, shadow};
 use crate::spin::Spin;
-use crate::thread::Scope;
+use crate::thread::{self, Scope};
 use crate::{options, private, start as process, sys, unwind};
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -67,6 +68,8 @@ struct Watch {
     /// What is looked at.
     from: usize,
     len: usize,
+    /// [`EXCLUSIVES`] when it was copied.
+    exclusives: u32,
     copy: [usize; KEPT / WORD],
 }
 
@@ -102,8 +105,8 @@ static TABLE: AtomicPtr<Place> = AtomicPtr::new(core::ptr::null_mut());
 #[derive(Clone, Copy)]
 struct Target {
     used: bool,
-    /// The allocation of the block, where in it the lock lies, and the word.
-    stack: u32,
+    /// The block's size, where in it the lock lies, and the word: so many objects of one type are one.
+    size: u64,
     lock_at: u64,
     at: u64,
     changes: u32,
@@ -127,7 +130,7 @@ unsafe impl Sync for Targets {}
 
 const NO_TARGET: Target = Target {
     used: false,
-    stack: 0,
+    size: 0,
     lock_at: 0,
     at: 0,
     changes: 0,
@@ -179,6 +182,9 @@ static HOT: Spin = Spin::new();
 static HOT_ADDRESS: AtomicUsize = AtomicUsize::new(0);
 static HOT_LOCK: AtomicUsize = AtomicUsize::new(0);
 static HOT_TARGET: AtomicU32 = AtomicU32::new(0);
+
+/// How often a lock was taken for one thread alone, or let go by it.
+static EXCLUSIVES: AtomicU32 = AtomicU32::new(0);
 
 /// At start, with the heap's level known.
 pub fn start() {
@@ -242,6 +248,7 @@ impl Watch {
     }
 
     fn take_copy(&mut self) {
+        self.exclusives = EXCLUSIVES.load(Relaxed);
         for (at, word) in self.copy.iter_mut().take(self.len / WORD).enumerate() {
             // SAFETY: a live block; the thread holds a lock in it.
             *word = unsafe { word_at(self.from + at * WORD) };
@@ -299,6 +306,9 @@ pub fn taken(scope: &mut Scope, held: &HoldFacts) {
     if !on() {
         return;
     }
+    if held.what.mode() == Mode::Exclusive {
+        EXCLUSIVES.fetch_add(1, Relaxed);
+    }
     if held.what.kind() == Kind::RwLock && !held.what.has(What::SHARED) {
         counted(scope, held);
     }
@@ -340,7 +350,7 @@ fn counted(scope: &mut Scope, held: &HoldFacts) {
 fn aim(scope: &mut Scope, lock: usize, block: usize, life: &Life) {
     let lock_at = (lock - block) as u64;
     let found = targets(|all| {
-        let its = |t: &Target| t.used && !t.told_enough() && t.stack == life.stack && t.lock_at == lock_at;
+        let its = |t: &Target| t.used && !t.told_enough() && t.size == life.size && t.lock_at == lock_at;
         let candidates = all.iter().enumerate().filter(|(_, target)| its(target));
         candidates.min_by_key(|(_, target)| target.writes + target.excused).map(|(i, target)| (i, target.at))
     });
@@ -448,7 +458,7 @@ fn caught(scope: &mut Scope, lock: usize, address: usize, target: usize, chain: 
     let Some((block, life, before)) = seen.flatten() else { return };
     let found = targets(|all| {
         let target =
-            all.get_mut(target).filter(|t| t.used && t.stack == life.stack && block + t.at as usize == address)?;
+            all.get_mut(target).filter(|t| t.used && t.size == life.size && block + t.at as usize == address)?;
         let enough = target.told_enough();
         let first = match (excuse, held) {
             (act::NONE, Some(_)) => {
@@ -491,7 +501,13 @@ fn caught(scope: &mut Scope, lock: usize, address: usize, target: usize, chain: 
 
 /// The thread is about to let a lock go.
 pub fn letting_go(scope: &mut Scope, held: &HoldFacts) {
-    if !on() || held.what.kind() != Kind::RwLock || held.what.mode() != Mode::Read {
+    if !on() {
+        return;
+    }
+    if held.what.mode() == Mode::Exclusive {
+        EXCLUSIVES.fetch_add(1, Relaxed);
+    }
+    if held.what.kind() != Kind::RwLock || held.what.mode() != Mode::Read {
         return;
     }
     let watching = own(scope);
@@ -508,16 +524,23 @@ pub fn letting_go(scope: &mut Scope, held: &HoldFacts) {
             return None;
         }
         let len = watch.changes(&mut changes);
-        (len > 0).then_some((len, watch.block, watch.life, watch.from, watch.len))
+        let meanwhile = watch.exclusives != EXCLUSIVES.load(Relaxed);
+        (len > 0).then_some((len, watch.block, watch.life, watch.from, watch.len, meanwhile))
     });
-    let Some((len, block, life, from, looked_at)) = found.flatten() else { return };
-    let others = has_another(from, looked_at, held.lock);
+    let Some((len, block, life, from, looked_at, meanwhile)) = found.flatten() else { return };
+    let excuse = if has_another(from, looked_at, held.lock) {
+        act::BESIDE
+    } else if meanwhile || any_exclusive() {
+        act::MEANWHILE
+    } else {
+        act::NONE
+    };
     for (at, old, new) in &changes[..len] {
         let lock = Lock {
             address: held.lock as u64,
             kind: held.what.kind() as u8,
             mode: held.what.mode() as u8,
-            act: if others { act::BESIDE } else { act::NONE },
+            act: excuse,
             block: block as u64,
             block_size: life.size,
             offset: (at - block) as u64,
@@ -529,6 +552,12 @@ pub fn letting_go(scope: &mut Scope, held: &HoldFacts) {
     }
 }
 
+/// Has any thread a lock for itself?
+fn any_exclusive() -> bool {
+    let has = |state: &thread::State| state.locks.holder.all().any(|held| held.what.mode() == Mode::Exclusive);
+    thread::registry().any(|state| state.is_live() && has(state))
+}
+
 /// A word of a block was written while its lock was held for reading.
 #[cold]
 fn changed(scope: &mut Scope, held: &HoldFacts, lock: Lock, life: &Life) {
@@ -536,10 +565,14 @@ fn changed(scope: &mut Scope, held: &HoldFacts, lock: Lock, life: &Life) {
     let reader = (me, report::stack_of_hold(scope, held));
     let lock_at = lock.address - lock.block;
     let told = targets(|all| {
-        let its = |t: &&Target| t.used && t.stack == life.stack && t.lock_at == lock_at && t.at == lock.offset;
+        let its = |t: &&Target| t.used && t.size == life.size && t.lock_at == lock_at && t.at == lock.offset;
         if let Some(i) = all.iter().position(|t| its(&t)) {
             let target = &mut all[i];
             target.changes += 1;
+            if target.lock.act != act::NONE && lock.act == act::NONE {
+                // Nothing excuses this one.
+                (target.lock, target.reader) = (lock, reader);
+            }
             let caught = target.told || target.writes + target.excused > 0;
             if caught || target.changes < CHANGES && breakpoint::possible() {
                 if !caught {
@@ -555,7 +588,7 @@ fn changed(scope: &mut Scope, held: &HoldFacts, lock: Lock, life: &Life) {
         let target = &mut all[i];
         let allocator = (life.tid, life.stack);
         *target =
-            Target { used: true, stack: life.stack, lock_at, at: lock.offset, lock, reader, allocator, ..NO_TARGET };
+            Target { used: true, size: life.size, lock_at, at: lock.offset, lock, reader, allocator, ..NO_TARGET };
         target.changes = 1;
         WANTED.fetch_add(1, Relaxed);
         if breakpoint::possible() {
@@ -583,7 +616,7 @@ fn look_there(lock: &Lock, target: usize) {
 fn tell(scope: &mut Scope, target: &Target) {
     let locked = (Role::Locked, target.reader.0, target.reader.1);
     let allocated = (Role::Allocated, target.allocator.0, target.allocator.1);
-    let severity = if target.lock.act == act::BESIDE { Severity::Info } else { Severity::Suspect };
+    let severity = if target.lock.act == act::NONE { Severity::Suspect } else { Severity::Info };
     report::written_under_read(scope, severity, target.lock, &[locked, allocated]);
 }
 
