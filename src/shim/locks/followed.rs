@@ -87,9 +87,6 @@ pub fn taken_slowly(scope: &mut Scope, lock: usize, place: u64, what: What, call
         holds::stale(&scope.state.locks, lock);
     }
     taken(scope, lock, place, what, call, waited);
-    if watch::on() {
-        scope.state.locks.holder.holding(lock).inspect(|held| watch::taken(scope, held));
-    }
 }
 
 /// As [`super::release`].
