@@ -163,6 +163,7 @@ pub unsafe fn __cnd_timedwait64(cond: *mut c_void, mutex: *mut c_void, until: *c
 }
 
 pub unsafe fn cnd_signal(cond: *mut c_void) -> c_int {
+    condition::waking(cond);
     unowned::used(cond, &SIGNAL);
     // SAFETY: the caller's.
     let answer = unsafe { real::cnd_signal(cond) };
@@ -171,6 +172,7 @@ pub unsafe fn cnd_signal(cond: *mut c_void) -> c_int {
 }
 
 pub unsafe fn cnd_broadcast(cond: *mut c_void) -> c_int {
+    condition::waking(cond);
     unowned::used(cond, &BROADCAST);
     // SAFETY: the caller's.
     let answer = unsafe { real::cnd_broadcast(cond) };

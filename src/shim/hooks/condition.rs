@@ -89,6 +89,7 @@ pub unsafe fn __pthread_cond_clockwait64(
 }
 
 pub unsafe fn pthread_cond_signal(cond: *mut c_void) -> c_int {
+    condition::waking(cond);
     unowned::used(cond, &SIGNAL);
     // SAFETY: the caller's.
     let result = unsafe { real::pthread_cond_signal(cond) };
@@ -97,6 +98,7 @@ pub unsafe fn pthread_cond_signal(cond: *mut c_void) -> c_int {
 }
 
 pub unsafe fn pthread_cond_broadcast(cond: *mut c_void) -> c_int {
+    condition::waking(cond);
     unowned::used(cond, &BROADCAST);
     // SAFETY: the caller's.
     let result = unsafe { real::pthread_cond_broadcast(cond) };

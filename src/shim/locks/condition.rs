@@ -11,8 +11,8 @@
 use super::{Call, ERRORS, destroyed, futex, holds, mutex_flags, on, record, report, times, waits};
 use crate::thread::{self, Entry, Scope, State};
 use crate::{start, sys};
-use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicU64, AtomicUsize};
 use libc::{c_int, c_void};
 use record::lock::act;
 use track::lock::rules::{self, Unlocking};
@@ -22,10 +22,13 @@ use track::lock::{HoldFacts, Kind, Mode, What};
 struct Last {
     cond: AtomicUsize,
     mutex: AtomicUsize,
+    /// When a condition of this place was last signalled or broadcast.
+    woken: AtomicU64,
 }
 
 const LASTS: usize = 1024;
-static LAST: [Last; LASTS] = [const { Last { cond: AtomicUsize::new(0), mutex: AtomicUsize::new(0) } }; LASTS];
+static LAST: [Last; LASTS] =
+    [const { Last { cond: AtomicUsize::new(0), mutex: AtomicUsize::new(0), woken: AtomicU64::new(0) } }; LASTS];
 
 fn last(cond: usize) -> &'static Last {
     &LAST[(cond >> 4) % LASTS]
@@ -169,10 +172,20 @@ fn going(cond: usize, call: &'static Call, by: u8) {
     sys::set_errno(errno);
 }
 
-/// Another thread that sleeps in a wait on this condition, proved by the kernel.
+/// The condition is about to be signalled or broadcast: who waits on it since before may be no waiter any more, though it has
+/// not run yet, and nobody can tell.
+pub fn waking(cond: *mut c_void) {
+    if on() {
+        last(cond as usize).woken.store(crate::clock::now(), Relaxed);
+    }
+}
+
+/// Another thread that sleeps in a wait on this condition, proved by the kernel, and that nobody may have woken.
 fn waiter(scope: &Scope, cond: usize, wanted: impl Fn(&'static State) -> bool) -> Option<(&'static State, HoldFacts)> {
     let me = core::ptr::from_ref(scope.state);
-    let waits = |state: &State| state.locks.holder.waiting().filter(|waits| waits.lock == cond);
+    let woken = || last(cond).woken.load(Relaxed);
+    let waits =
+        |state: &State| state.locks.holder.waiting().filter(|waits| waits.lock == cond && waits.since > woken());
     let others = thread::registry().filter(|state| state.is_live() && !core::ptr::eq(*state, me));
     let mut found = others.filter_map(|state| Some((state, waits(state)?)));
     found.find(|(state, _)| {
