@@ -399,7 +399,7 @@ unsafe fn acquire_slowly(
     let mut waited = None;
     let result = match first.unwrap_or_else(attempt) {
         // SAFETY: the caller's.
-        libc::EBUSY if call.intent == Intent::Lock && unsafe { is_refused(lock, place, call) } => {
+        libc::EBUSY if call.intent == Intent::Lock && unsafe { is_refused(lock, call) } => {
             sys::set_errno(errno);
             return libc::EDEADLK;
         }
@@ -461,7 +461,7 @@ fn before(scope: &mut Scope, lock: usize, call: &'static Call) {
 ///
 /// # Safety
 /// `lock` points to a lock of the call's kind.
-unsafe fn is_refused(lock: usize, place: u64, call: &'static Call) -> bool {
+unsafe fn is_refused(lock: usize, call: &'static Call) -> bool {
     let Entry::Full(mut scope) = thread::enter() else { return false };
     let own = &scope.state.locks;
     let Some(held) = own.holder.holding(lock) else { return false };
@@ -475,10 +475,10 @@ unsafe fn is_refused(lock: usize, place: u64, call: &'static Call) -> bool {
     if again == Again::Fine {
         return false;
     }
-    report::waits_for_itself(&mut scope, lock, place, call, &held, again);
+    report::waits_for_itself(&mut scope, lock, call, &held, again);
     if options::locks_mode() == Mode::Protect {
         crate::recording::count(record::layout::Counter::LocksRefused);
-        failed(&mut scope, lock, place, call, libc::EDEADLK, Some(held));
+        failed(&mut scope, lock, call, libc::EDEADLK, Some(held));
         return true;
     }
     false
@@ -504,12 +504,12 @@ unsafe fn after(scope: &mut Scope, lock: usize, place: u64, call: &'static Call,
         if !heard::may_be(scope, lock, place, call, result, held) {
             report::failed(scope, lock, call, result, held);
         }
-        failed(scope, lock, place, call, result, held);
+        failed(scope, lock, call, result, held);
     }
 }
 
 /// A call has failed: what the thread makes of it will show.
-fn failed(scope: &mut Scope, lock: usize, _place: u64, call: &'static Call, error: c_int, held: Option<HoldFacts>) {
+fn failed(scope: &mut Scope, lock: usize, call: &'static Call, error: c_int, held: Option<HoldFacts>) {
     if !matches!(call.intent, Intent::Lock | Intent::Timed) {
         return;
     }

@@ -45,11 +45,6 @@ fn code(object: &Object, offset: u64) -> Option<(&'static [u8], u64)> {
     Some((tables.name(symbol.st_name as usize)?, offset - symbol.st_value as u64))
 }
 
-/// Where the object itself defines this function, for others to call.
-pub fn definition(object: &Object, name: &[u8]) -> Option<usize> {
-    function(object, name).map(NonZeroUsize::get)
-}
-
 /// The exported variable that contains `offset` (an ELF virtual address) and the distance from its start.
 pub fn data(object: &Object, offset: u64) -> Option<(&'static [u8], u64)> {
     let tables = Tables::of(object)?;
@@ -65,6 +60,21 @@ pub fn names(object: &Object, name: &[u8]) -> bool {
     Tables::of(object).is_some_and(|tables| {
         tables.symbols().iter().any(|s| s.st_name != 0 && tables.name(s.st_name as usize) == Some(name))
     })
+}
+
+/// Is this the path of libc, of its loader, or of its threads?
+pub fn is_libc(path: &[u8]) -> bool {
+    let base = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
+    [&b"libc.so."[..], b"libc-2.", b"ld-linux", b"libpthread"].iter().any(|start| base.starts_with(start))
+}
+
+/// The path that the loader has of an object; empty for the program.
+///
+/// # Safety
+/// What dl_iterate_phdr passes.
+unsafe fn path_of<'a>(info: *const libc::dl_phdr_info) -> &'a [u8] {
+    // SAFETY: the caller's.
+    unsafe { if (*info).dlpi_name.is_null() { c"" } else { CStr::from_ptr((*info).dlpi_name) }.to_bytes() }
 }
 
 /// Does the address lie in one of libc's own libraries? Before we know any module.
@@ -85,11 +95,9 @@ pub fn lies_in_libc(address: u64) -> bool {
             if !headers.iter().any(inside) {
                 return 0;
             }
-            let path = if (*info).dlpi_name.is_null() { c"" } else { CStr::from_ptr((*info).dlpi_name) }.to_bytes();
-            let base = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
-            asked.libc = [&b"libc.so."[..], b"libc-2.", b"libpthread", b"libdl", b"ld-"]
-                .iter()
-                .any(|start| base.starts_with(start));
+            let path = path_of(info);
+            // Up to glibc 2.33 dlsym, and the key of its errors, are in a library of their own.
+            asked.libc = is_libc(path) || path.windows(6).any(|part| part == b"/libdl");
             1
         }
     }
@@ -109,11 +117,9 @@ pub fn of_libc(name: &[u8]) -> Option<NonZeroUsize> {
         // SAFETY: the loader passes a valid info and our own `Wanted`.
         unsafe {
             let wanted = &mut *data.cast::<Wanted>();
-            let path = if (*info).dlpi_name.is_null() { c"" } else { CStr::from_ptr((*info).dlpi_name) }.to_bytes();
-            let base = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
-            if [&b"libc.so."[..], b"libc-2.", b"libpthread"].iter().any(|start| base.starts_with(start)) {
+            if is_libc(path_of(info)) {
                 let headers = core::slice::from_raw_parts((*info).dlpi_phdr, usize::from((*info).dlpi_phnum));
-                wanted.found = function(&Object::bare((*info).dlpi_addr as u64, headers), wanted.name);
+                wanted.found = definition(&Object::bare((*info).dlpi_addr as u64, headers), wanted.name);
             }
             libc::c_int::from(wanted.found.is_some())
         }
@@ -124,7 +130,8 @@ pub fn of_libc(name: &[u8]) -> Option<NonZeroUsize> {
     wanted.found
 }
 
-fn function(object: &Object, name: &[u8]) -> Option<NonZeroUsize> {
+/// Where the object itself defines this function, for others to call.
+pub fn definition(object: &Object, name: &[u8]) -> Option<NonZeroUsize> {
     let tables = Tables::of(object)?;
     let symbol = tables
         .symbols()

@@ -24,7 +24,7 @@
 use crate::arch::{self, Registers};
 use crate::spin::Spin;
 use crate::thread::State;
-use crate::{options, recording, sys, thread};
+use crate::{options, recording, symbols, sys, thread};
 use core::ffi::CStr;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
@@ -875,17 +875,12 @@ fn examine(bias: u64, name: &CStr, headers: &[Phdr], first: bool) -> Option<Obje
         // A second nameless object: the vDSO of old loaders.
         return None;
     }
-    let base = path.rsplit(|b| *b == b'/').next().unwrap_or(b"");
     let own = capture_marker as *const () as u64;
     let mut flags = 0;
     if first && name.is_empty() {
         flags |= module_flag::MAIN;
     }
-    if base.starts_with(b"libc.so.")
-        || base.starts_with(b"libc-2.")
-        || base.starts_with(b"ld-linux")
-        || base.starts_with(b"libpthread")
-    {
+    if symbols::is_libc(path) {
         flags |= module_flag::LIBC;
     }
     if (start..end).contains(&own) {

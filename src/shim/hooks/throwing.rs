@@ -9,6 +9,7 @@ use super::c_types::*;
 use crate::arch::return_address;
 use crate::{locks, message, symbols, sys, thread, unwind};
 use core::ffi::CStr;
+use core::num::NonZeroUsize;
 
 /// libstdc++'s `std::__throw_system_error(int)`.
 #[inline(always)]
@@ -39,7 +40,7 @@ fn throwing(error: c_int, from: u64, name: &'static CStr) -> usize {
     }
     crate::resolve::forget_failure();
     let own = thread::current().and_then(|state| unwind::module_of(state, from));
-    let own = own.and_then(|module| symbols::definition(&module, name.to_bytes()));
+    let own = own.and_then(|module| symbols::definition(&module, name.to_bytes())).map(NonZeroUsize::get);
     let Some(found) = own.or_else(|| super::operators::runtime(name)) else {
         message::say(b"shim: no C++ runtime to throw a system error from\n");
         sys::die_of_abort()

@@ -102,7 +102,7 @@ unsafe fn begin(scope: &mut Scope, control: usize, call: &'static Call) -> Optio
         }
         // SAFETY: the caller's.
         if unsafe { word(control) } & IN_PROGRESS != 0 && holds::elsewhere(scope, control).is_none() {
-            report::waits_for_itself(scope, control, 0, call, &held, Again::SelfDeadlock);
+            report::waits_for_itself(scope, control, call, &held, Again::SelfDeadlock);
             if options::locks_mode() == Mode::Protect {
                 recording::count(Counter::LocksRefused);
                 return None;

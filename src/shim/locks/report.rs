@@ -160,7 +160,7 @@ pub fn ignored(scope: &mut Scope, failure: &Failure, by: u8, severity: Severity)
 }
 
 /// L3: the thread is about to wait for itself.
-pub fn waits_for_itself(scope: &mut Scope, lock: usize, _place: u64, call: &Call, held: &HoldFacts, again: Again) {
+pub fn waits_for_itself(scope: &mut Scope, lock: usize, call: &Call, held: &HoldFacts, again: Again) {
     let kind = if again == Again::Upgrade { Kind::LockUpgrade } else { Kind::LockSelfDeadlock };
     let mut parties = Parties::here(scope);
     parties.locked(scope, scope.state, held);
