@@ -63,10 +63,16 @@ pub enum Section {
     Locks = 13,
     /// Which lock was taken while which was held: see [`crate::lock`].
     LockEdges = 14,
+    /// Memory tiers, with what was placed there: see [`crate::tier`].
+    Tiers = 15,
+    /// The rules that place, in the order of their file.
+    TierRules = 16,
+    /// What each call stack has placed.
+    TierSites = 17,
 }
 
 impl Section {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Threads,
         Self::Descriptors,
         Self::StackIndex,
@@ -81,6 +87,9 @@ impl Section {
         Self::Keys,
         Self::Locks,
         Self::LockEdges,
+        Self::Tiers,
+        Self::TierRules,
+        Self::TierSites,
     ];
 
     pub const fn from_code(code: u8) -> Option<Self> {
@@ -111,6 +120,9 @@ impl Section {
             Self::Keys => KEY_LEN,
             Self::Locks => size_of::<Lock>(),
             Self::LockEdges => size_of::<LockEdge>(),
+            Self::Tiers => size_of::<Tier>(),
+            Self::TierRules => size_of::<TierRule>(),
+            Self::TierSites => size_of::<TierSite>(),
         }
     }
 
@@ -124,7 +136,7 @@ impl Section {
             Self::Threads => 512,
             Self::Descriptors => 1024,
             Self::StackIndex => 8,
-            Self::StackWords => 384,
+            Self::StackWords => 374,
             Self::Findings => 8,
             Self::Modules => 4,
             Self::Strings => 16,
@@ -135,6 +147,9 @@ impl Section {
             Self::Keys => 1,
             Self::Locks => 12,
             Self::LockEdges => 8,
+            Self::Tiers => 1,
+            Self::TierRules => 2,
+            Self::TierSites => 8,
         }
     }
 
@@ -670,6 +685,9 @@ macro_rules! assert_offsets {
         $(const _: () = assert!(offset_of!($type, $field) == $at);)*
     };
 }
+
+mod tier;
+pub use tier::{TIER_RULE, Tier, TierRule, TierSite};
 
 assert_offsets!(
     Header,

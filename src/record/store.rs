@@ -70,6 +70,19 @@ unsafe impl Entry for crate::layout::LockEdge {
     const SECTION: Section = Section::LockEdges;
 }
 
+// SAFETY: as above.
+unsafe impl Entry for crate::layout::Tier {
+    const SECTION: Section = Section::Tiers;
+}
+// SAFETY: as above.
+unsafe impl Entry for crate::layout::TierRule {
+    const SECTION: Section = Section::TierRules;
+}
+// SAFETY: as above.
+unsafe impl Entry for crate::layout::TierSite {
+    const SECTION: Section = Section::TierSites;
+}
+
 /// The entry, when its chunk is committed.
 #[inline]
 pub fn entry<E: Entry>(store: &impl Store, index: usize) -> Option<&E> {
