@@ -45,7 +45,8 @@ void *realloc(void *block, size_t size)
 
 int main(void)
 {
-    free(malloc(1));
+    char *volatile block = malloc(1);
+    free(block);
     CHECK(pthread_getspecific(key) == pool);
     printf("ok\n");
     return 0;
