@@ -17,6 +17,7 @@
 //! `track::heap` decides, `accounts` adds up, `finding` tells.
 
 pub mod accounts;
+pub mod allocator;
 pub mod elsewhere;
 pub mod full;
 pub mod guard;
@@ -29,7 +30,7 @@ pub mod shadow;
 use crate::options::{self, Mode};
 use crate::recording::RECORDING;
 use crate::thread::{self, Entry, Scope};
-use crate::{start, unwind};
+use crate::{start, tiers, unwind};
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU8};
 use record::heap::level as recorded;
@@ -123,9 +124,10 @@ fn tell_elsewhere() {
     }
 }
 
-/// Does the hooks' fast path serve this process? With `off`, too: a few additions cost less than to ask.
+/// Does the hooks' fast path serve this process? With `off`, too: a few additions cost less than to ask. Not with tiers: who has none
+/// shall not pay for them.
 pub fn has_fast_path() -> bool {
-    matches!(level(), Level::Count | Level::Sites | Level::Off)
+    matches!(level(), Level::Count | Level::Sites | Level::Off) && !tiers::on()
 }
 
 /// Are some allocations sampled?

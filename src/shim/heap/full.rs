@@ -494,7 +494,7 @@ unsafe fn moved(block: *mut c_void, size: usize, call: &Call) -> *mut c_void {
         return core::ptr::null_mut();
     }
     // SAFETY: the caller's.
-    let new = unsafe { real::realloc(its, if size == 0 { 0 } else { request(size) }) };
+    let new = unsafe { allocator::realloc(its, if size == 0 { 0 } else { request(size) }) };
     if !new.is_null() {
         return allocated(new.into(), size, call);
     }
@@ -513,7 +513,7 @@ unsafe fn realloc_by_copy(block: *mut c_void, size: usize, call: &Call) -> Optio
     let mut new = core::ptr::null_mut();
     if size != 0 {
         // SAFETY: as malloc(3), for any size.
-        let got = obtain(size, 0, |whole| unsafe { real::malloc(whole) });
+        let got = obtain(size, 0, |whole| unsafe { allocator::malloc(whole) });
         if got.block.is_null() {
             return Some(new);
         }
@@ -538,5 +538,5 @@ pub unsafe fn give_back(its: *mut c_void) {
         return guard::free(its as usize, None);
     }
     // SAFETY: the caller's. A level means that the real functions are known.
-    unsafe { known::free(its) }
+    unsafe { allocator::free(its) }
 }

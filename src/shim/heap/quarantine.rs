@@ -199,7 +199,7 @@ fn leave(scope: &mut Scope, address: usize) {
     look(scope, address, &facts);
     if entry.release() {
         // SAFETY: the allocator's own pointer of a block that it has handed out, and that was kept from it until now.
-        unsafe { real::free((address - facts.front) as *mut c_void) };
+        unsafe { allocator::free((address - facts.front) as *mut c_void) };
     }
 }
 

@@ -126,7 +126,7 @@ pub fn extent(block: usize, reaches: impl Fn(&Range<usize>) -> bool) -> Option<R
         return None;
     }
     // SAFETY: a block that the caller frees.
-    let size = unsafe { real::malloc_usable_size(block as *mut _) };
+    let size = unsafe { allocator::usable_size(block as *mut _) };
     Some(block..block.saturating_add(size))
 }
 

@@ -1,0 +1,261 @@
+//! Which tier a call wants: a cache of the thread's own, and behind it the rules.
+//!
+//! **What is compared.** A decision was made for a return address, a place on the stack, and the frames that the rules looked at. The
+//! hook's caller is found along our own frame pointers, in two or three loads. Is it the same address at the same place, then the
+//! layout of its frame is the same, and so the slot of the next return address is where it was; when that holds the same
+//! address, so on outwards (the argument of `unwind::remembered`, over fewer frames). A frame of run-time size could deceive, when
+//! what it left on the stack is equal word for word; then a block lies in another tier than it should, and nothing else is wrong.
+//! Where rules look at the caller alone, the address is enough.
+//!
+//! **On a miss** the stack is unwound, and the rules are asked under [`DECIDING`], with the guard up: a signal handler of this thread
+//! that allocates meanwhile gets an ordinary block.
+#![allow(unsafe_code)] // Safety: slots lie on the thread's own stack, above the hook's frame.
+
+use super::{Own, names, start};
+use crate::spin::Spin;
+use crate::thread::{self, Entry, NAMES};
+use crate::unwind::{self, Trace};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
+use record::tier;
+use tier::rules::Query;
+
+/// Serialises the rules, and the names that they ask for. Taken by fork.
+pub static DECIDING: Spin = Spin::new();
+/// Do the rules look at more than the caller; at names of threads?
+pub static BY_STACK: AtomicBool = AtomicBool::new(false);
+pub static BY_THREAD: AtomicBool = AtomicBool::new(false);
+
+/// Sites whose rule has a limit, a bit for each.
+static LIMITED: [AtomicU8; 8192] = [const { AtomicU8::new(0) }; 8192];
+
+/// Is the rule of this site (its number and one) one with a limit?
+#[inline(always)]
+pub fn is_limited(site: u16) -> bool {
+    LIMITED[usize::from(site) / 8].load(Relaxed) & 1 << (site % 8) != 0
+}
+
+/// What the rules say of a call.
+#[derive(Clone, Copy, Default)]
+pub struct Decision {
+    /// 0 = the ordinary heap.
+    pub tier: u16,
+    pub rule: u16,
+    /// The number of its entry in the recording, and one; 0 = none.
+    pub site: u16,
+    /// The rule has a limit.
+    pub limited: bool,
+}
+
+const SETS: usize = 64;
+const WAYS: usize = 4;
+/// Return addresses beyond the caller's that are compared: libc's own and the program's.
+const SLOTS: usize = 40;
+
+/// A decision, and what it holds for.
+#[derive(Clone, Copy)]
+struct Known {
+    caller: u64,
+    /// Where on the stack the caller's address lies; of no account without slots.
+    at: u64,
+    low: usize,
+    high: usize,
+    /// Of the list of modules, and of the names of threads; 0 = empty.
+    generation: u32,
+    names: u32,
+    slots: u32,
+    decision: Decision,
+    /// Words above `at`.
+    offset: [u32; SLOTS],
+    value: [u64; SLOTS],
+}
+
+impl Known {
+    const EMPTY: Self = Self {
+        caller: 0,
+        at: 0,
+        low: 0,
+        high: 0,
+        generation: 0,
+        names: 0,
+        slots: 0,
+        decision: Decision { tier: 0, rule: 0, site: 0, limited: false },
+        offset: [0; SLOTS],
+        value: [0; SLOTS],
+    };
+
+    #[inline(always)]
+    fn matches(&self, caller: u64, at: u64, size: usize, generation: u32) -> bool {
+        if self.caller != caller || self.generation != generation || size < self.low || size > self.high {
+            return false;
+        }
+        if self.slots == 0 {
+            return true;
+        }
+        if self.at != at {
+            return false;
+        }
+        let mut difference = 0;
+        for (offset, value) in self.offset.iter().zip(&self.value).take(self.slots as usize) {
+            // SAFETY: these words lay between the hook's frame and the top of this thread's stack when they were found from the
+            // same place on it, and the top has not moved (`Cache::forget` at the thread's start).
+            difference |= unsafe { *((at as usize + *offset as usize) as *const usize) } as u64 ^ value;
+        }
+        difference == 0
+    }
+}
+
+/// Of one thread.
+pub struct Cache {
+    known: Box<[core::cell::UnsafeCell<Known>]>,
+    next: AtomicU32,
+}
+
+// SAFETY: only the owning thread reaches `known`: while it reads (`look`) its handlers may too, and they write only under the guard,
+// which the thread holds when it writes.
+unsafe impl Sync for Cache {}
+
+impl Cache {
+    pub fn new() -> Self {
+        let mut known = Vec::with_capacity(SETS * WAYS);
+        known.resize_with(SETS * WAYS, || core::cell::UnsafeCell::new(Known::EMPTY));
+        Self { known: known.into_boxed_slice(), next: AtomicU32::new(0) }
+    }
+
+    /// For a thread that takes over another's: its stack lies elsewhere.
+    pub fn forget(&self) {
+        for known in &self.known {
+            // SAFETY: no other thread has this cache yet.
+            unsafe { (*known.get()).generation = 0 };
+        }
+    }
+
+    #[inline(always)]
+    fn set(&self, caller: u64, at: u64) -> &[core::cell::UnsafeCell<Known>] {
+        let by_stack = if BY_STACK.load(Relaxed) { at >> 4 } else { 0 };
+        let set = ((caller >> 1) ^ (caller >> 7) ^ by_stack) as usize % SETS;
+        &self.known[set * WAYS..set * WAYS + WAYS]
+    }
+
+    #[inline(always)]
+    fn look(&self, caller: u64, at: u64, size: usize, generation: u32, names: u32) -> Option<Decision> {
+        for known in self.set(caller, at) {
+            // SAFETY: see `Sync`.
+            let known = unsafe { &*known.get() };
+            if known.matches(caller, at, size, generation) && known.names == names {
+                return Some(known.decision);
+            }
+        }
+        None
+    }
+
+    /// Under the guard.
+    fn keep(&self, known: &Known) {
+        let set = self.set(known.caller, known.at);
+        let way = self.next.load(Relaxed);
+        self.next.store(way.wrapping_add(1), Relaxed);
+        // SAFETY: see `Sync`.
+        unsafe { *set[way as usize % WAYS].get() = *known };
+    }
+}
+
+/// The calling thread's, when it may use it: registered, and outside of our own calls.
+#[inline(always)]
+pub fn own() -> Option<&'static Own> {
+    match thread::block().tiers() {
+        Some(own) if thread::is_idle() => Some(own),
+        Some(_) => None,
+        None => first(),
+    }
+}
+
+/// A thread's first.
+#[cold]
+#[inline(never)]
+fn first() -> Option<&'static Own> {
+    thread::current_or_register()?;
+    thread::block().tiers().filter(|_| thread::is_idle())
+}
+
+fn names_now() -> u32 {
+    if BY_THREAD.load(Relaxed) { NAMES.load(Relaxed) } else { 0 }
+}
+
+impl Own {
+    /// What the rules say of the call that we are in. Nothing: it cannot be known here.
+    #[inline(always)]
+    pub fn decide(&self, size: usize) -> Option<Decision> {
+        if let Some((caller, at)) = unwind::caller() {
+            if let Some(found) = self.cache.look(caller, at, size, unwind::generation(), names_now()) {
+                return Some(found);
+            }
+        }
+        self.decide_slowly(size)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn decide_slowly(&self, size: usize) -> Option<Decision> {
+        let Entry::Full(mut scope) = thread::enter() else { return None };
+        let state = scope.state;
+        if state.is_short_of_stack() {
+            return None;
+        }
+        let names = names_now();
+        let trace = scope.trace()?;
+        let thread_name = if BY_THREAD.load(Relaxed) { state.name() } else { [0; 16] };
+        let len = thread_name.iter().position(|b| *b == 0).unwrap_or(16);
+        let (decision, answer) = {
+            let _held = DECIDING.hold();
+            let policy = start::policy()?;
+            let query = Query { size, thread: &thread_name[..len], rank: start::rank(), frames: trace.frames() };
+            let answer = policy.decide(&query, &mut names::Here { state });
+            (site(&trace, answer.rule, answer.tier), answer)
+        };
+        self.remember(&trace, decision, (*answer.sizes.start(), *answer.sizes.end()), answer.depth, names);
+        Some(decision)
+    }
+
+    fn remember(&self, trace: &Trace, decision: Decision, sizes: (usize, usize), depth: usize, names: u32) {
+        let Some(slots) = trace.slots_of(depth.max(1)) else { return };
+        let [(at, caller), rest @ ..] = slots else { return };
+        if rest.len() > SLOTS {
+            return;
+        }
+        let (low, high) = sizes;
+        let mut known =
+            Known { caller: *caller, at: *at, low, high, generation: trace.generation, names, decision, ..Known::EMPTY };
+        for (i, (slot, value)) in rest.iter().enumerate() {
+            let Ok(offset) = u32::try_from(slot.wrapping_sub(*at)) else { return };
+            known.offset[i] = offset;
+            known.value[i] = *value;
+        }
+        known.slots = rest.len() as u32;
+        self.cache.keep(&known);
+    }
+}
+
+/// The site that the decision is counted at. Under [`DECIDING`].
+fn site(trace: &Trace, rule: Option<u16>, tier: u16) -> Decision {
+    let Some(rule) = rule.filter(|_| tier != 0) else { return Decision { tier, ..Decision::default() } };
+    let identity = tier::identity(trace.id, rule, tier);
+    let found = tier::site_of(&crate::recording::RECORDING, identity);
+    let site = found.map_or(0, |(index, _)| index as u16 + 1);
+    let entry = tier::rule(&crate::recording::RECORDING, usize::from(rule));
+    let limited = entry.is_some_and(|entry| entry.limit.load(Relaxed) != 0);
+    if let (Some(entry), Some(_)) = (entry, found) {
+        if !seen(site) {
+            entry.sites.fetch_add(1, Relaxed);
+        }
+    }
+    if limited && site != 0 {
+        LIMITED[usize::from(site) / 8].fetch_or(1 << (site % 8), Release);
+    }
+    Decision { tier, rule, site, limited }
+}
+
+/// Was this site decided before? Under [`DECIDING`].
+fn seen(site: u16) -> bool {
+    static SEEN: [AtomicU8; 8192] = [const { AtomicU8::new(0) }; 8192];
+    SEEN[usize::from(site) / 8].fetch_or(1 << (site % 8), Relaxed) & 1 << (site % 8) != 0
+}
