@@ -42,7 +42,9 @@ impl Modules {
         if address == 0 {
             return None;
         }
-        let Some(site) = self.site(address) else { return Some(format!("{address:#0width$x}", width = self.digits + 2)) };
+        let Some(site) = self.site(address) else {
+            return Some(format!("{address:#0width$x}", width = self.digits + 2));
+        };
         let called = name(symbols, &site).map_or_else(|| format!("{:#x}", site.offset), shown);
         let path = site.module.as_ref().map_or(&b""[..], |module| &module.path);
         Some(format!("{called} ({})", base(path)))

@@ -116,14 +116,7 @@ struct Seen {
 }
 
 impl Watch {
-    pub fn look(
-        &mut self,
-        recording: &Loaded,
-        started: u64,
-        now: u64,
-        sort: Sort,
-        symbols: &mut Symboliser,
-    ) -> View {
+    pub fn look(&mut self, recording: &Loaded, started: u64, now: u64, sort: Sort, symbols: &mut Symboliser) -> View {
         let waiters: Vec<Waiter> = recording.waiters().collect();
         let mut seen: HashMap<u64, Seen> = HashMap::new();
         for (place, waiter) in waiters.iter().enumerate() {

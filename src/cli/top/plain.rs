@@ -1,7 +1,7 @@
 //! `shim top --once`: the same as the screen shows, as plain text.
 
-use super::{heap, keys, locks};
 use super::watch::{View, Watch};
+use super::{heap, keys, locks};
 use crate::report::{self, Render, text::Text};
 use crate::size;
 use crate::snapshot::open;

@@ -23,13 +23,8 @@ pub fn draw(frame: &mut Frame, area: Rect, view: &View, choice: &mut Choice) {
         if row.is_taken { shown } else { shown.dim() }
     };
     let head = TableRow::new(["  KEY", "STATE", "VARIABLE", "DESTRUCTOR", "CREATED BY"]).bold();
-    let widths = [
-        Constraint::Length(5),
-        Constraint::Length(7),
-        Constraint::Fill(1),
-        Constraint::Fill(1),
-        Constraint::Fill(1),
-    ];
+    let widths =
+        [Constraint::Length(5), Constraint::Length(7), Constraint::Fill(1), Constraint::Fill(1), Constraint::Fill(1)];
     let table = Table::new(view.keys.iter().map(row), widths).header(head).row_highlight_style(Modifier::REVERSED);
     select(&mut choice.key, view.keys.len());
     frame.render_stateful_widget(table, list, &mut choice.key);
