@@ -826,7 +826,7 @@ assert_offsets!(
     waited_most_at = 96,
     last_tid = 104,
     held_by = 112,
-    _reserved = 112
+    _reserved = 120
 );
 assert_offsets!(
     LockEdge,
