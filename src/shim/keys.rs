@@ -202,13 +202,16 @@ pub fn after_create(index: Option<u32>, variable: u64, made: Making, from: u64, 
         destructors::give_back(made.stub);
     }
     if thread::internal() {
-        // What we call may be an allocator of the program's, which makes a key of its own. It uses it at once, perhaps while we look
-        // for the real functions; the fast path takes them for found.
-        slots::pthread_getspecific.get();
-        slots::pthread_setspecific.get();
+        // What we call may be an allocator of the program's, which makes a key of its own.
         match index {
             Some(index) if symbols::lies_in_libc(from) => table::reserve(index, Whose::Libc),
-            Some(index) => accept(Use::Get, index, from, State::Unknown),
+            Some(index) => {
+                // It uses the key at once, perhaps while we look for the real functions, which the fast path takes for found. Not for
+                // libc: the first dlsym of glibc 2.33 and older makes a key, and another dlsym meanwhile would wait for it for ever.
+                slots::pthread_getspecific.get();
+                slots::pthread_setspecific.get();
+                accept(Use::Get, index, from, State::Unknown);
+            }
             None => {}
         }
         return;
