@@ -34,12 +34,12 @@ pub use start::{before_fork, fork_in_child, fork_in_parent, start};
 
 use crate::thread;
 use core::ptr::null_mut;
+use decide::Beyond;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use core::sync::atomic::{AtomicPtr, AtomicUsize, compiler_fence};
 use libc::c_void;
 use record::layout::Section;
 use tier::memory::{Memory, Obtained};
-use tier::spec::Full;
 
 /// The sizes that some rule wants, as its first and how many more; none while there are no tiers.
 static FLOOR: AtomicUsize = AtomicUsize::new(usize::MAX);
@@ -95,29 +95,40 @@ pub fn place(size: usize, align: usize, zeroed: bool) -> Placed {
         return Placed::Ordinary;
     }
     let Some(_busy) = own.hold() else { return Placed::Ordinary };
-    let full = if accounts::within_limit(&decision, size) {
-        let got = memory.allocate(decision.tier, size, align, zeroed);
-        match got {
-            Obtained::Block { block, tier } => {
-                let usable = memory.usable(block);
-                mark(block as usize, decision.site);
-                own.accounts.allocated(&decision, tier, usable as u64);
-                return Placed::Block(block.cast());
-            }
-            Obtained::Heap => Full::Heap,
-            Obtained::Fail => Full::Fail,
+    // Beyond its limit a block is no longer counted for it.
+    let mut decision = decision;
+    let mut tier = decision.tier;
+    if !accounts::reserve(&decision, size) {
+        own.accounts.elsewhere(&decision, size as u64);
+        match decision.beyond {
+            Beyond(0) => return Placed::Ordinary,
+            Beyond::FAIL => return failed(),
+            Beyond(next) => tier = next,
         }
-    } else {
-        start::full_of(decision.tier)
-    };
-    own.accounts.elsewhere(&decision, size as u64);
-    match full {
-        Full::Fail => {
-            crate::sys::set_errno(libc::ENOMEM);
-            Placed::Block(null_mut())
-        }
-        _ => Placed::Ordinary,
+        decision.site = 0;
+        decision.account = 0;
     }
+    match memory.allocate(tier, size, align, zeroed) {
+        Obtained::Block { block, tier: there } => {
+            let usable = memory.usable(block) as u64;
+            accounts::correct(decision.site, usable.wrapping_sub(size as u64));
+            mark(block as usize, decision.site);
+            own.accounts.allocated(&decision, there, usable);
+            Placed::Block(block.cast())
+        }
+        got => {
+            accounts::correct(decision.site, (size as u64).wrapping_neg());
+            own.accounts.elsewhere(&decision, size as u64);
+            if matches!(got, Obtained::Heap) { Placed::Ordinary } else { failed() }
+        }
+    }
+}
+
+/// No block, because the rules want that to be an error.
+#[cold]
+fn failed() -> Placed {
+    crate::sys::set_errno(libc::ENOMEM);
+    Placed::Block(null_mut())
 }
 
 #[inline(always)]
@@ -138,27 +149,26 @@ fn site_of(block: usize) -> u16 {
     unsafe { slot(block).read() }
 }
 
-/// free of a block that [`owns`] knows.
+/// free of a block that [`owns`] knows. By a handler that interrupts its thread in here: the block is left where it is.
 #[inline(never)]
 pub fn free(block: *mut c_void) {
     let Some(memory) = memory() else { return };
+    let own = thread::block().tiers();
+    let _busy = match own.map(Own::hold) {
+        Some(None) => return,
+        held => held,
+    };
     let at = block as usize;
-    match decide::own() {
-        Some(own) => {
-            let Some(_busy) = own.hold() else { return };
-            let usable = memory.usable(block.cast()) as u64;
-            verify::before_free(at, usable as usize, site_of(at));
-            own.accounts.freed(site_of(at), memory.tier_of(at), usable);
-            memory.free(block.cast());
-        }
-        // A thread that is not watched, or in a handler, or that has ended.
-        None if thread::may_wait() => {
-            let usable = memory.usable(block.cast()) as u64;
-            accounts::freed_unheard(site_of(at), memory.tier_of(at), usable);
-            memory.free(block.cast());
-        }
-        None => {}
+    let (site, usable) = (site_of(at), memory.usable(block.cast()));
+    verify::before_free(memory, at, usable, site);
+    accounts::correct(site, (usable as u64).wrapping_neg());
+    match own {
+        Some(own) => own.accounts.freed(site, memory.tier_of(at), usable as u64),
+        // A thread that is not watched, or has ended.
+        None => accounts::freed_unheard(site, memory.tier_of(at), usable as u64),
     }
+    mark(at, 0);
+    memory.free(block.cast());
 }
 
 /// malloc_usable_size of a block that [`owns`] knows.
@@ -199,7 +209,9 @@ pub unsafe fn reallocate(
             let before = memory.usable(block.cast()) as u64;
             let fits = memory.resize(block.cast(), size);
             if fits {
-                own.accounts.resized(site_of(at), wanted, before, memory.usable(block.cast()) as u64);
+                let after = memory.usable(block.cast()) as u64;
+                accounts::correct(site_of(at), after.wrapping_sub(before));
+                own.accounts.resized(site_of(at), wanted, before, after);
             }
             Some(fits)
         });
@@ -236,6 +248,23 @@ pub struct Own {
 struct Busy<'a>(&'a Own);
 
 impl Own {
+    /// For a thread that is being registered.
+    pub fn of_new_thread() -> Option<Box<Self>> {
+        on().then(|| {
+            Box::new(Self {
+                cache: decide::Cache::new(),
+                accounts: accounts::Accounts::new(),
+                busy: core::sync::atomic::AtomicBool::new(false),
+            })
+        })
+    }
+
+    /// A thread takes it, perhaps after another.
+    pub fn begin(&self) {
+        self.cache.forget();
+        self.busy.store(false, Relaxed);
+    }
+
     fn hold(&self) -> Option<Busy<'_>> {
         if self.busy.load(Relaxed) {
             return None;

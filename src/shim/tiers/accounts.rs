@@ -1,7 +1,7 @@
 //! What a thread has placed and freed since it last told: per site, per tier.
 //!
 //! Why not at once: see `heap::accounts`. Here a thread tells after [`EVENTS`] events or [`BYTES`] bytes, so that a peak is missed by
-//! no more than that for each thread. Blocks of a rule with a limit are told at once: the limit holds for all threads together.
+//! no more than that for each thread. What a limit is compared with is counted at once, for all threads together.
 //!
 //! The fields are atomics, though only their thread writes them, because whoever exits tells for the threads that still run; an
 //! event that its thread counts at that very moment may be lost or told twice, never more than that.
@@ -9,9 +9,10 @@
 use super::decide::Decision;
 use crate::recording::RECORDING;
 use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicU32, AtomicU64};
-use record::layout::{Tier, TierRule, TierSite};
+use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
+use record::layout::{Section, Tier, TierRule, TierSite};
 use record::tier;
+use ::tier::rules::MOST_RULES;
 
 const EVENTS: u64 = 256;
 const BYTES: u64 = 256 << 10;
@@ -61,22 +62,44 @@ fn take(field: &AtomicU64) -> u64 {
     value
 }
 
-/// May the rule place so many more bytes?
-#[inline(always)]
-pub fn within_limit(decision: &Decision, size: usize) -> bool {
-    !decision.limited || below_limit(decision.rule, size as u64)
+/// Live bytes of the rules' limits: several rules may share one.
+static LIMITED: [AtomicU64; MOST_RULES + 1] = [const { AtomicU64::new(0) }; MOST_RULES + 1];
+/// The account of a site (its number and one), and one.
+static ACCOUNTS: [AtomicU16; Section::TierSites.capacity() + 1] =
+    [const { AtomicU16::new(0) }; Section::TierSites.capacity() + 1];
+
+pub fn set_account(site: u16, account: u16) {
+    if let Some(place) = ACCOUNTS.get(usize::from(site)).filter(|_| site != 0) {
+        place.store(account, Relaxed);
+    }
 }
 
-#[cold]
-fn below_limit(rule: u16, size: u64) -> bool {
-    let Some(rule) = tier::rule(&RECORDING, usize::from(rule)) else { return true };
-    let (limit, live) = (rule.limit.load(Relaxed), rule.live_bytes.load(Relaxed));
-    let fits = limit == 0 || (live as i64).max(0) as u64 + size <= limit;
+/// May the rule place so many more bytes? Then they are counted. A limit holds for all threads together, to the byte.
+#[inline(always)]
+pub fn reserve(decision: &Decision, size: usize) -> bool {
+    decision.account == 0 || reserve_in_account(decision, size as u64)
+}
+
+#[inline(never)]
+fn reserve_in_account(decision: &Decision, size: u64) -> bool {
+    let Some(live) = LIMITED.get(usize::from(decision.account)) else { return true };
+    let fits = live.fetch_update(Relaxed, Relaxed, |now| now.checked_add(size).filter(|sum| *sum <= decision.most)).is_ok();
     if !fits {
-        rule.misfits.fetch_add(1, Relaxed);
-        rule.misfit_bytes.fetch_add(size, Relaxed);
+        if let Some(rule) = tier::rule(&RECORDING, usize::from(decision.rule)) {
+            rule.misfits.fetch_add(1, Relaxed);
+            rule.misfit_bytes.fetch_add(size, Relaxed);
+        }
     }
     fits
+}
+
+/// A block is larger than what was reserved for it, or smaller, or gone. `site`: its number and one.
+#[inline(always)]
+pub fn correct(site: u16, more: u64) {
+    let account = ACCOUNTS.get(usize::from(site)).map_or(0, |account| account.load(Relaxed));
+    if account != 0 {
+        LIMITED[usize::from(account) % LIMITED.len()].fetch_add(more, Relaxed);
+    }
 }
 
 impl Accounts {
@@ -102,7 +125,7 @@ impl Accounts {
                 self.went_on(decision, here, bytes);
             }
         }
-        self.event(bytes, decision.limited);
+        self.event(bytes);
     }
 
     /// It lies in another tier than its rule wants.
@@ -125,7 +148,7 @@ impl Accounts {
     #[cold]
     pub fn elsewhere(&self, decision: &Decision, bytes: u64) {
         self.refused(decision, bytes);
-        self.event(bytes, decision.limited);
+        self.event(bytes);
     }
 
     #[inline(always)]
@@ -137,7 +160,7 @@ impl Accounts {
             add(&here.frees, 1);
             add(&here.freed, bytes);
         }
-        self.event(bytes, super::decide::is_limited(site));
+        self.event(bytes);
     }
 
     /// A block has changed its size where it is.
@@ -150,7 +173,7 @@ impl Accounts {
             add(&here.allocated, more);
             add(&here.freed, less);
         }
-        self.event(more + less, super::decide::is_limited(site));
+        self.event(more + less);
     }
 
     #[inline(always)]
@@ -170,11 +193,11 @@ impl Accounts {
     }
 
     #[inline(always)]
-    fn event(&self, bytes: u64, at_once: bool) {
+    fn event(&self, bytes: u64) {
         let (events, bytes) = (self.events.load(Relaxed) + 1, self.bytes.load(Relaxed) + bytes);
         self.events.store(events, Relaxed);
         self.bytes.store(bytes, Relaxed);
-        if events >= EVENTS || bytes >= BYTES || at_once {
+        if events >= EVENTS || bytes >= BYTES {
             self.tell();
         }
     }

@@ -11,29 +11,23 @@
 //! that allocates meanwhile gets an ordinary block.
 #![allow(unsafe_code)] // Safety: slots lie on the thread's own stack, above the hook's frame.
 
-use super::{Own, names, start};
+use super::{Own, accounts, names, start};
+use crate::recording::RECORDING;
 use crate::spin::Spin;
 use crate::thread::{self, Entry, NAMES};
 use crate::unwind::{self, Trace};
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::cell::UnsafeCell;
+use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
 use record::tier;
-use tier::rules::Query;
+use tier::rules::{Limit, Query};
+use tier::spec::Full;
 
 /// Serialises the rules, and the names that they ask for. Taken by fork.
 pub static DECIDING: Spin = Spin::new();
 /// Do the rules look at more than the caller; at names of threads?
 pub static BY_STACK: AtomicBool = AtomicBool::new(false);
 pub static BY_THREAD: AtomicBool = AtomicBool::new(false);
-
-/// Sites whose rule has a limit, a bit for each.
-static LIMITED: [AtomicU8; 8192] = [const { AtomicU8::new(0) }; 8192];
-
-/// Is the rule of this site (its number and one) one with a limit?
-#[inline(always)]
-pub fn is_limited(site: u16) -> bool {
-    LIMITED[usize::from(site) / 8].load(Relaxed) & 1 << (site % 8) != 0
-}
 
 /// What the rules say of a call.
 #[derive(Clone, Copy, Default)]
@@ -43,8 +37,26 @@ pub struct Decision {
     pub rule: u16,
     /// The number of its entry in the recording, and one; 0 = none.
     pub site: u16,
-    /// The rule has a limit.
-    pub limited: bool,
+    /// The account of the rule's limit, and one; 0 = it has none. How many bytes that is, and where others go.
+    pub account: u16,
+    pub most: u64,
+    pub beyond: Beyond,
+}
+
+/// Where blocks go that would be beyond a limit: `tier::spec::Full`, as a plain number: a tier, 0 the heap, MAX nowhere.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Beyond(pub u16);
+
+impl Beyond {
+    pub const FAIL: Self = Self(u16::MAX);
+
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Next(tier) => Self(tier),
+            Full::Heap => Self(0),
+            Full::Fail => Self::FAIL,
+        }
+    }
 }
 
 const SETS: usize = 64;
@@ -79,7 +91,7 @@ impl Known {
         generation: 0,
         names: 0,
         slots: 0,
-        decision: Decision { tier: 0, rule: 0, site: 0, limited: false },
+        decision: Decision { tier: 0, rule: 0, site: 0, account: 0, most: 0, beyond: Beyond(0) },
         offset: [0; SLOTS],
         value: [0; SLOTS],
     };
@@ -107,7 +119,7 @@ impl Known {
 
 /// Of one thread.
 pub struct Cache {
-    known: Box<[core::cell::UnsafeCell<Known>]>,
+    known: Box<[UnsafeCell<Known>]>,
     next: AtomicU32,
 }
 
@@ -116,10 +128,20 @@ pub struct Cache {
 unsafe impl Sync for Cache {}
 
 impl Cache {
+    /// Memory that nobody has touched: a thread that places nothing never does.
     pub fn new() -> Self {
-        let mut known = Vec::with_capacity(SETS * WAYS);
-        known.resize_with(SETS * WAYS, || core::cell::UnsafeCell::new(Known::EMPTY));
-        Self { known: known.into_boxed_slice(), next: AtomicU32::new(0) }
+        let Ok(layout) = core::alloc::Layout::array::<UnsafeCell<Known>>(SETS * WAYS) else {
+            return Self { known: Box::default(), next: AtomicU32::new(0) };
+        };
+        // SAFETY: numbers only; zero is an empty entry. The box has the layout that was asked for.
+        let known = unsafe {
+            let at = std::alloc::alloc_zeroed(layout);
+            if at.is_null() {
+                std::alloc::handle_alloc_error(layout);
+            }
+            Box::from_raw(core::ptr::slice_from_raw_parts_mut(at.cast(), SETS * WAYS))
+        };
+        Self { known, next: AtomicU32::new(0) }
     }
 
     /// For a thread that takes over another's: its stack lies elsewhere.
@@ -131,7 +153,7 @@ impl Cache {
     }
 
     #[inline(always)]
-    fn set(&self, caller: u64, at: u64) -> &[core::cell::UnsafeCell<Known>] {
+    fn set(&self, caller: u64, at: u64) -> &[UnsafeCell<Known>] {
         let by_stack = if BY_STACK.load(Relaxed) { at >> 4 } else { 0 };
         let set = ((caller >> 1) ^ (caller >> 7) ^ by_stack) as usize % SETS;
         &self.known[set * WAYS..set * WAYS + WAYS]
@@ -198,9 +220,6 @@ impl Own {
     fn decide_slowly(&self, size: usize) -> Option<Decision> {
         let Entry::Full(mut scope) = thread::enter() else { return None };
         let state = scope.state;
-        if state.is_short_of_stack() {
-            return None;
-        }
         let names = names_now();
         let trace = scope.trace()?;
         let thread_name = if BY_THREAD.load(Relaxed) { state.name() } else { [0; 16] };
@@ -210,7 +229,7 @@ impl Own {
             let policy = start::policy()?;
             let query = Query { size, thread: &thread_name[..len], rank: start::rank(), frames: trace.frames() };
             let answer = policy.decide(&query, &mut names::Here { state });
-            (site(&trace, answer.rule, answer.tier), answer)
+            (site(&trace, answer.rule, answer.tier, answer.limit), answer)
         };
         self.remember(&trace, decision, (*answer.sizes.start(), *answer.sizes.end()), answer.depth, names);
         Some(decision)
@@ -236,22 +255,18 @@ impl Own {
 }
 
 /// The site that the decision is counted at. Under [`DECIDING`].
-fn site(trace: &Trace, rule: Option<u16>, tier: u16) -> Decision {
-    let Some(rule) = rule.filter(|_| tier != 0) else { return Decision { tier, ..Decision::default() } };
+fn site(trace: &Trace, rule: Option<u16>, tier: u16, limit: Option<Limit>) -> Decision {
+    let Some(rule) = rule else { return Decision { tier, ..Decision::default() } };
     let identity = tier::identity(trace.id, rule, tier);
-    let found = tier::site_of(&crate::recording::RECORDING, identity);
+    let found = tier::site_of(&RECORDING, identity);
     let site = found.map_or(0, |(index, _)| index as u16 + 1);
-    let entry = tier::rule(&crate::recording::RECORDING, usize::from(rule));
-    let limited = entry.is_some_and(|entry| entry.limit.load(Relaxed) != 0);
-    if let (Some(entry), Some(_)) = (entry, found) {
-        if !seen(site) {
-            entry.sites.fetch_add(1, Relaxed);
-        }
+    if let Some(entry) = tier::rule(&RECORDING, usize::from(rule)).filter(|_| !seen(site)) {
+        entry.sites.fetch_add(1, Relaxed);
     }
-    if limited && site != 0 {
-        LIMITED[usize::from(site) / 8].fetch_or(1 << (site % 8), Release);
-    }
-    Decision { tier, rule, site, limited }
+    let Some(limit) = limit else { return Decision { tier, rule, site, ..Decision::default() } };
+    let account = limit.account + 1;
+    accounts::set_account(site, account);
+    Decision { tier, rule, site, account, most: limit.bytes, beyond: Beyond::from(limit.beyond) }
 }
 
 /// Was this site decided before? Under [`DECIDING`].
