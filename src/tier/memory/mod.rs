@@ -1,0 +1,1 @@
+//! The memory of tiers: backings, address range, extents for large blocks, mimalloc for small ones.

@@ -1,0 +1,3 @@
+//! From a module's file to functions and lines.
+
+pub mod demangle;
