@@ -57,6 +57,8 @@ pub struct Paths {
     pub record: Vec<u8>,
     pub report: Vec<u8>,
     pub suppressions: Vec<u8>,
+    /// A rule file, or `flexmalloc`.
+    pub tiers: Vec<u8>,
     /// A path, or `fd:N`.
     pub json: Vec<u8>,
     /// `SHIM_OPTIONS` as given, for the recording.
@@ -159,10 +161,6 @@ pub fn stack_depth() -> usize {
         n => n as usize,
     }
 }
-
-/// Keys of the interface whose family this build does not contain: accepted, and said where they ask for more than
-/// what is there.
-const ABSENT: &[(&str, &[&str])] = &[("tiers", &[])];
 
 const KNOWN: &str = "preset, fd, heap, heap_sampling, quarantine, guard, canary, keys, key_decoy, locks, lock_times, \
                      lock_watch, tiers, stack_depth, report, record, \
@@ -324,6 +322,8 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
             b"0" => NO_FOLLOW.store(true, Relaxed),
             _ => complain(key, value, "expected 0 or 1"),
         },
+        b"tiers" if value.is_empty() => complain(key, value, "expected a rule file"),
+        b"tiers" => paths.tiers = value.to_vec(),
         b"suppressions" if value.is_empty() => complain(key, value, "expected a file"),
         b"suppressions" => paths.suppressions = value.to_vec(),
         b"json" => match value.strip_prefix(b"fd:") {
@@ -341,17 +341,13 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
         b"report" => {
             paths.report = if value == b"stderr" { Vec::new() } else { value.to_vec() };
         }
-        _ => match ABSENT.iter().find(|(name, _)| name.as_bytes() == key) {
-            Some((_, silent)) if silent.iter().any(|s| s.as_bytes() == value) => {}
-            Some(_) => complain(key, value, "not in this build; ignored"),
-            None => {
-                let mut buffer = [0; 512];
-                let mut line = Line::new(&mut buffer);
-                line.text("shim: SHIM_OPTIONS: unknown key '").foreign(key).text("' (known: ").text(KNOWN);
-                line.text(")\n");
-                message::say(line.as_bytes());
-            }
-        },
+        _ => {
+            let mut buffer = [0; 512];
+            let mut line = Line::new(&mut buffer);
+            line.text("shim: SHIM_OPTIONS: unknown key '").foreign(key).text("' (known: ").text(KNOWN);
+            line.text(")\n");
+            message::say(line.as_bytes());
+        }
     }
 }
 

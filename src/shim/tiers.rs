@@ -30,7 +30,7 @@ mod os;
 mod start;
 mod verify;
 
-pub use start::{before_fork, fork_in_child, fork_in_parent, start};
+pub use start::{before_fork, fork_in_child, fork_in_parent, missed_fork, start};
 
 use crate::thread;
 use core::ptr::null_mut;
@@ -299,6 +299,7 @@ pub fn at_exit() {
     }
     settle();
     verify::at_exit();
+    start::tell_unmatched();
 }
 
 /// What threads have not told.
