@@ -9,8 +9,8 @@
 //! Rules: asks `Names` once for an address and a question; allocates only for what it keeps.
 
 use super::rule::Site;
-use super::vocabulary::{BaseId, FunctionId, ModuleId, Vocabulary};
-use super::{Names, Recorded};
+use super::vocabulary::{BaseId, FileId, FunctionId, ModuleId, Vocabulary};
+use super::{DEEPEST, Names, Recorded};
 use crate::names::demangle;
 use std::collections::BTreeMap;
 
@@ -19,11 +19,12 @@ const MOST: usize = 1 << 16;
 
 #[derive(Debug, Default)]
 pub struct Knowledge {
-    /// By the return address.
-    known: BTreeMap<u64, Known>,
+    /// By the return address: an index.
+    by_address: BTreeMap<u64, u32>,
+    known: Vec<Known>,
     modules: Vec<ModuleFacts>,
     /// By path, a zero byte, and build id.
-    module_numbers: BTreeMap<Vec<u8>, u32>,
+    by_path: BTreeMap<Vec<u8>, u32>,
 }
 
 #[derive(Debug)]
@@ -47,20 +48,28 @@ struct Known {
 #[derive(Debug)]
 enum Line {
     Unknown,
-    At { base: Option<BaseId>, path: Box<[u8]>, line: u32 },
+    /// `file` is what rules say of it, if they do.
+    At {
+        file: Option<(BaseId, Box<[FileId]>)>,
+        line: u32,
+    },
 }
 
 impl Knowledge {
     /// Addresses may mean something else now.
     pub fn forget(&mut self) {
+        self.by_address.clear();
         self.known.clear();
     }
 
-    fn module(&mut self, vocabulary: &Vocabulary, names: &mut dyn Names, address: u64) -> Option<Known> {
+    fn find(&mut self, vocabulary: &Vocabulary, names: &mut dyn Names, address: u64) -> Option<u32> {
+        if let Some(index) = self.by_address.get(&address) {
+            return Some(*index);
+        }
         let module = names.module(address.wrapping_sub(1))?;
         let (link, offset) = (module.link_address, module.file_offset);
         let key = [module.path, module.build_id].join(&0);
-        let number = match self.module_numbers.get(&key) {
+        let number = match self.by_path.get(&key) {
             Some(number) => *number,
             None => {
                 let (path, build_id) = (module.path.to_vec(), module.build_id.to_vec());
@@ -70,11 +79,14 @@ impl Knowledge {
                 let without_lines = super::flexmalloc::without_lines(&path);
                 let number = self.modules.len() as u32;
                 self.modules.push(ModuleFacts { patterns, without_lines });
-                self.module_numbers.insert(key, number);
+                self.by_path.insert(key, number);
                 number
             }
         };
-        Some(Known { module: number, link, offset, functions: None, line: None })
+        let index = self.known.len() as u32;
+        self.known.push(Known { module: number, link, offset, functions: None, line: None });
+        self.by_address.insert(address, index);
+        Some(index)
     }
 }
 
@@ -92,6 +104,8 @@ pub struct View<'a> {
     pub depth: usize,
     /// Something was not known that might be, later.
     pub pending: bool,
+    /// Indexes of the frames that were looked at.
+    found: [Option<u32>; DEEPEST],
     /// FlexMalloc's part of the stack: where it begins, and how many frames it has.
     part: Option<(usize, usize)>,
 }
@@ -108,8 +122,10 @@ impl<'a> View<'a> {
         if knowledge.known.len() > MOST {
             knowledge.forget();
         }
+        let deepest = deepest.min(DEEPEST);
         let frames = &frames[..frames.len().min(deepest)];
-        Self { vocabulary, knowledge, names, frames, deepest, recorded, depth: 0, pending: false, part: None }
+        let (found, part) = ([None; DEEPEST], None);
+        Self { vocabulary, knowledge, names, frames, deepest, recorded, depth: 0, pending: false, found, part }
     }
 
     pub fn deepest(&self) -> usize {
@@ -126,17 +142,18 @@ impl<'a> View<'a> {
         if !self.has(at) {
             return None;
         }
-        let address = *self.frames.get(at)?;
-        if !self.knowledge.known.contains_key(&address) {
-            match self.knowledge.module(self.vocabulary, self.names, address) {
-                Some(known) => drop(self.knowledge.known.insert(address, known)),
-                None => {
+        let index = match self.found[at] {
+            Some(index) => index,
+            None => {
+                let Some(index) = self.knowledge.find(self.vocabulary, self.names, self.frames[at]) else {
                     self.pending = true;
                     return None;
-                }
+                };
+                self.found[at] = Some(index);
+                index
             }
-        }
-        self.knowledge.known.get_mut(&address)
+        };
+        self.knowledge.known.get_mut(index as usize)
     }
 
     pub fn is_in(&mut self, at: usize, module: ModuleId) -> bool {
@@ -169,8 +186,8 @@ impl<'a> View<'a> {
         match site {
             Site::Any => self.has(at),
             Site::Line { file, line } => {
-                let vocabulary = self.vocabulary;
-                matches!(self.line(at), Some(Line::At { path, line: found, .. }) if *found == line && vocabulary.file_matches(file, path))
+                matches!(self.line(at), Some(Line::At { file: Some((_, files)), line: found })
+                    if *found == line && files.binary_search(&file).is_ok())
             }
             Site::Code { module, address } => {
                 let fits =
@@ -199,8 +216,7 @@ impl<'a> View<'a> {
                 && self.knowledge.modules.get(number as usize).is_some_and(|facts| facts.without_lines);
             let found = if hidden { None } else { self.names.line(address) };
             let line = found.map_or(Line::Unknown, |(path, line)| Line::At {
-                base: self.vocabulary.base(path.as_bytes()),
-                path: path.as_bytes().into(),
+                file: self.vocabulary.of_file(path.as_bytes()),
                 line,
             });
             if let Some(known) = self.known(at) {
@@ -219,7 +235,7 @@ impl<'a> View<'a> {
 
     pub fn line_key(&mut self, at: usize) -> Option<(BaseId, u32)> {
         match self.line(at)? {
-            Line::At { base, line, .. } => base.map(|base| (base, *line)),
+            Line::At { file, line } => file.as_ref().map(|(base, _)| (*base, *line)),
             Line::Unknown => None,
         }
     }

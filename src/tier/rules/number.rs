@@ -6,6 +6,11 @@
 pub type Fault = (String, &'static str);
 
 const SIZE: &str = "bytes, with K, M, G or T if you like";
+/// Of MPI.
+pub const MOST_RANK: u32 = (1 << 20) - 1;
+/// Of memory.
+pub const MOST_NODE: u32 = 1023;
+
 const WINDOW: &str = "\"1M..64M\", \"1M..\", \"..64M\", \"..=64M\" or a size";
 
 /// `4096`, `64K`, `4G`: powers of 1024.
@@ -61,10 +66,15 @@ pub fn window(text: &str) -> Result<Window, Fault> {
     }
 }
 
-/// `0-3,8`: sorted, each once.
+/// `0-3,8`: the numbers, sorted, each once.
 pub fn list(text: &str, most: u32) -> Result<Vec<u32>, Fault> {
+    Ok(ranges(text, most)?.into_iter().flat_map(|(from, to)| from..=to).collect())
+}
+
+/// `0-3,8` as ranges that neither meet nor touch, sorted.
+pub fn ranges(text: &str, most: u32) -> Result<Vec<(u32, u32)>, Fault> {
     const EXPECTED: &str = "numbers and ranges, as in \"0-3,8\"";
-    let mut numbers = Vec::new();
+    let mut said = Vec::new();
     for part in text.split(',') {
         let (from, to) = part.split_once('-').unwrap_or((part, part));
         let number = |text: &str| {
@@ -73,38 +83,28 @@ pub fn list(text: &str, most: u32) -> Result<Vec<u32>, Fault> {
             is_number.then(|| text.parse::<u32>().ok()).flatten()
         };
         match (number(from), number(to)) {
-            (Some(from), Some(to)) if from <= to && to <= most => numbers.extend(from..=to),
-            (Some(from), Some(to)) if from <= to => {
-                return Err((
-                    format!("{to} is too large"),
-                    if most < 4096 { "at most 1023" } else { "at most 1048575" },
-                ));
-            }
+            (Some(from), Some(to)) if to > most.max(from) => return Err(too_large(to, most)),
             (Some(from), Some(to)) if from > to => {
                 return Err((format!("{from}-{to} ends before it begins"), EXPECTED));
             }
+            (Some(from), Some(to)) if to <= most => said.push((from, to)),
+            (Some(_), Some(to)) => return Err(too_large(to, most)),
             _ => return Err((format!("{} is no list of numbers", quoted(text)), EXPECTED)),
         }
-        if numbers.len() > 2 * most as usize {
-            return Err((format!("{} says the same again and again", quoted(text)), EXPECTED));
-        }
     }
-    numbers.sort_unstable();
-    numbers.dedup();
-    Ok(numbers)
-}
-
-/// Ranks as ranges: there may be a million of them.
-pub fn ranges(text: &str) -> Result<Vec<(u32, u32)>, Fault> {
-    let numbers = list(text, (1 << 20) - 1)?;
+    said.sort_unstable();
     let mut ranges: Vec<(u32, u32)> = Vec::new();
-    for number in numbers {
+    for (from, to) in said {
         match ranges.last_mut() {
-            Some((_, to)) if *to + 1 == number => *to = number,
-            _ => ranges.push((number, number)),
+            Some((_, last)) if from <= *last + 1 => *last = to.max(*last),
+            _ => ranges.push((from, to)),
         }
     }
     Ok(ranges)
+}
+
+fn too_large(number: u32, most: u32) -> Fault {
+    (format!("{number} is too large"), if most == MOST_RANK { "at most 1048575" } else { "at most 1023" })
 }
 
 /// Foreign text for a message: one line, nothing that confuses a terminal, not too long.
@@ -182,8 +182,9 @@ mod tests {
         for text in ["", "a", "3-1", "1-", "1024", "-1", "0-99999999999"] {
             assert!(list(text, 1023).is_err(), "{text}");
         }
-        assert!(ranges(&"0-1048575,".repeat(3)).is_err());
-        assert_eq!(ranges("0-3,8,4"), Ok(vec![(0, 4), (8, 8)]));
+        assert_eq!(ranges("5-9,0-3,8,4,11", MOST_RANK), Ok(vec![(0, 9), (11, 11)]));
+        assert_eq!(ranges("0-1048575", MOST_RANK), Ok(vec![(0, MOST_RANK)]));
+        assert!(ranges("1048576", MOST_RANK).is_err());
     }
 
     #[test]

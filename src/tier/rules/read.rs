@@ -325,7 +325,7 @@ impl<'t> Said<'t> {
             "rank" => {
                 self.rank = Some(match value {
                     Value::Number(rank @ 0..=0xf_ffff) => vec![(*rank as u32, *rank as u32)],
-                    _ => number::ranges(text(key, value, "ranks, as in \"0-3\"")?)?,
+                    _ => number::ranges(text(key, value, "ranks, as in \"0-3\"")?, number::MOST_RANK)?,
                 })
             }
             _ => self.limit = Some(size(key, value)?),

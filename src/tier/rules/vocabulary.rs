@@ -100,6 +100,8 @@ pub struct Vocabulary {
     bases: Numbered<Vec<u8>>,
     /// Of each file pattern.
     base_of: Vec<BaseId>,
+    /// The file patterns of each base.
+    of_base: Vec<Vec<FileId>>,
 }
 
 impl Vocabulary {
@@ -115,7 +117,12 @@ impl Vocabulary {
         let base = last_part(pattern.text()).to_ascii_lowercase();
         let number = self.files.number(pattern);
         if number as usize == self.base_of.len() {
-            self.base_of.push(BaseId(self.bases.number(base)));
+            let base = self.bases.number(base);
+            self.base_of.push(BaseId(base));
+            if base as usize == self.of_base.len() {
+                self.of_base.push(Vec::new());
+            }
+            self.of_base[base as usize].push(FileId(number));
         }
         FileId(number)
     }
@@ -134,13 +141,12 @@ impl Vocabulary {
         numbered.filter(|(_, pattern)| pattern.matches(paths, build_id)).map(|(id, _)| id).collect()
     }
 
-    /// The number of a path's last part, if a rule speaks of it.
-    pub fn base(&self, path: &[u8]) -> Option<BaseId> {
-        self.bases.numbers.get(&last_part(path).to_ascii_lowercase()).map(|number| BaseId(*number))
-    }
-
-    pub fn file_matches(&self, file: FileId, path: &[u8]) -> bool {
-        self.files.all.get(file.0 as usize).is_some_and(|pattern| pattern.matches(path))
+    /// What rules say of a path: the number of its last part, and those of all patterns that it matches, ascending.
+    pub fn of_file(&self, path: &[u8]) -> Option<(BaseId, Box<[FileId]>)> {
+        let base = *self.bases.numbers.get(&last_part(path).to_ascii_lowercase())?;
+        let patterns = self.of_base.get(base as usize)?.iter().copied();
+        let matches = |file: &FileId| self.files.all.get(file.0 as usize).is_some_and(|pattern| pattern.matches(path));
+        Some((BaseId(base), patterns.filter(matches).collect()))
     }
 }
 

@@ -163,7 +163,7 @@ impl<'t> Said<'t> {
             "nodes" => {
                 self.nodes = Some(match value {
                     Value::Number(node @ 0..=1023) => vec![*node as u32],
-                    _ => number::list(text(key, value, "nodes, as in \"0-3,8\"")?, 1023)?,
+                    _ => number::list(text(key, value, "nodes, as in \"0-3,8\"")?, number::MOST_NODE)?,
                 })
             }
             "policy" => {

@@ -34,11 +34,9 @@ fn measured(name: &str, policy: &mut Policy, wanted: usize) -> Duration {
         }
     }
     let mut process = process();
-    let mut worst = Duration::ZERO;
-    let mut sum = Duration::ZERO;
-    let mut matched = 0;
+    let mut best = Duration::MAX;
     for round in 0..3 {
-        (worst, sum, matched) = (Duration::ZERO, Duration::ZERO, 0);
+        let (mut worst, mut sum, mut matched) = (Duration::ZERO, Duration::ZERO, 0);
         for seed in 0..1024 {
             let frames = stack(seed);
             let begin = Instant::now();
@@ -48,10 +46,11 @@ fn measured(name: &str, policy: &mut Policy, wanted: usize) -> Duration {
             matched += usize::from(decision.rule.is_some());
         }
         println!("{name}, round {round}: mean {:?}, worst {worst:?}", sum / 1024);
+        assert_eq!(matched, wanted, "{name}");
+        // Another process may have had the processor.
+        best = best.min(sum / 1024);
     }
-    assert_eq!(matched, wanted, "{name}");
-    let _ = worst;
-    sum / 1024
+    best
 }
 
 #[test]
