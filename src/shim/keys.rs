@@ -15,6 +15,7 @@ use crate::descriptors::By;
 use crate::options::{self, Mode};
 use crate::recording::{self, RECORDING};
 use crate::resolve::Slot as Real;
+use crate::roster::slots;
 use crate::thread::{self, Scope};
 use crate::unwind::{self, Object};
 use crate::{finding, symbols, sys};
@@ -201,7 +202,10 @@ pub fn after_create(index: Option<u32>, variable: u64, made: Making, from: u64, 
         destructors::give_back(made.stub);
     }
     if thread::internal() {
-        // What we call may be an allocator of the program's, which makes a key of its own.
+        // What we call may be an allocator of the program's, which makes a key of its own. It uses it at once, perhaps while we look
+        // for the real functions; the fast path takes them for found.
+        slots::pthread_getspecific.get();
+        slots::pthread_setspecific.get();
         match index {
             Some(index) if symbols::lies_in_libc(from) => table::reserve(index, Whose::Libc),
             Some(index) => accept(Use::Get, index, from, State::Unknown),
