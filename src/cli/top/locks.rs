@@ -95,10 +95,13 @@ pub struct View {
     beyond: u64,
 }
 
-/// What the last look saw: how often each lock was taken, and not at once.
+/// How often a lock was taken, and not at once.
+type Counts = (u64, u64);
+
+/// What the last look saw.
 #[derive(Default)]
 pub struct Watch {
-    before: Option<(u64, HashMap<u64, (u64, u64)>)>,
+    before: Option<(u64, HashMap<u64, Counts>)>,
 }
 
 /// A lock, before it has a name.
