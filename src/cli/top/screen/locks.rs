@@ -10,7 +10,7 @@ use ratatui::text::{Line, Text};
 use ratatui::widgets::{Block, Borders, Paragraph, Row as TableRow, Table};
 
 /// Of the columns of [`HEAD`].
-const WIDTHS: [u16; 8] = [7, 9, 7, 7, 9, 7, 7, 7];
+const WIDTHS: [u16; 8] = [7, 9, 7, 6, 9, 6, 6, 7];
 
 pub fn draw(frame: &mut Frame, area: Rect, view: &View, choice: &mut Choice) {
     let rows = &view.locks.rows;
@@ -34,7 +34,7 @@ pub fn draw(frame: &mut Frame, area: Rect, view: &View, choice: &mut Choice) {
     };
     let head = HEAD.map(|name| Text::from(name).right_aligned());
     let head = TableRow::new(head.into_iter().chain([Text::from("LOCK; who has it")])).bold();
-    let widths = WIDTHS.map(Constraint::Length).into_iter().chain([Constraint::Min(20)]);
+    let widths = WIDTHS.map(Constraint::Length).into_iter().chain([Constraint::Min(15)]);
     let table = Table::new(rows.iter().map(row), widths).header(head).row_highlight_style(Modifier::REVERSED);
     select(&mut choice.lock, rows.len());
     frame.render_stateful_widget(table, list, &mut choice.lock);
