@@ -7,7 +7,7 @@ pub mod csv;
 pub mod filter;
 pub mod html;
 pub mod json;
-mod keys;
+pub mod keys;
 pub mod text;
 
 use crate::args::ReportArgs;

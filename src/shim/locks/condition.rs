@@ -94,8 +94,9 @@ pub unsafe fn waited(
         match own.holder.find(mutex) {
             Some(at) if result == libc::ENOTRECOVERABLE => own.holder.remove(at),
             Some(at) => {
-                own.holder.hold(at).unmark(What::WAITING);
-                times::has_again(own.holder.hold(at));
+                let hold = own.holder.hold(at);
+                hold.unmark(What::WAITING);
+                own.holder.facts(at).inspect(|held| times::has_again(scope.state, hold, mutex, held.what));
             }
             None if matches!(result, 0 | libc::ETIMEDOUT | libc::EOWNERDEAD) && !own.holder.is_beyond() => {
                 // SAFETY: the caller's.
