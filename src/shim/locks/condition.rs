@@ -8,7 +8,9 @@
 //! cancelled thread could leave behind. Which mutex was waited with last is kept for each condition only to know when to look
 //! at the other threads at all; conditions that share a place there cost a look.
 
-use super::{Call, ERRORS, destroyed, futex, holds, mutex_flags, on, record, report, times, waits};
+use super::failures::ERRORS;
+use super::flags::mutex_flags;
+use super::{Call, destroyed, futex, holds, on, record, report, times, waits};
 use crate::thread::{self, Entry, Scope, State};
 use crate::{start, sys};
 use core::sync::atomic::Ordering::Relaxed;

@@ -66,7 +66,7 @@ pub fn stale(own: &Own, lock: usize) {
 /// `lock` points to a lock of the call's kind.
 pub unsafe fn handed(holder: &State, lock: usize, call: &Call) {
     // SAFETY: the caller's.
-    if call.kind != Kind::Mutex || !unsafe { super::knows_owner(lock) } {
+    if call.kind != Kind::Mutex || !unsafe { super::flags::knows_owner(lock) } {
         holder.locks.holder.take_away(lock);
         times::no_longer(lock);
     }
