@@ -17,33 +17,69 @@ use record::reader::Module;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
-use track::key::{Facts, Slot, State};
+use track::actor::Party;
+use track::key::{Slot, State};
+
+/// One index, with the names of what it points to.
+pub struct Key {
+    pub index: usize,
+    pub state: &'static str,
+    /// Somebody has it.
+    pub is_taken: bool,
+    /// The program's, now or before: not only the C library's or shim's.
+    pub is_program_s: bool,
+    pub variable: Option<String>,
+    pub destructor: Option<String>,
+    pub created: Party,
+    pub deleted: Party,
+    /// Lives so far.
+    pub lives: u32,
+}
+
+/// The keys that were ever created.
+pub fn keys(recording: &Loaded, symbols: &mut Symboliser) -> Vec<Key> {
+    let mut modules: Option<Vec<Module>> = None;
+    let all = recording.keys().map(|(index, words)| {
+        let facts = Slot::read(&words);
+        let modules = modules.get_or_insert_with(|| recording.modules().map(|(_, module)| module).collect());
+        Key {
+            index,
+            state: state(facts.state),
+            is_taken: facts.state.is_taken(),
+            is_program_s: matches!(facts.state, State::Live | State::Unseen | State::Deleted),
+            variable: place(recording, modules, facts.now.variable, symbols, Symboliser::variable),
+            destructor: place(recording, modules, facts.destructor, symbols, function),
+            created: facts.now.created,
+            deleted: facts.now.deleted,
+            lives: facts.generation,
+        }
+    });
+    all.collect()
+}
 
 /// Writes the table of a recording, when any key was ever created; a file that is gone by now is left out.
 pub fn table(path: &Path, symbols: &mut Symboliser, out: &mut dyn Write) -> io::Result<()> {
     let Ok(recording) = recordings::load(path) else { return Ok(()) };
-    let keys: Vec<(usize, Facts)> = recording.keys().map(|(index, words)| (index, Slot::read(&words))).collect();
+    let keys = keys(&recording, symbols);
     if keys.is_empty() {
         return Ok(());
     }
     let head = recording.head();
-    let modules: Vec<Module> = recording.modules().map(|(_, module)| module).collect();
     let mut sites = Sites::new(&recording);
-    let live = keys.iter().filter(|(_, facts)| facts.state.is_taken()).count();
+    let live = keys.iter().filter(|key| key.is_taken).count();
     writeln!(out, "\nkeys of {} (pid {}): {live} in use", bytes(program(&head)), head.pid)?;
     writeln!(out, "  index  {:8} {:34} {:34} destructor", "state", "variable", "created by")?;
-    for (index, facts) in &keys {
-        let variable = place(&recording, &modules, facts.now.variable, symbols, Symboliser::variable);
-        let destructor = place(&recording, &modules, facts.destructor, symbols, function);
-        let created = sites.stack(facts.now.created.stack.0).first().map(|site| created(site, symbols));
-        let dash = || "-".to_owned();
+    for key in &keys {
+        let created = sites.stack(key.created.stack.0).first().map(|site| created(site, symbols));
+        let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
         writeln!(
             out,
-            "  {index:>5}  {:8} {:34} {:34} {}",
-            state(facts.state),
-            variable.unwrap_or_else(dash),
-            created.unwrap_or_else(dash),
-            destructor.unwrap_or_else(dash)
+            "  {:>5}  {:8} {:34} {:34} {}",
+            key.index,
+            key.state,
+            or_dash(key.variable.as_deref()),
+            or_dash(created.as_deref()),
+            or_dash(key.destructor.as_deref())
         )?;
     }
     Ok(())
