@@ -6,9 +6,7 @@
 mod encode;
 mod resource;
 
-pub use resource::{
-    Block, Earlier, Key, Leak, Limit, Lock, Lost, Resource, SHOWN_BYTES, TCP_STATES, THINGS, Thing,
-};
+pub use resource::{Block, Earlier, Key, Leak, Limit, Lock, Lost, Resource, SHOWN_BYTES, TCP_STATES, THINGS, Thing};
 
 use crate::kind::{Kind, Role, Severity};
 use crate::label::Label;

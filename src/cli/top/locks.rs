@@ -64,7 +64,7 @@ pub struct Row {
     pub waiters: usize,
     pub used: Option<Used>,
     /// Who has it, as far as is known, and the calls that are worth knowing.
-    pub details: String,
+    pub details: Vec<String>,
 }
 
 /// What `lock_times=1` tells of a lock.
@@ -95,10 +95,13 @@ pub struct View {
     beyond: u64,
 }
 
-/// What the last look saw: how often each lock was taken, and not at once.
+/// How often a lock was taken, and not at once.
+type Counts = (u64, u64);
+
+/// What the last look saw.
 #[derive(Default)]
 pub struct Watch {
-    before: Option<(u64, HashMap<u64, (u64, u64)>)>,
+    before: Option<(u64, HashMap<u64, Counts>)>,
 }
 
 /// A lock, before it has a name.
@@ -255,14 +258,14 @@ fn rows(
     order.iter().zip(found).map(row).collect()
 }
 
-/// `held by thread 12 "io"; waited for since 3 s; waited for longest by load  app.c:40`.
+/// `held by thread 12 "io"`, `waited for since 3 s`, `waited for longest by load  app.c:40`.
 fn details(
     lock: &Seen,
     waiters: &[Waiter],
     threads: &HashMap<u32, ([u8; 16], bool)>,
     now: u64,
     naming: &mut Naming,
-) -> String {
+) -> Vec<String> {
     let mut parts = Vec::new();
     let holders = lock.holders(waiters, threads);
     if !holders.is_empty() {
@@ -284,7 +287,7 @@ fn details(
             }
         }
     }
-    parts.join("; ")
+    parts
 }
 
 /// `locks: 12 measured; 3 threads wait`.
@@ -309,7 +312,11 @@ pub fn rates(view: &View) -> String {
         0 => String::new(),
         n => format!("; {} beyond the table", size::count(n)),
     };
-    format!("{:.1} taken/s, {:.1} contended/s{beyond}", view.taken, view.contended)
+    format!("{} taken/s, {} contended/s{beyond}", rate(view.taken), rate(view.contended))
+}
+
+fn rate(n: f64) -> String {
+    if n < 9.95 { format!("{n:.1}") } else { size::count(n.round() as u64) }
 }
 
 /// The columns of [`cells`].
@@ -327,7 +334,7 @@ pub fn cells(row: &Row) -> [String; 8] {
         waiting,
         size::count(used.contended),
         used.share.map_or_else(|| "-".to_owned(), |share| format!("{share:.1} %")),
-        format!("{:.1}", used.rate),
+        rate(used.rate),
         size::count(used.taken),
         time(used.waited),
         time(used.held),

@@ -99,7 +99,7 @@ fn locks_part(locks: &locks::View, out: &mut dyn Write) -> io::Result<()> {
     for row in locks.rows.iter().take(ROWS) {
         writeln!(out, "{}  {}", columns(locks::cells(row).each_ref().map(String::as_str)), row.name)?;
         if !row.details.is_empty() {
-            writeln!(out, "{:>16}{}", "", row.details)?;
+            writeln!(out, "{:>16}{}", "", row.details.join("; "))?;
         }
     }
     match locks.rows.len().saturating_sub(ROWS) + locks.more {

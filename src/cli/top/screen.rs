@@ -86,8 +86,8 @@ pub struct Choice {
 const HELP: &str = "\
  q          leave
  ↑ ↓ j k    move
- tab        sites, heap, locks, keys, findings, descriptors of the
-            site, deadlocks
+ tab        sites, heap, locks, keys, findings, descriptors
+            of the site, deadlocks
  s          sort by open, growth, opened, oldest, verdict;
             the heap by live, growth, total;
             locks by contention, wait, hold

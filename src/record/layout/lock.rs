@@ -29,7 +29,9 @@ pub struct Lock {
     pub waited_most_at: AtomicU64,
     /// Who took it last.
     pub last_tid: AtomicU64,
-    pub _reserved: [AtomicU64; 2],
+    /// Who has it for itself at this moment, 0 = nobody; in the high half how often more, of one that is recursive.
+    pub held_by: AtomicU64,
+    pub _reserved: [AtomicU64; 1],
 }
 
 /// The lock `to` was taken while `from` was held.
@@ -67,7 +69,8 @@ assert_offsets!(
     held_most_at = 88,
     waited_most_at = 96,
     last_tid = 104,
-    _reserved = 112
+    held_by = 112,
+    _reserved = 120
 );
 assert_offsets!(
     LockEdge,

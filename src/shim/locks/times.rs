@@ -71,6 +71,7 @@ fn no_room(lock: usize) {
 }
 
 /// The thread has waited with the lock, and has it again.
+#[inline(never)]
 pub fn has_again(state: &State, hold: &Hold, lock: usize, what: What) {
     if !on() {
         return;
@@ -82,6 +83,8 @@ pub fn has_again(state: &State, hold: &Hold, lock: usize, what: What) {
 }
 
 /// Nobody has it any more, and it is not its holder who let it go.
+#[cold]
+#[inline(never)]
 pub fn no_longer(lock: usize) {
     if let Some((entry, _)) = on().then(|| record::lock::entry_of(&RECORDING, lock as u64)).flatten() {
         entry.has_not(false);

@@ -101,7 +101,7 @@ fn who_has_a_lock_and_who_waits_for_it() {
     // Taken once, by who has it now; nothing has ended to be waited for or held.
     assert_eq!(row[..5], ["3", "0", "-", "0.0", "1"], "{page}");
     assert_eq!(row[7..], ["0", "0"], "{page}");
-    let holder = format!("held by thread {pid} \"red");
+    let holder = format!("held by thread {pid} \"");
     assert!(details.contains(&holder) && details.contains("; waited for since "), "{details}");
 
     // It was let go, taken by the three who had waited, and again by the first.
