@@ -292,10 +292,10 @@ impl Scope {
     }
 
     /// The stack with the places of its return addresses; nothing where an unwinder has no room.
-    pub fn trace(&mut self) -> Option<unwind::Trace> {
+    pub fn trace(&mut self, depth: usize) -> Option<unwind::Trace> {
         let state = self.state;
         let room = state.has_room() || state.finds_room_unasked();
-        if room { unwind::trace(state, &mut self.inner().unwinding) } else { None }
+        if room { unwind::trace(state, &mut self.inner().unwinding, depth) } else { None }
     }
 
     /// As [`Scope::stack`], where libc may not be asked for the bounds of the stack: unknown ones are probed for.

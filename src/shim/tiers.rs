@@ -47,7 +47,7 @@ static SPAN: AtomicUsize = AtomicUsize::new(0);
 /// The addresses of all tiers.
 static BASE: AtomicUsize = AtomicUsize::new(0);
 static LEN: AtomicUsize = AtomicUsize::new(0);
-static MEMORY: AtomicPtr<Memory<os::Raw>> = AtomicPtr::new(null_mut());
+static MEMORY: AtomicPtr<Memory> = AtomicPtr::new(null_mut());
 /// For each 16 bytes of the tiers' addresses, the site of the block that begins there, and one: a sparse mapping.
 static SITES: AtomicUsize = AtomicUsize::new(0);
 const GRAIN: u32 = 4;
@@ -72,7 +72,7 @@ pub fn owns(block: *const c_void) -> bool {
 }
 
 #[inline(always)]
-fn memory() -> Option<&'static Memory<os::Raw>> {
+fn memory() -> Option<&'static Memory> {
     // SAFETY: null, or set once by `start` and never freed.
     unsafe { MEMORY.load(Acquire).as_ref() }
 }
@@ -163,9 +163,9 @@ pub fn free(block: *mut c_void) {
     verify::before_free(memory, at, usable, site);
     accounts::correct(site, (usable as u64).wrapping_neg());
     match own {
-        Some(own) => own.accounts.freed(site, memory.tier_of(at), usable as u64),
+        Some(own) => own.accounts.freed(site, memory.owner(at).unwrap_or(0), usable as u64),
         // A thread that is not watched, or has ended.
-        None => accounts::freed_unheard(site, memory.tier_of(at), usable as u64),
+        None => accounts::freed_unheard(site, memory.owner(at).unwrap_or(0), usable as u64),
     }
     mark(at, 0);
     memory.free(block.cast());
@@ -203,7 +203,7 @@ pub unsafe fn reallocate(
     }
     let at = block as usize;
     let Some(memory) = memory() else { return null_mut() };
-    if ours && memory.tier_of(at) == wanted {
+    if ours && memory.owner(at) == Some(wanted) {
         let resized = decide::own().and_then(|own| {
             let _busy = own.hold()?;
             let before = memory.usable(block.cast()) as u64;

@@ -10,7 +10,7 @@
 
 use super::{accounts, guard, is_reinforced, protects, quarantine, redzone, shadow};
 use crate::recording::{self, RECORDING};
-use crate::roster::{known, real};
+use crate::heap::allocator;
 use crate::thread::{self, Entry as Way, Scope};
 use crate::{finding, locks, start, sys, unwind};
 use core::sync::atomic::AtomicBool;
