@@ -153,7 +153,7 @@ fn show(policy: &Policy, made: &Memory, complaints: &[Complaint]) {
         entry.page.store(page(spec), Relaxed);
         entry.capacity.store(spec.capacity.unwrap_or(0), Relaxed);
         if let Some(facts) = made.facts(index as u16) {
-            let (start, len) = made.window(index as u16);
+            let (start, len) = made.window(index as u16).unwrap_or((0, 0));
             entry.capacity.store(facts.capacity, Relaxed);
             entry.start.store(start as u64, Relaxed);
             entry.len.store(len as u64, Relaxed);
@@ -228,14 +228,16 @@ pub fn tell_unmatched() {
     let _held = DECIDING.hold();
     let Some(policy) = policy() else { return };
     const MOST: usize = 10;
-    let unmatched = policy.rules().filter(|rule| rule.decisions == 0);
-    for rule in unmatched.clone().take(MOST) {
-        let line = format!("shim: tiers: {}: rule \"{}\" never matched\n", rule.at, rule.name);
-        message::say(line.as_bytes());
+    let mut unmatched = 0;
+    for rule in policy.rules().filter(|rule| rule.decisions == 0) {
+        unmatched += 1;
+        if unmatched <= MOST {
+            let line = format!("shim: tiers: {}: rule \"{}\" never matched\n", rule.at, rule.name);
+            message::say(line.as_bytes());
+        }
     }
-    let more = unmatched.count().saturating_sub(MOST);
-    if more > 0 {
-        message::say(format!("shim: tiers: {more} further rules never matched\n").as_bytes());
+    if unmatched > MOST {
+        message::say(format!("shim: tiers: {} further rules never matched\n", unmatched - MOST).as_bytes());
     }
 }
 
