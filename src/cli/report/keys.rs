@@ -6,81 +6,83 @@
 //!       0  live     plugin_key (plugin.so)  plugin_begin  p.c:12    free (libc.so.6)
 //! ```
 //!
-//! Why a look of its own: the table is what the process had at its end, not a finding.
+//! Why a look of its own: the table is what the process had at its end, not a finding. `shim top` shows the same rows of one
+//! that runs.
 
-use crate::escape::{bytes, shown};
-use crate::merge::{ModuleId, Site, Sites, program};
+use crate::merge::{Site, Sites, program};
+use crate::modules::{Modules, base};
 use crate::recordings::{self, Loaded};
 use crate::report::text;
 use crate::symbolise::Symboliser;
-use record::reader::Module;
+use crate::target::who;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
 use track::actor::Party;
-use track::key::{Slot, State};
+use track::key::{Facts, Slot, State};
 
-/// One index, with the names of what it points to.
-pub struct Key {
+/// A key, in words.
+pub struct Row {
     pub index: usize,
     pub state: &'static str,
-    /// Somebody has it.
+    /// libc has given it to somebody.
     pub is_taken: bool,
+    pub variable: String,
+    pub created: String,
+    pub destructor: String,
     /// The program's, now or before: not only the C library's or shim's.
     pub is_program_s: bool,
-    pub variable: Option<String>,
-    pub destructor: Option<String>,
-    pub created: Party,
-    pub deleted: Party,
+    pub created_by: Party,
+    pub deleted_by: Party,
     /// Lives so far.
     pub lives: u32,
-}
-
-/// The keys that were ever created.
-pub fn keys(recording: &Loaded, symbols: &mut Symboliser) -> Vec<Key> {
-    let mut modules: Option<Vec<Module>> = None;
-    let all = recording.keys().map(|(index, words)| {
-        let facts = Slot::read(&words);
-        let modules = modules.get_or_insert_with(|| recording.modules().map(|(_, module)| module).collect());
-        Key {
-            index,
-            state: state(facts.state),
-            is_taken: facts.state.is_taken(),
-            is_program_s: matches!(facts.state, State::Live | State::Unseen | State::Deleted),
-            variable: place(recording, modules, facts.now.variable, symbols, Symboliser::variable),
-            destructor: place(recording, modules, facts.destructor, symbols, function),
-            created: facts.now.created,
-            deleted: facts.now.deleted,
-            lives: facts.generation,
-        }
-    });
-    all.collect()
 }
 
 /// Writes the table of a recording, when any key was ever created; a file that is gone by now is left out.
 pub fn table(path: &Path, symbols: &mut Symboliser, out: &mut dyn Write) -> io::Result<()> {
     let Ok(recording) = recordings::load(path) else { return Ok(()) };
-    let keys = keys(&recording, symbols);
-    if keys.is_empty() {
+    let rows = rows(&recording, symbols);
+    if rows.is_empty() {
         return Ok(());
     }
     let head = recording.head();
-    let mut sites = Sites::new(&recording);
-    let live = keys.iter().filter(|key| key.is_taken).count();
-    writeln!(out, "\nkeys of {} (pid {}): {live} in use", bytes(program(&head)), head.pid)?;
+    writeln!(out, "\nkeys of {}: {} in use", who(program(&head), head.pid), in_use(&rows))?;
+    write(&rows, out)
+}
+
+pub fn in_use(rows: &[Row]) -> usize {
+    rows.iter().filter(|row| row.is_taken).count()
+}
+
+/// All keys that were ever created, by their number.
+pub fn rows(recording: &Loaded, symbols: &mut Symboliser) -> Vec<Row> {
+    let modules = Modules::of(recording);
+    let mut sites = Sites::new(recording);
+    let mut row = |index: usize, facts: Facts| {
+        let variable = modules.named(facts.now.variable, symbols, Symboliser::variable);
+        let destructor = modules.named(facts.destructor, symbols, function);
+        let created = sites.stack(facts.now.created.stack.0).first().map(|site| created(site, symbols));
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        Row {
+            index,
+            state: state(facts.state),
+            is_taken: facts.state.is_taken(),
+            variable: or_dash(variable),
+            created: or_dash(created),
+            destructor: or_dash(destructor),
+            is_program_s: matches!(facts.state, State::Live | State::Unseen | State::Deleted),
+            created_by: facts.now.created,
+            deleted_by: facts.now.deleted,
+            lives: facts.generation,
+        }
+    };
+    recording.keys().map(|(index, words)| row(index, Slot::read(&words))).collect()
+}
+
+/// The head of the table, and a line for each.
+pub fn write(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  index  {:8} {:34} {:34} destructor", "state", "variable", "created by")?;
-    for key in &keys {
-        let created = sites.stack(key.created.stack.0).first().map(|site| created(site, symbols));
-        let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
-        writeln!(
-            out,
-            "  {:>5}  {:8} {:34} {:34} {}",
-            key.index,
-            key.state,
-            or_dash(key.variable.as_deref()),
-            or_dash(created.as_deref()),
-            or_dash(key.destructor.as_deref())
-        )?;
+    for Row { index, state, variable, created, destructor, .. } in rows {
+        writeln!(out, "  {index:>5}  {state:8} {variable:34} {created:34} {destructor}")?;
     }
     Ok(())
 }
@@ -105,32 +107,4 @@ fn created(site: &Site, symbols: &mut Symboliser) -> String {
     let module = site.module.as_ref().map_or_else(String::new, |m| format!(" ({})", base(&m.path)));
     let known = symbols.locate(site).first().and_then(text::call_site);
     known.unwrap_or_else(|| format!("{:#x}{module}", site.offset))
-}
-
-/// `plugin_key (plugin.so)`; an address that is in no module as it is.
-fn place(
-    recording: &Loaded,
-    modules: &[Module],
-    address: u64,
-    symbols: &mut Symboliser,
-    name: fn(&mut Symboliser, &Site) -> Option<String>,
-) -> Option<String> {
-    if address == 0 {
-        return None;
-    }
-    let holds = |m: &&Module| (m.start..m.end).contains(&address);
-    // Of two that lay there one after the other, the one that is loaded.
-    let found = modules.iter().filter(holds).max_by_key(|m| (m.unloaded == 0, m.loaded));
-    let Some(module) = found else {
-        let bits = recording.head().pointer_bits as usize / 4;
-        return Some(format!("{address:#0width$x}", width = bits.min(16) + 2));
-    };
-    let id = Arc::new(ModuleId { path: module.path.clone(), build_id: module.build_id.clone() });
-    let site = Site { module: Some(id), offset: address.wrapping_sub(module.bias) };
-    let called = name(symbols, &site).map_or_else(|| format!("{:#x}", site.offset), shown);
-    Some(format!("{called} ({})", base(&module.path)))
-}
-
-fn base(path: &[u8]) -> String {
-    bytes(path.rsplit(|b| *b == b'/').next().unwrap_or_default())
 }

@@ -51,7 +51,8 @@ function deadlockCard(ring, l) {
   const title = ring.length === 1 ? 'Deadlock: a thread waits for itself' : `Deadlock: ${ring.length} threads wait for each other`;
   return el('section', { class: 'card dead', 'aria-label': title }, el('h2', {}, title), ...ring.flatMap(step => {
     const lock = named.get(step.lock);
-    return [el('p', { class: 'sentence' }, `${person(step)} waits for ${step.kind} `, el('span', { class: 'mono strong' }, lock ? lock.name : step.lock), lock && lock.name !== step.lock ? el('span', { class: 'quiet mono' }, ` ${step.lock}`) : '',
+    const name = step.name || (lock ? lock.name : step.lock);
+    return [el('p', { class: 'sentence' }, `${person(step)} waits for ${step.kind} `, el('span', { class: 'mono strong' }, name), name !== step.lock ? el('span', { class: 'quiet mono' }, ` ${step.lock}`) : '',
       `${step.waited ? ` for ${span(step.waited)}` : ''}, which ${person(step.holder)} has`),
     callsOf('victim', 'Waits', `as ${person(step)}`, step.waits), callsOf('locked', 'Locked', `by ${person(step.holder)}`, step.locked)];
   }));
