@@ -18,7 +18,43 @@ use crate::target::who;
 use std::io::{self, Write};
 use std::path::Path;
 use track::actor::Party;
-use track::key::{Facts, Slot, State};
+use track::key::{Slot, State};
+
+/// One index, with the names of what it points to.
+pub struct Key {
+    pub index: usize,
+    pub state: &'static str,
+    /// Somebody has it.
+    pub is_taken: bool,
+    /// The program's, now or before: not only the C library's or shim's.
+    pub is_program_s: bool,
+    pub variable: Option<String>,
+    pub destructor: Option<String>,
+    pub created: Party,
+    pub deleted: Party,
+    /// Lives so far.
+    pub lives: u32,
+}
+
+/// The keys that were ever created, by their number.
+pub fn keys(recording: &Loaded, symbols: &mut Symboliser) -> Vec<Key> {
+    let modules = Modules::of(recording);
+    let all = recording.keys().map(|(index, words)| {
+        let facts = Slot::read(&words);
+        Key {
+            index,
+            state: state(facts.state),
+            is_taken: facts.state.is_taken(),
+            is_program_s: matches!(facts.state, State::Live | State::Unseen | State::Deleted),
+            variable: modules.named(facts.now.variable, symbols, Symboliser::variable),
+            destructor: modules.named(facts.destructor, symbols, function),
+            created: facts.now.created,
+            deleted: facts.now.deleted,
+            lives: facts.generation,
+        }
+    });
+    all.collect()
+}
 
 /// A key, in words.
 pub struct Row {
@@ -29,12 +65,6 @@ pub struct Row {
     pub variable: String,
     pub created: String,
     pub destructor: String,
-    /// The program's, now or before: not only the C library's or shim's.
-    pub is_program_s: bool,
-    pub created_by: Party,
-    pub deleted_by: Party,
-    /// Lives so far.
-    pub lives: u32,
 }
 
 /// Writes the table of a recording, when any key was ever created; a file that is gone by now is left out.
@@ -53,29 +83,19 @@ pub fn in_use(rows: &[Row]) -> usize {
     rows.iter().filter(|row| row.is_taken).count()
 }
 
-/// All keys that were ever created, by their number.
+/// The keys that were ever created, in words.
 pub fn rows(recording: &Loaded, symbols: &mut Symboliser) -> Vec<Row> {
-    let modules = Modules::of(recording);
     let mut sites = Sites::new(recording);
-    let mut row = |index: usize, facts: Facts| {
-        let variable = modules.named(facts.now.variable, symbols, Symboliser::variable);
-        let destructor = modules.named(facts.destructor, symbols, function);
-        let created = sites.stack(facts.now.created.stack.0).first().map(|site| created(site, symbols));
-        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-        Row {
-            index,
-            state: state(facts.state),
-            is_taken: facts.state.is_taken(),
-            variable: or_dash(variable),
-            created: or_dash(created),
-            destructor: or_dash(destructor),
-            is_program_s: matches!(facts.state, State::Live | State::Unseen | State::Deleted),
-            created_by: facts.now.created,
-            deleted_by: facts.now.deleted,
-            lives: facts.generation,
-        }
-    };
-    recording.keys().map(|(index, words)| row(index, Slot::read(&words))).collect()
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let all = keys(recording, symbols).into_iter().map(|key| Row {
+        index: key.index,
+        state: key.state,
+        is_taken: key.is_taken,
+        variable: or_dash(key.variable),
+        created: or_dash(sites.stack(key.created.stack.0).first().map(|site| created(site, symbols))),
+        destructor: or_dash(key.destructor),
+    });
+    all.collect()
 }
 
 /// The head of the table, and a line for each.

@@ -113,7 +113,7 @@ struct By(u32, usize);
 pub fn look(recording: &Loaded, kept: &mut Kept, stacks: &mut Stacks) -> Option<Locks> {
     let deadlocks = deadlock::last(recording);
     let mut process = Process::new(recording, stacks.symbols());
-    let keys = keys::rows(recording, stacks.symbols());
+    let keys = keys::keys(recording, stacks.symbols());
     if deadlocks.is_empty() && process.is_none() && !keys.iter().any(|key| key.is_program_s) {
         return None;
     }
@@ -126,11 +126,11 @@ pub fn look(recording: &Loaded, kept: &mut Kept, stacks: &mut Stacks) -> Option<
     let keys = keys.into_iter().map(|key| Key {
         index: key.index,
         state: key.state,
-        variable: known(key.variable),
-        destructor: known(key.destructor),
+        variable: key.variable,
+        destructor: key.destructor,
         lives: key.lives,
-        created: by(key.created_by, stacks),
-        deleted: by(key.deleted_by, stacks),
+        created: by(key.created, stacks),
+        deleted: by(key.deleted, stacks),
     });
     let keys = keys.collect();
     let mut all = All::default();
@@ -203,11 +203,6 @@ fn edge(order: &Order, all: &mut All, rows: &HashMap<u64, &Row>, stacks: &mut St
 fn stack(calls: &[Call], stacks: &mut Stacks) -> Option<usize> {
     let sites: Vec<Site> = calls.iter().map(|call| call.site.clone()).collect();
     (!sites.is_empty()).then(|| stacks.of(&sites))
-}
-
-/// A dash stands for what is not known.
-fn known(text: String) -> Option<String> {
-    (text != "-").then_some(text)
 }
 
 fn by(party: Party, stacks: &mut Stacks) -> Option<By> {
