@@ -228,16 +228,24 @@ pub fn tell_unmatched() {
     let _held = DECIDING.hold();
     let Some(policy) = policy() else { return };
     const MOST: usize = 10;
-    let mut unmatched = 0;
-    for rule in policy.rules().filter(|rule| rule.decisions == 0) {
-        unmatched += 1;
-        if unmatched <= MOST {
-            let line = format!("shim: tiers: {}: rule \"{}\" never matched\n", rule.at, rule.name);
-            message::say(line.as_bytes());
+    let (mut matched, mut unmatched) = (false, Vec::new());
+    for rule in policy.rules() {
+        match rule.decisions {
+            0 => unmatched.push(rule),
+            _ => matched = true,
         }
     }
-    if unmatched > MOST {
-        message::say(format!("shim: tiers: {} further rules never matched\n", unmatched - MOST).as_bytes());
+    // A shell in front of the program, or a helper behind it, has none of its call sites.
+    if !matched && !unmatched.is_empty() {
+        let at = &unmatched[0].at.file;
+        let program = String::from_utf8_lossy(&recording::program_name()).into_owned();
+        return message::say(format!("shim: tiers: {at}: no rule matched in {program}\n").as_bytes());
+    }
+    for rule in unmatched.iter().take(MOST) {
+        message::say(format!("shim: tiers: {}: rule \"{}\" never matched\n", rule.at, rule.name).as_bytes());
+    }
+    if let Some(more) = unmatched.len().checked_sub(MOST).filter(|more| *more > 0) {
+        message::say(format!("shim: tiers: {more} further rules never matched\n").as_bytes());
     }
 }
 
