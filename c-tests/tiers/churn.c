@@ -16,7 +16,7 @@ struct slot {
 static struct slot slots[SLOTS];
 static pthread_mutex_t locks[SLOTS];
 
-__attribute__((noinline)) static void *take(size_t size) { return opaque(malloc(size)); }
+APART static void *take(size_t size) { return opaque(malloc(size)); }
 
 static unsigned next(unsigned *seed) { return *seed = *seed * 1103515245u + 12345u, *seed >> 8; }
 

@@ -4,7 +4,7 @@
  */
 #include "tiers.h"
 
-static void *wanted(size_t size) { return opaque(malloc(size)); }
+APART static void *wanted(size_t size) { return opaque(malloc(size)); }
 static volatile int stop;
 
 static void *busy(void *unused)

@@ -4,8 +4,8 @@
 #define MANY 40
 #define PIECE (512 << 10)
 
-static void *wanted(size_t size) { return opaque(malloc(size)); }
-static void *strict(size_t size) { return opaque(malloc(size)); }
+APART static void *wanted(size_t size) { return opaque(malloc(size)); }
+APART static void *strict(size_t size) { return opaque(malloc(size)); }
 
 int main(void)
 {

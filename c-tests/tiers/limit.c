@@ -1,7 +1,7 @@
 /* A rule places so many live bytes and no more, whoever frees; beyond them its blocks are ordinary ones. */
 #include "tiers.h"
 
-static void *wanted(size_t size) { return opaque(malloc(size)); }
+APART static void *wanted(size_t size) { return opaque(malloc(size)); }
 
 static void *release(void *block)
 {

@@ -3,7 +3,7 @@
 
 #define THREADS 3000
 
-static void *wanted(size_t size) { return opaque(malloc(size)); }
+APART static void *wanted(size_t size) { return opaque(malloc(size)); }
 static pthread_key_t key;
 
 static void at_end(void *value)

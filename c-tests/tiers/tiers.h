@@ -9,6 +9,9 @@
 
 #include "../heap/heap.h"
 
+/* A function of its own in the table of symbols, which rules go by. */
+#define APART __attribute__((noinline))
+
 /* Is this run watched, with tiers? */
 static inline int has_tiers(void)
 {

@@ -5,19 +5,19 @@
 #include "tiers.h"
 #include <sys/prctl.h>
 
-__attribute__((noinline)) static void *wrapper(size_t size)
+APART static void *wrapper(size_t size)
 {
     void *block = malloc(size);
     return opaque(block);
 }
 
-__attribute__((noinline)) static void *chosen(size_t size)
+APART static void *chosen(size_t size)
 {
     void *block = wrapper(size);
     return opaque(block);
 }
 
-__attribute__((noinline)) static void *left(size_t size)
+APART static void *left(size_t size)
 {
     void *block = wrapper(size);
     return opaque(block);

@@ -1,7 +1,7 @@
 /* Rules and tiers with faults: each is one line, and the program runs. */
 #include "tiers.h"
 
-static void *wanted(size_t size) { return opaque(malloc(size)); }
+APART static void *wanted(size_t size) { return opaque(malloc(size)); }
 
 int main(void)
 {

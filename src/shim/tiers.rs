@@ -158,6 +158,7 @@ pub fn free(block: *mut c_void) {
         Some(None) => return,
         held => held,
     };
+    let _guarded = thread::guarded();
     let at = block as usize;
     let (site, usable) = (site_of(at), memory.usable(its));
     verify::before_free(memory, at, usable, site);
@@ -245,8 +246,8 @@ pub struct Own {
     busy: core::sync::atomic::AtomicBool,
 }
 
-/// While a thread is inside a tier: its signal handlers keep out.
-struct Busy<'a>(&'a Own);
+/// While a thread is inside a tier: its signal handlers keep out, of the tier and, by the guard, of the private allocator.
+struct Busy<'a>(&'a Own, #[allow(dead_code)] thread::Guarded);
 
 impl Own {
     /// For a thread that is being registered.
@@ -272,7 +273,7 @@ impl Own {
         }
         self.busy.store(true, Relaxed);
         compiler_fence(Acquire);
-        Some(Busy(self))
+        Some(Busy(self, thread::guarded()))
     }
 }
 
