@@ -31,9 +31,11 @@ const PATIENCE: i32 = 5_000;
 const PROGRESS: u8 = b'.';
 const DONE: u8 = b'!';
 
-/// One fork at a time; its pipe, -1 = none.
+/// One fork at a time, for there is one gate: 1 = somebody is at it.
+static TURN: AtomicU32 = AtomicU32::new(0);
+
+/// The pipe of a fork, -1 = none; what went wrong.
 pub struct Forks {
-    turn: AtomicU32,
     read: AtomicI32,
     write: AtomicI32,
     /// Parents that did not wait to the end.
@@ -45,7 +47,6 @@ pub struct Forks {
 impl Forks {
     pub const fn new() -> Self {
         Self {
-            turn: AtomicU32::new(0),
             read: AtomicI32::new(-1),
             write: AtomicI32::new(-1),
             given_up: AtomicU32::new(0),
@@ -54,8 +55,8 @@ impl Forks {
     }
 
     pub fn before(&self, os: &'static dyn Os, tiers: &mut dyn Iterator<Item = &'static Tier>) {
-        while self.turn.compare_exchange(0, 1, Acquire, Relaxed).is_err() {
-            os.wait(&self.turn, 1);
+        while TURN.compare_exchange(0, 1, Acquire, Relaxed).is_err() {
+            os.wait(&TURN, 1);
         }
         gate::close(os);
         if tiers.fold(false, |any, tier| any || tier.needs_copy()) {
@@ -104,8 +105,8 @@ impl Forks {
 
     fn end(&self, os: &'static dyn Os) {
         gate::open(os);
-        self.turn.store(0, Release);
-        os.wake(&self.turn, u32::MAX);
+        TURN.store(0, Release);
+        os.wake(&TURN, u32::MAX);
     }
 }
 
