@@ -73,7 +73,9 @@ fn large_ones_grow_and_shrink_in_place() {
 fn foreign_addresses_are_told_apart() {
     let memory = machine::tiers(&[machine::numa(), machine::thp()], 64 << 20);
     let (heap, stack) = (Box::new(1), 2);
-    for address in [0, 1, &raw const *heap as usize, &raw const stack as usize, machine::tiers as *const () as usize, usize::MAX] {
+    for address in
+        [0, 1, &raw const *heap as usize, &raw const stack as usize, machine::tiers as *const () as usize, usize::MAX]
+    {
         assert_eq!(memory.owner(address), None);
     }
     let one = block(&memory, 1, 1 << 20, 16, false).unwrap();
