@@ -9,22 +9,13 @@
  *   espresso  sets of cubes, merged until nothing merges: minimises a boolean function (after espresso: blocks that live in lists)
  *
  * All run under 12 calls, so that stacks are as deep as those of a small server. */
+#include "rows.h"
+
 #include <pthread.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #define SLOTS 5000
-
-static double now(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return t.tv_sec * 1e9 + t.tv_nsec;
-}
 
 static uint32_t next_random(uint32_t *state)
 {
@@ -211,7 +202,7 @@ static void espresso(struct work *w)
     }
 }
 
-static const struct row {
+static const struct benchmark {
     const char *name;
     void (*run)(struct work *);
     /* Of each thread. */
@@ -226,24 +217,21 @@ static const struct row {
     {"espresso", espresso, 25, 0},
 };
 
-static const struct row *running;
+static const struct benchmark *running;
 
-__attribute__((noinline)) static void deep(int depth, struct work *w)
+__attribute__((noinline)) static void work(void *of)
 {
-    if (depth > 0)
-        deep(depth - 1, w);
-    else
-        running->run(w);
+    running->run(of);
     __asm__ volatile("" ::: "memory");
 }
 
 static void *thread(void *argument)
 {
-    deep(12, argument);
+    deep(11, work, argument);
     return NULL;
 }
 
-static void run(const struct row *row, int threads, long divisor)
+static void run(const struct benchmark *row, int threads, long divisor)
 {
     pthread_barrier_t all;
     pthread_t ids[64];

@@ -9,6 +9,8 @@
  *     watched drops N    N lists of two blocks that nobody can reach
  *     watched heap N     N blocks of 1 MiB that are kept, and N that are freed
  *     watched knot N     N threads in a ring, each holds a lock and waits for that of the next
+ *     watched queue N    N threads wait for a mutex that the first thread has; more: it is let go, they all take it, and so again
+ *     watched values N   N keys, the last of them deleted
  *
  * Prints `ready` when it is so. Then each line on stdin does N more of the first kind and prints `ready`; `quit` exits.
  */
@@ -176,16 +178,8 @@ static void *hold_and_want(void *of)
 }
 
 /* Until all of them sleep in the kernel, behind the last of their calls. */
-static void knot(int n)
+static void until_they_wait(int n)
 {
-    ring_len = n;
-    CHECK(n <= 16 && pthread_barrier_init(&all_hold, NULL, (unsigned)n) == 0);
-    for (int i = 0; i < n; i++)
-        CHECK(pthread_rwlock_init(&ring[i], NULL) == 0);
-    for (long i = 0; i < n; i++) {
-        pthread_t thread;
-        CHECK(pthread_create(&thread, NULL, hold_and_want, (void *)i) == 0);
-    }
     for (int i = 0; i < n; i++) {
         char path[64], call[32] = "";
         while (strncmp(call, "202 ", 4) != 0) { /* futex */
@@ -198,6 +192,67 @@ static void knot(int n)
             }
         }
     }
+}
+
+static pthread_mutex_t table = PTHREAD_MUTEX_INITIALIZER;
+static pthread_t in_queue[16];
+
+static void *take_table(void *of)
+{
+    in_ring[(long)of] = (int)syscall(SYS_gettid);
+    pthread_mutex_lock(&table); /* queue: waits */
+    pthread_mutex_unlock(&table);
+    return NULL;
+}
+
+__attribute__((noinline)) static void hold_table(void)
+{
+    pthread_mutex_lock(&table); /* queue: locked */
+}
+
+/* Each time one hold of ours that ends, but the last, and one of each thread. */
+static void queue(int n, int again)
+{
+    CHECK(n <= 16);
+    if (again) {
+        pthread_mutex_unlock(&table);
+        for (int i = 0; i < n; i++)
+            CHECK(pthread_join(in_queue[i], NULL) == 0);
+    }
+    hold_table();
+    for (long i = 0; i < n; i++) {
+        in_ring[i] = 0;
+        CHECK(pthread_create(&in_queue[i], NULL, take_table, (void *)i) == 0);
+    }
+    until_they_wait(n);
+}
+
+static pthread_key_t sessions[16];
+
+static void end_session(void *session)
+{
+    free(session);
+}
+
+static void values(int n)
+{
+    CHECK(n <= 16);
+    for (int i = 0; i < n; i++)
+        CHECK(pthread_key_create(&sessions[i], end_session) == 0); /* values: created */
+    CHECK(pthread_key_delete(sessions[n - 1]) == 0);
+}
+
+static void knot(int n)
+{
+    ring_len = n;
+    CHECK(n <= 16 && pthread_barrier_init(&all_hold, NULL, (unsigned)n) == 0);
+    for (int i = 0; i < n; i++)
+        CHECK(pthread_rwlock_init(&ring[i], NULL) == 0);
+    for (long i = 0; i < n; i++) {
+        pthread_t thread;
+        CHECK(pthread_create(&thread, NULL, hold_and_want, (void *)i) == 0);
+    }
+    until_they_wait(n);
 }
 
 int main(int argc, char **argv)
@@ -220,21 +275,26 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "busy") == 0 || strcmp(argv[1], "idle") == 0)
         connections(n, argv[1][0] == 'b');
     else
-        for (int i = 0; i < n && strchr("hk", argv[1][0]) == NULL; i++)
+        for (int i = 0; i < n && strchr("hkqv", argv[1][0]) == NULL; i++)
             ended(listener, port);
     if (argv[1][0] == 'k')
         knot(n);
-    do {
+    if (argv[1][0] == 'v')
+        values(n);
+    for (int again = 0;; again = 1) {
+        if (argv[1][0] == 'q')
+            queue(n, again);
         for (int i = 0; i < n && argv[1][0] == 'h'; i++)
             grow();
         if (argv[1][0] == 'd') {
             drop(n);
             scrub();
         }
-        for (int i = 0; i < n && strchr("bihk", argv[1][0]) == NULL; i++)
+        for (int i = 0; i < n && strchr("bihkqv", argv[1][0]) == NULL; i++)
             refused();
         printf("ready\n");
         fflush(stdout);
-    } while (fgets(line, sizeof line, stdin) && strcmp(line, "quit\n") != 0);
-    return 0;
+        if (!fgets(line, sizeof line, stdin) || strcmp(line, "quit\n") == 0)
+            return 0;
+    }
 }

@@ -1,46 +1,11 @@
-/*
- * The story of the capture system in one thread: a destructor fails to lock, because its caller has the lock, and returns. Later
- * the object is freed all the same, and written to. What is found of the write tells where it began.
- */
-#include "../test.h"
-
-struct object {
-    struct object *next;
-    long number;
-};
-
-static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
-
-__attribute__((noinline)) static struct object *make(void)
-{
-    return calloc(1, sizeof(struct object)); /* allocated */
-}
-
-__attribute__((noinline)) static void release(struct object *object)
-{
-    free(object); /* freed */
-}
-
-__attribute__((noinline)) static int destroy(struct object *object)
-{
-    int error = pthread_rwlock_wrlock(&lock); /* failed */
-    if (error)
-        return error;
-    release(object);
-    CHECK(pthread_rwlock_unlock(&lock) == 0);
-    return 0;
-}
+/* The object of chain.h is written to. */
+#include "chain.h"
 
 int main(void)
 {
     struct object *object = make();
     CHECK(object);
-#ifndef CLEAN
-    CHECK(pthread_rwlock_wrlock(&lock) == 0); /* held */
-    CHECK(destroy(object) == EDEADLK);
-    CHECK(pthread_rwlock_unlock(&lock) == 0); /* on */
-#endif
-    CHECK(destroy(object) == 0);
+    fail_and_destroy(object);
 #ifndef CLEAN
     *(volatile long *)&object->number = 7;
 #endif

@@ -29,6 +29,7 @@ mod look;
 mod merge;
 mod message;
 mod metrics;
+mod modules;
 mod options;
 mod recordings;
 mod report;

@@ -16,6 +16,7 @@ pub mod tables;
 pub use extract::{Extract, KEYS, Sites};
 pub use gather::{gather, read_each};
 
+use crate::deadlock::Step;
 use crate::escape;
 use crate::recordings::Loaded;
 use entry::Entry;
@@ -24,7 +25,7 @@ use record::kind::{Kind, Role, Severity};
 use record::layout::Counter;
 use record::reader::{Finding, Head};
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use tables::Tables;
@@ -140,10 +141,19 @@ pub struct Merge {
     errors_dropped: bool,
     /// Programs whose heap was not seen, each with the module whose malloc it calls.
     elsewhere: BTreeSet<(Vec<u8>, Vec<u8>)>,
-    /// Files of processes whose threads wait for each other.
-    deadlocked: Vec<usize>,
+    /// Files of processes whose threads wait for each other, the first of them.
+    deadlocked: BTreeMap<usize, Deadlocked>,
 }
 
+/// A process that hung, or hangs.
+pub struct Deadlocked {
+    pub program: Vec<u8>,
+    pub pid: u32,
+    pub rings: Vec<Vec<Step>>,
+}
+
+/// Processes whose deadlocks are shown.
+const DEADLOCKS: usize = 8;
 /// So many of them are named.
 const ELSEWHERE_NAMED: usize = 8;
 /// Processes that are known by the size of their heap.
@@ -177,9 +187,7 @@ impl Merge {
         for (sum, lost) in self.losses.0.iter_mut().zip(extract.counters) {
             *sum = sum.saturating_add(lost);
         }
-        if extract.deadlocked {
-            self.deadlocked.push(file);
-        }
+        self.deadlock(file, extract);
         if let Some(module) = &extract.heap_elsewhere {
             self.elsewhere.insert((program(&extract.head).to_vec(), module.clone()));
         }
@@ -298,9 +306,9 @@ impl Merge {
         processes.map(|(pid, program, _)| (pid, program)).collect::<HashSet<_>>().len()
     }
 
-    /// The files of processes whose threads wait for each other.
-    pub fn deadlocked(&self) -> impl Iterator<Item = usize> {
-        self.deadlocked.iter().copied()
+    /// Processes whose threads wait for each other, and their files.
+    pub fn deadlocked(&self) -> impl Iterator<Item = (usize, &Deadlocked)> {
+        self.deadlocked.iter().map(|(file, deadlocked)| (*file, deadlocked))
     }
 
     /// Was this file read, and is its process wanted?
@@ -325,6 +333,18 @@ impl Merge {
         if peak > 0 && at < LARGEST_HEAPS {
             self.heaps.insert(at, (peak, file));
             self.heaps.truncate(LARGEST_HEAPS);
+        }
+    }
+
+    /// Of more than are shown, those of the first files.
+    fn deadlock(&mut self, file: usize, extract: &Extract) {
+        if extract.deadlock.is_empty() {
+            return;
+        }
+        let program = program(&extract.head).to_vec();
+        self.deadlocked.insert(file, Deadlocked { program, pid: extract.head.pid, rings: extract.deadlock.clone() });
+        if self.deadlocked.len() > DEADLOCKS {
+            self.deadlocked.pop_last();
         }
     }
 

@@ -7,7 +7,7 @@ pub mod csv;
 pub mod filter;
 pub mod html;
 pub mod json;
-mod keys;
+pub mod keys;
 pub mod text;
 
 use crate::args::ReportArgs;
@@ -20,6 +20,7 @@ use crate::recordings;
 use crate::snapshot;
 use crate::suppressions::Suppressions;
 use crate::symbolise::Symboliser;
+use crate::target::who;
 use filter::Filter;
 use record::reader::Finding;
 use record::sentence;
@@ -58,9 +59,6 @@ pub struct Choice {
 
 /// More than this is not for a person to scroll through.
 const LIMIT_OF_A_PAGE: usize = 20_000;
-
-/// Processes whose deadlocks are shown.
-const DEADLOCKS: usize = 8;
 
 pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
     let filter = Filter::new(&args).map_err(|why| Failure::new(exit::USAGE, why))?;
@@ -111,10 +109,10 @@ pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
                     keys::table(path, &mut symbols, &mut out)?;
                 }
             }
-            for file in merge.deadlocked().take(DEADLOCKS) {
-                if let Some(path) = found.files.get(file) {
-                    deadlock::of_recording(path, &mut symbols, &mut out)?;
-                }
+            for (_, deadlocked) in merge.deadlocked() {
+                writeln!(out, "\nin {}:", who(&deadlocked.program, deadlocked.pid))?;
+                let lines = deadlock::words(&deadlocked.rings, &mut symbols);
+                lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
             }
         }
         out.flush()?;

@@ -1,4 +1,4 @@
-//! `shim top`: a running program's descriptors and its heap, live, through its recording.
+//! `shim top`: a running program's descriptors, heap, locks and keys, live, through its recording.
 //!
 //! ```text
 //! target ─→ watch (a look a second) ─→ screen   keys choose, nothing is written to the program
@@ -9,6 +9,8 @@
 //! ends while it is watched stays on the screen, and is said to have ended, until the user leaves.
 
 mod heap;
+mod keys;
+mod locks;
 mod plain;
 mod screen;
 mod watch;
@@ -27,7 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use watch::{Sort, View, Watch};
+use watch::{View, Wanted, Watch};
 
 const REFRESH: Duration = Duration::from_secs(1);
 /// Between the two looks of `--once` that make a rate.
@@ -41,16 +43,16 @@ pub fn top(args: &TopArgs) -> Result<ExitCode, Failure> {
         return once(&mut watch);
     }
     // The first look before the terminal is touched: what cannot be read is a line, and no flicker.
-    let view = watch.look(Sort::default(), heap::Sort::default(), None).map_err(fail)?;
+    let view = watch.look(Wanted::default()).map_err(fail)?;
     live(&mut watch, view)
 }
 
 fn once(watch: &mut Watch) -> Result<ExitCode, Failure> {
     let fail = |line| Failure::new(exit::PARTLY, line);
-    let mut view = watch.look(Sort::default(), heap::Sort::default(), None).map_err(fail)?;
+    let mut view = watch.look(Wanted::default()).map_err(fail)?;
     if watch.lives() {
         sleep(ONCE);
-        view = watch.look(Sort::default(), heap::Sort::default(), None).map_err(fail)?;
+        view = watch.look(Wanted::default()).map_err(fail)?;
     }
     let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let mut out = BufWriter::new(io::stdout().lock());
@@ -83,8 +85,7 @@ fn run(terminal: &mut DefaultTerminal, watch: &mut Watch, mut view: View, caught
     let mut choice = Choice::default();
     let mut next = Instant::now() + REFRESH;
     let mut stacks = Vec::new();
-    choice.has_heap = view.heap.is_some();
-    choice.has_deadlocks = !view.deadlocks.is_empty();
+    choice.tabs = Tab::of(&view);
     while caught.load(Ordering::Relaxed) == 0 {
         if choice.tab == Tab::Findings {
             stacks = lines(&view, choice.finding.selected().unwrap_or(0), watch);
@@ -103,17 +104,24 @@ fn run(terminal: &mut DefaultTerminal, watch: &mut Watch, mut view: View, caught
             }
         }
         if due && !choice.paused {
-            let held = heap_site(&view, &choice);
+            let (held, lock) = (heap_site(&view, &choice), selected_lock(&view, &choice));
             let listed = choice.site.selected().and_then(|at| view.rows.get(at)).map(|row| row.stack);
-            match watch.look(choice.sort, choice.heap_sort, listed.filter(|_| choice.tab == Tab::Descriptors)) {
+            let wanted = Wanted {
+                sort: choice.sort,
+                heap: choice.heap_sort,
+                locks: choice.lock_sort,
+                listed: listed.filter(|_| choice.tab == Tab::Descriptors),
+            };
+            match watch.look(wanted) {
                 Ok(new) => {
                     // The selected site stays selected wherever it went.
                     let at = new.rows.iter().position(|row| Some(row.stack) == listed);
                     choice.site.select(at.or(choice.site.selected()));
-                    choice.has_heap = new.heap.is_some();
-                    choice.has_deadlocks = !new.deadlocks.is_empty();
+                    choice.tabs = Tab::of(&new);
                     let at = new.heap.iter().flat_map(|heap| &heap.rows).position(|row| Some(row.stack) == held);
                     choice.heap.select(at.or(choice.heap.selected()));
+                    let at = new.locks.rows.iter().position(|row| Some(row.address) == lock);
+                    choice.lock.select(at.or(choice.lock.selected()));
                     (view, choice.trouble) = (new, None);
                 }
                 Err(why) => choice.trouble = Some(why),
@@ -127,6 +135,11 @@ fn run(terminal: &mut DefaultTerminal, watch: &mut Watch, mut view: View, caught
 /// The stack of the selected row of the heap.
 fn heap_site(view: &View, choice: &Choice) -> Option<u32> {
     Some(view.heap.as_ref()?.rows.get(choice.heap.selected()?)?.stack)
+}
+
+/// The address of the selected lock.
+fn selected_lock(view: &View, choice: &Choice) -> Option<u64> {
+    Some(view.locks.rows.get(choice.lock.selected()?)?.address)
 }
 
 /// A signal interrupts the wait, which is no fault.
@@ -160,12 +173,17 @@ fn press(key: KeyEvent, choice: &mut Choice) -> Pressed {
             choice.heap.select(Some(0));
             return Pressed::Look;
         }
+        KeyCode::Char('s') if choice.tab == Tab::Locks => {
+            choice.lock_sort = choice.lock_sort.next();
+            choice.lock.select(Some(0));
+            return Pressed::Look;
+        }
         KeyCode::Char('s') => {
             choice.sort = choice.sort.next();
             return Pressed::Look;
         }
         KeyCode::Tab => {
-            choice.tab = choice.tab.next(choice.has_heap, choice.has_deadlocks);
+            choice.tab = choice.tab.next(&choice.tabs);
             return Pressed::Look;
         }
         KeyCode::Down | KeyCode::Char('j') => selected(choice).select_next(),
@@ -183,6 +201,8 @@ fn selected(choice: &mut Choice) -> &mut TableState {
     match choice.tab {
         Tab::Sites => &mut choice.site,
         Tab::Heap => &mut choice.heap,
+        Tab::Locks => &mut choice.lock,
+        Tab::Keys => &mut choice.key,
         Tab::Findings => &mut choice.finding,
         Tab::Descriptors | Tab::Deadlocks => &mut choice.descriptor,
     }

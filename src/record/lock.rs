@@ -78,6 +78,10 @@ pub mod act {
     }
 }
 
+/// Of [`Lock::held_by`]: the thread, and how often it has the lock beyond once.
+pub(crate) const TID: u64 = 0xffff_ffff;
+const DEEPER: u64 = 1 << 32;
+
 /// Places that are looked at for a lock.
 const PROBES: usize = 48;
 
@@ -148,6 +152,21 @@ impl Lock {
             add(&self.waited, waited, alone);
             at_most(&self.waited_most, &self.waited_most_at, waited, stack);
         }
+    }
+
+    /// A thread has it for itself: `again`, when it is recursive and the thread may have had it already.
+    #[inline(always)]
+    pub fn has(&self, tid: u32, again: bool) {
+        let (tid, before) = (u64::from(tid), self.held_by.load(Relaxed));
+        let deeper = again && before & TID == tid;
+        self.held_by.store(if deeper { before.wrapping_add(DEEPER) } else { tid }, Relaxed);
+    }
+
+    /// The thread that has it for itself is about to let it go, once.
+    #[inline(always)]
+    pub fn has_not(&self, again: bool) {
+        let before = self.held_by.load(Relaxed);
+        self.held_by.store(if again && before >= DEEPER { before - DEEPER } else { 0 }, Relaxed);
     }
 
     /// It is let go, `held` ns after it was taken at this stack.

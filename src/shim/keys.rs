@@ -15,6 +15,7 @@ use crate::descriptors::By;
 use crate::options::{self, Mode};
 use crate::recording::{self, RECORDING};
 use crate::resolve::Slot as Real;
+use crate::roster::slots;
 use crate::thread::{self, Scope};
 use crate::unwind::{self, Object};
 use crate::{finding, symbols, sys};
@@ -204,7 +205,13 @@ pub fn after_create(index: Option<u32>, variable: u64, made: Making, from: u64, 
         // What we call may be an allocator of the program's, which makes a key of its own.
         match index {
             Some(index) if symbols::lies_in_libc(from) => table::reserve(index, Whose::Libc),
-            Some(index) => accept(Use::Get, index, from, State::Unknown),
+            Some(index) => {
+                // It uses the key at once, perhaps while we look for the real functions, which the fast path takes for found. Not for
+                // libc: the first dlsym of glibc 2.33 and older makes a key, and another dlsym meanwhile would wait for it for ever.
+                slots::pthread_getspecific.get();
+                slots::pthread_setspecific.get();
+                accept(Use::Get, index, from, State::Unknown);
+            }
             None => {}
         }
         return;

@@ -5,6 +5,7 @@
 
 use super::tables::{self, NONE, RawFrame};
 use super::{ModuleId, Site};
+use crate::deadlock::{self, Step};
 use crate::recordings::Loaded;
 use hashbrown::DefaultHashBuilder;
 use record::findings::THINGS;
@@ -25,8 +26,8 @@ pub struct Extract {
     pub unreadable: u64,
     /// The module whose malloc the program calls, when its heap was not seen.
     pub heap_elsewhere: Option<Vec<u8>>,
-    /// Its threads wait for each other.
-    pub deadlocked: bool,
+    /// Threads that wait for each other.
+    pub deadlock: Vec<Vec<Step>>,
     /// A table that is full counts errors that are in no finding.
     pub errors_dropped: bool,
     /// Most bytes of the heap at any time.
@@ -57,7 +58,7 @@ impl Extract {
             heap_peak: recording.heap().map_or(0, |heap| heap.peak_bytes),
             counters: Counter::ALL.map(|(counter, _)| recording.counter(counter)),
             unreadable: recording.findings_unreadable() as u64,
-            deadlocked: crate::deadlock::is_in(recording),
+            deadlock: deadlock::last(recording),
             heap_elsewhere: recording.heap_elsewhere().map(<[u8]>::to_vec),
             modules: Vec::new(),
             findings: Vec::new(),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! findings ─→ frames.rs (calls, stacks, source: each once) ─┐
-//! files ────→ process.rs (a second look at those that matter: lifelines, curves, heap.rs) ─→ data ─→ page.rs ─→ the file
+//! files ────→ process.rs (a second look at those that matter: lifelines, curves, heap.rs, locks.rs) ─→ data ─→ page.rs ─→ the file
 //! ```
 //!
 //! Why the data is JSON and the page a program that reads it: ten thousand findings as markup would be a hundred
@@ -15,6 +15,7 @@ mod about;
 pub mod frames;
 pub mod heap;
 mod lifelines;
+mod locks;
 pub mod page;
 mod process;
 
@@ -190,11 +191,23 @@ impl Render for Html {
         let files = merge.files();
         let none = Vec::new();
         let mut tree = heap::Tree::default();
-        let seen: Vec<process::Seen> = looked_at(&files, merge.largest_heaps().collect())
+        let mut kept = locks::Kept::default();
+        let hung = merge.deadlocked().map(|(file, _)| file as u32);
+        let mut wanted: Vec<u32> = merge.largest_heaps().chain(hung).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let seen: Vec<process::Seen> = looked_at(&files, &wanted)
             .iter()
             .filter_map(|file| {
                 let incidents = self.numbers.get(file).unwrap_or(&none);
-                process::look(self.files.get(*file as usize)?, incidents, &mut self.frames, &mut tree, symbols)
+                process::look(
+                    self.files.get(*file as usize)?,
+                    incidents,
+                    &mut self.frames,
+                    &mut tree,
+                    &mut kept,
+                    symbols,
+                )
             })
             .collect();
         let kinds = merge.kinds().into_iter().map(|(kind, count)| {
@@ -222,14 +235,14 @@ impl Render for Html {
     }
 }
 
-/// Those with the largest heaps, and of the others the first: in `files` those with findings are first.
-fn looked_at(files: &[u32], largest: Vec<u32>) -> Vec<u32> {
-    let mut room = LOOKED_AT.saturating_sub(largest.len());
-    let mut wanted = |file: &u32| {
-        let large = largest.contains(file);
-        let taken = large || room > 0;
-        room -= usize::from(taken && !large);
+/// Those that are wanted anyway, and of the others the first: in `files` those with findings are first.
+fn looked_at(files: &[u32], wanted: &[u32]) -> Vec<u32> {
+    let mut room = LOOKED_AT.saturating_sub(wanted.len());
+    let mut is_taken = |file: &u32| {
+        let anyway = wanted.contains(file);
+        let taken = anyway || room > 0;
+        room -= usize::from(taken && !anyway);
         taken
     };
-    files.iter().filter(|file| wanted(file)).copied().collect()
+    files.iter().filter(|file| is_taken(file)).copied().collect()
 }

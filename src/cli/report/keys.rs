@@ -6,45 +6,103 @@
 //!       0  live     plugin_key (plugin.so)  plugin_begin  p.c:12    free (libc.so.6)
 //! ```
 //!
-//! Why a look of its own: the table is what the process had at its end, not a finding.
+//! Why a look of its own: the table is what the process had at its end, not a finding. `shim top` shows the same rows of one
+//! that runs.
 
-use crate::escape::{bytes, shown};
-use crate::merge::{ModuleId, Site, Sites, program};
+use crate::merge::{Site, Sites, program};
+use crate::modules::{Modules, base};
 use crate::recordings::{self, Loaded};
 use crate::report::text;
 use crate::symbolise::Symboliser;
-use record::reader::Module;
+use crate::target::who;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
-use track::key::{Facts, Slot, State};
+use track::actor::Party;
+use track::key::{Slot, State};
+
+/// One index, with the names of what it points to.
+pub struct Key {
+    pub index: usize,
+    pub state: &'static str,
+    /// Somebody has it.
+    pub is_taken: bool,
+    /// The program's, now or before: not only the C library's or shim's.
+    pub is_program_s: bool,
+    pub variable: Option<String>,
+    pub destructor: Option<String>,
+    pub created: Party,
+    pub deleted: Party,
+    /// Lives so far.
+    pub lives: u32,
+}
+
+/// The keys that were ever created, by their number.
+pub fn keys(recording: &Loaded, symbols: &mut Symboliser) -> Vec<Key> {
+    let modules = Modules::of(recording);
+    let all = recording.keys().map(|(index, words)| {
+        let facts = Slot::read(&words);
+        Key {
+            index,
+            state: state(facts.state),
+            is_taken: facts.state.is_taken(),
+            is_program_s: matches!(facts.state, State::Live | State::Unseen | State::Deleted),
+            variable: modules.named(facts.now.variable, symbols, Symboliser::variable),
+            destructor: modules.named(facts.destructor, symbols, function),
+            created: facts.now.created,
+            deleted: facts.now.deleted,
+            lives: facts.generation,
+        }
+    });
+    all.collect()
+}
+
+/// A key, in words.
+pub struct Row {
+    pub index: usize,
+    pub state: &'static str,
+    /// libc has given it to somebody.
+    pub is_taken: bool,
+    pub variable: String,
+    pub created: String,
+    pub destructor: String,
+}
 
 /// Writes the table of a recording, when any key was ever created; a file that is gone by now is left out.
 pub fn table(path: &Path, symbols: &mut Symboliser, out: &mut dyn Write) -> io::Result<()> {
     let Ok(recording) = recordings::load(path) else { return Ok(()) };
-    let keys: Vec<(usize, Facts)> = recording.keys().map(|(index, words)| (index, Slot::read(&words))).collect();
-    if keys.is_empty() {
+    let rows = rows(&recording, symbols);
+    if rows.is_empty() {
         return Ok(());
     }
     let head = recording.head();
-    let modules: Vec<Module> = recording.modules().map(|(_, module)| module).collect();
-    let mut sites = Sites::new(&recording);
-    let live = keys.iter().filter(|(_, facts)| facts.state.is_taken()).count();
-    writeln!(out, "\nkeys of {} (pid {}): {live} in use", bytes(program(&head)), head.pid)?;
+    writeln!(out, "\nkeys of {}: {} in use", who(program(&head), head.pid), in_use(&rows))?;
+    write(&rows, out)
+}
+
+pub fn in_use(rows: &[Row]) -> usize {
+    rows.iter().filter(|row| row.is_taken).count()
+}
+
+/// The keys that were ever created, in words.
+pub fn rows(recording: &Loaded, symbols: &mut Symboliser) -> Vec<Row> {
+    let mut sites = Sites::new(recording);
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let all = keys(recording, symbols).into_iter().map(|key| Row {
+        index: key.index,
+        state: key.state,
+        is_taken: key.is_taken,
+        variable: or_dash(key.variable),
+        created: or_dash(sites.stack(key.created.stack.0).first().map(|site| created(site, symbols))),
+        destructor: or_dash(key.destructor),
+    });
+    all.collect()
+}
+
+/// The head of the table, and a line for each.
+pub fn write(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  index  {:8} {:34} {:34} destructor", "state", "variable", "created by")?;
-    for (index, facts) in &keys {
-        let variable = place(&recording, &modules, facts.now.variable, symbols, Symboliser::variable);
-        let destructor = place(&recording, &modules, facts.destructor, symbols, function);
-        let created = sites.stack(facts.now.created.stack.0).first().map(|site| created(site, symbols));
-        let dash = || "-".to_owned();
-        writeln!(
-            out,
-            "  {index:>5}  {:8} {:34} {:34} {}",
-            state(facts.state),
-            variable.unwrap_or_else(dash),
-            created.unwrap_or_else(dash),
-            destructor.unwrap_or_else(dash)
-        )?;
+    for Row { index, state, variable, created, destructor, .. } in rows {
+        writeln!(out, "  {index:>5}  {state:8} {variable:34} {created:34} {destructor}")?;
     }
     Ok(())
 }
@@ -69,32 +127,4 @@ fn created(site: &Site, symbols: &mut Symboliser) -> String {
     let module = site.module.as_ref().map_or_else(String::new, |m| format!(" ({})", base(&m.path)));
     let known = symbols.locate(site).first().and_then(text::call_site);
     known.unwrap_or_else(|| format!("{:#x}{module}", site.offset))
-}
-
-/// `plugin_key (plugin.so)`; an address that is in no module as it is.
-fn place(
-    recording: &Loaded,
-    modules: &[Module],
-    address: u64,
-    symbols: &mut Symboliser,
-    name: fn(&mut Symboliser, &Site) -> Option<String>,
-) -> Option<String> {
-    if address == 0 {
-        return None;
-    }
-    let holds = |m: &&Module| (m.start..m.end).contains(&address);
-    // Of two that lay there one after the other, the one that is loaded.
-    let found = modules.iter().filter(holds).max_by_key(|m| (m.unloaded == 0, m.loaded));
-    let Some(module) = found else {
-        let bits = recording.head().pointer_bits as usize / 4;
-        return Some(format!("{address:#0width$x}", width = bits.min(16) + 2));
-    };
-    let id = Arc::new(ModuleId { path: module.path.clone(), build_id: module.build_id.clone() });
-    let site = Site { module: Some(id), offset: address.wrapping_sub(module.bias) };
-    let called = name(symbols, &site).map_or_else(|| format!("{:#x}", site.offset), shown);
-    Some(format!("{called} ({})", base(&module.path)))
-}
-
-fn base(path: &[u8]) -> String {
-    bytes(path.rsplit(|b| *b == b'/').next().unwrap_or_default())
 }

@@ -1,8 +1,8 @@
 //! `shim top --once`: the same as the screen shows, as plain text.
 
-use super::heap;
 use super::watch::{View, Watch};
-use crate::report::{Render, text::Text};
+use super::{heap, keys, locks};
+use crate::report::{self, Render, text::Text};
 use crate::size;
 use crate::snapshot::open;
 use crate::when::duration;
@@ -47,6 +47,13 @@ pub fn write(view: &View, watch: &mut Watch, colour: bool, out: &mut dyn Write) 
     if let Some(held) = &view.heap {
         heap_part(held, out)?;
     }
+    if !view.locks.rows.is_empty() {
+        locks_part(&view.locks, out)?;
+    }
+    if !view.keys.is_empty() {
+        writeln!(out, "\n{}", keys::headline(&view.keys))?;
+        report::keys::write(&view.keys, out)?;
+    }
     let mut text = Text::default();
     for (found, _) in view.findings.iter().take(FINDINGS) {
         text.finding(found, &mut watch.symbols, out)?;
@@ -79,6 +86,26 @@ fn heap_part(held: &heap::View, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "and more places with less")?;
     }
     Ok(())
+}
+
+fn locks_part(locks: &locks::View, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\n{}", locks::headline(locks))?;
+    writeln!(out, "{}", locks::rates(locks))?;
+    let columns = |cells: [&str; 8]| {
+        let [waiting, contended, share, rate, taken, waited, held, longest] = cells;
+        format!("{waiting:>8} {contended:>10} {share:>8} {rate:>8} {taken:>11} {waited:>8} {held:>8} {longest:>8}")
+    };
+    writeln!(out, "\n{}  LOCK", columns(locks::HEAD))?;
+    for row in locks.rows.iter().take(ROWS) {
+        writeln!(out, "{}  {}", columns(locks::cells(row).each_ref().map(String::as_str)), row.name)?;
+        if !row.details.is_empty() {
+            writeln!(out, "{:>16}{}", "", row.details.join("; "))?;
+        }
+    }
+    match locks.rows.len().saturating_sub(ROWS) + locks.more {
+        0 => Ok(()),
+        more => writeln!(out, "and {} more locks", size::count(more as u64)),
+    }
 }
 
 /// `app (pid 12), running for 14 s: 870 of 1024 descriptors open (tcp 860, file 7)`.

@@ -1,6 +1,9 @@
-//! The screen of `shim top`: a header with the gauge and the curve, and one of four tables below it.
+//! The screen of `shim top`: a header with the gauge and the curve, and one of the panes below it.
 //!
 //! All text of the watched program has passed `crate::escape` before it comes here. Nothing here reads or judges.
+
+mod keys;
+mod locks;
 
 use super::watch::{Row, Sort, View};
 use super::{heap, plain};
@@ -19,19 +22,42 @@ pub enum Tab {
     #[default]
     Sites,
     Heap,
+    Locks,
+    Keys,
     Findings,
     Descriptors,
     Deadlocks,
 }
 
 impl Tab {
-    pub const fn next(self, has_heap: bool, has_deadlocks: bool) -> Self {
+    /// Those of which there is something. Locks always: somebody may have to wait at any moment.
+    pub fn of(view: &View) -> Vec<Self> {
+        let mut tabs = vec![Self::Sites, Self::Heap, Self::Locks, Self::Keys];
+        tabs.extend([Self::Findings, Self::Descriptors, Self::Deadlocks]);
+        tabs.retain(|tab| match tab {
+            Self::Heap => view.heap.is_some(),
+            Self::Keys => !view.keys.is_empty(),
+            Self::Deadlocks => !view.deadlocks.is_empty(),
+            _ => true,
+        });
+        tabs
+    }
+
+    pub fn next(self, tabs: &[Self]) -> Self {
+        let at = tabs.iter().position(|tab| *tab == self);
+        at.and_then(|at| tabs.get(at + 1)).copied().unwrap_or_default()
+    }
+
+    fn name(self, view: &View) -> String {
         match self {
-            Self::Sites if has_heap => Self::Heap,
-            Self::Sites | Self::Heap => Self::Findings,
-            Self::Findings => Self::Descriptors,
-            Self::Descriptors if has_deadlocks => Self::Deadlocks,
-            Self::Descriptors | Self::Deadlocks => Self::Sites,
+            Self::Sites => "sites".to_owned(),
+            Self::Heap => "heap".to_owned(),
+            Self::Locks if view.locks.waiters > 0 => format!("locks ({} wait)", view.locks.waiters),
+            Self::Locks => "locks".to_owned(),
+            Self::Keys => "keys".to_owned(),
+            Self::Findings => format!("findings ({})", view.findings.len()),
+            Self::Descriptors => "descriptors".to_owned(),
+            Self::Deadlocks => "DEADLOCK".to_owned(),
         }
     }
 }
@@ -42,12 +68,15 @@ pub struct Choice {
     pub tab: Tab,
     pub sort: Sort,
     pub heap_sort: heap::Sort,
-    pub has_heap: bool,
-    pub has_deadlocks: bool,
+    pub lock_sort: super::locks::Sort,
+    /// Those that there are.
+    pub tabs: Vec<Tab>,
     pub paused: bool,
     pub help: bool,
     pub site: TableState,
     pub heap: TableState,
+    pub lock: TableState,
+    pub key: TableState,
     pub finding: TableState,
     pub descriptor: TableState,
     /// Why the last look failed.
@@ -57,16 +86,20 @@ pub struct Choice {
 const HELP: &str = "\
  q          leave
  ↑ ↓ j k    move
- tab        sites, heap, findings, descriptors of the site, deadlocks
+ tab        sites, heap, locks, keys, findings, descriptors
+            of the site, deadlocks
  s          sort by open, growth, opened, oldest, verdict;
-            the heap by live, growth, total
+            the heap by live, growth, total;
+            locks by contention, wait, hold
  p          pause, go on
  ?          this help
 
  OPEN       open now, by the place that opened them
  LIVE       allocated and not freed; ±: the error of an estimate
  +/MIN      how many, or how much, more than a minute ago
- red        forgotten: proved; yellow: evidence";
+ SHARE /S   not to be had at once, since the last look
+ red        forgotten: proved; yellow: evidence
+            a lock: somebody waits; somebody did";
 
 /// `stacks`: the lines of the selected finding.
 pub fn draw(frame: &mut Frame, view: &View, choice: &mut Choice, stacks: &[String]) {
@@ -82,21 +115,14 @@ pub fn draw(frame: &mut Frame, view: &View, choice: &mut Choice, stacks: &[Strin
     let held = view.heap.as_ref().filter(|_| choice.tab == Tab::Heap);
     let (data, paint) = held.map_or((&view.curve, Color::Cyan), |heap| (&heap.curve, Color::Magenta));
     frame.render_widget(Sparkline::default().data(last(data, curve.width)).style(paint), curve);
-    let findings = format!("findings ({})", view.findings.len());
-    let mut panes = vec![(Tab::Sites, "sites".to_owned()), (Tab::Heap, "heap".to_owned()), (Tab::Findings, findings)];
-    panes.push((Tab::Descriptors, "descriptors".to_owned()));
-    panes.push((Tab::Deadlocks, "DEADLOCK".to_owned()));
-    panes.retain(|(tab, _)| match tab {
-        Tab::Heap => view.heap.is_some(),
-        Tab::Deadlocks => !view.deadlocks.is_empty(),
-        _ => true,
-    });
-    let selected = panes.iter().position(|(tab, _)| *tab == choice.tab);
-    let names = panes.into_iter().map(|(_, name)| name);
+    let selected = choice.tabs.iter().position(|tab| *tab == choice.tab);
+    let names = choice.tabs.iter().map(|tab| tab.name(view));
     frame.render_widget(Tabs::new(names).select(selected).highlight_style(Modifier::REVERSED), tabs);
     match choice.tab {
         Tab::Sites => sites(frame, body, view, choice),
         Tab::Heap => heap_tab(frame, body, view, choice),
+        Tab::Locks => locks::draw(frame, body, view, choice),
+        Tab::Keys => keys::draw(frame, body, view, choice),
         Tab::Findings => findings_tab(frame, body, view, choice, stacks),
         Tab::Descriptors => descriptors(frame, body, view, choice),
         Tab::Deadlocks => {
@@ -128,6 +154,14 @@ fn header(frame: &mut Frame, area: Rect, view: &View, tab: Tab) {
         frame.render_widget(gauge_, gauge);
         frame.render_widget(Line::from(heap::rates(held)), rates);
         frame.render_widget(Line::from(heap::standing(held)), states);
+        return;
+    }
+    if tab == Tab::Locks {
+        let locks = &view.locks;
+        let ratio = if locks.taken > 0.0 { (locks.contended / locks.taken).clamp(0.0, 1.0) } else { 0.0 };
+        let label = super::locks::headline(locks);
+        frame.render_widget(Gauge::default().ratio(ratio).label(label).gauge_style(Color::Red), gauge);
+        frame.render_widget(Line::from(super::locks::rates(locks)), rates);
         return;
     }
     let limit = view.look.limit;
@@ -305,7 +339,11 @@ fn footer(frame: &mut Frame, area: Rect, view: &View, choice: &Choice) {
         (None, Some(ended)) => Line::from(format!("{ended}: q leaves")).red(),
         (None, None) => {
             let paused = if choice.paused { "PAUSED  " } else { "" };
-            let sort = if choice.tab == Tab::Heap { choice.heap_sort.name() } else { choice.sort.name() };
+            let sort = match choice.tab {
+                Tab::Heap => choice.heap_sort.name(),
+                Tab::Locks => choice.lock_sort.name(),
+                _ => choice.sort.name(),
+            };
             Line::from(format!("{paused}q quit  tab view  s sort: {sort}  p pause  ? help")).dim()
         }
     };
@@ -314,7 +352,7 @@ fn footer(frame: &mut Frame, area: Rect, view: &View, choice: &Choice) {
 
 fn help(frame: &mut Frame) {
     let area = frame.area();
-    let (width, height) = (66.min(area.width), 15.min(area.height));
+    let (width, height) = (66.min(area.width), 20.min(area.height));
     let place = Rect { x: (area.width - width) / 2, y: (area.height - height) / 2, width, height };
     frame.render_widget(Clear, place);
     frame.render_widget(Paragraph::new(HELP).block(Block::bordered().title(" shim top ")), place);

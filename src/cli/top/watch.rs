@@ -2,7 +2,7 @@
 //!
 //! Names are looked up for the rows that are shown, once each; reading and judging is done anew at each look.
 
-use super::heap;
+use super::{heap, keys, locks};
 use crate::deadlock;
 use crate::look::findings::{Context, merged};
 use crate::look::kernel::Kernel;
@@ -19,6 +19,7 @@ use record::layout::{Counter, ThreadCounter, state};
 use record::reader::Sample;
 use record::text::Line;
 use std::cmp::Reverse;
+use std::rc::Rc;
 
 /// Rows whose names are looked up.
 const ROWS: usize = 200;
@@ -56,6 +57,16 @@ impl Sort {
             Self::Verdict => "verdict",
         }
     }
+}
+
+/// What the next look is to show.
+#[derive(Clone, Copy, Default)]
+pub struct Wanted {
+    pub sort: Sort,
+    pub heap: heap::Sort,
+    pub locks: locks::Sort,
+    /// The site whose descriptors are wanted.
+    pub listed: Option<u32>,
 }
 
 /// A place that opened descriptors, ready to be shown.
@@ -104,6 +115,8 @@ pub struct View {
     /// Open descriptors over time.
     pub curve: Vec<u64>,
     pub heap: Option<heap::View>,
+    pub locks: locks::View,
+    pub keys: Rc<[keys::Row]>,
     /// Threads that wait for each other, in lines.
     pub deadlocks: Vec<String>,
 }
@@ -117,21 +130,22 @@ pub struct Watch {
     /// Time, opens and closes of the last look.
     before: Option<(u64, u64, u64)>,
     heap: heap::Watch,
+    locks: locks::Watch,
+    keys: keys::Watch,
 }
 
 impl Watch {
     pub fn new(target: Target) -> Self {
         let kernel = target.pid.map(Kernel::of);
-        let (memory, symbols, heap) = <_>::default();
-        Self { target, kernel, memory, symbols, before: None, heap }
+        let (memory, symbols, heap, locks, keys) = <_>::default();
+        Self { target, kernel, memory, symbols, before: None, heap, locks, keys }
     }
 
     pub fn lives(&self) -> bool {
         self.kernel.is_some()
     }
 
-    /// Looks; `listed` is the site whose descriptors are wanted.
-    pub fn look(&mut self, sort: Sort, heap: heap::Sort, listed: Option<u32>) -> Result<View, String> {
+    pub fn look(&mut self, wanted: Wanted) -> Result<View, String> {
         if self.kernel.is_some() && !self.target.lives() {
             self.kernel = None;
         }
@@ -142,17 +156,18 @@ impl Watch {
             if let Ok(next) = target::find(pid.to_string().as_ref())
                 && next.path != self.target.path
             {
-                (self.target, self.before, self.heap) = (next, None, heap::Watch::default());
+                (self.target, self.before) = (next, None);
+                (self.heap, self.locks, self.keys) = <_>::default();
                 recording = self.target.read(recording.into_bytes())?;
             }
         }
-        let look = look::take(&recording, self.kernel.as_mut(), listed);
-        let view = self.view(look, &recording, sort, heap);
+        let look = look::take(&recording, self.kernel.as_mut(), wanted.listed);
+        let view = self.view(look, &recording, wanted);
         self.memory = recording.into_bytes();
         Ok(view)
     }
 
-    fn view(&mut self, look: Look, recording: &Loaded, sort: Sort, heap: heap::Sort) -> View {
+    fn view(&mut self, look: Look, recording: &Loaded, wanted: Wanted) -> View {
         let head = &look.head;
         let sum = |counter: ThreadCounter| {
             recording.threads().fold(0u64, |sum, t| sum.saturating_add(t.counters[counter as usize]))
@@ -182,12 +197,14 @@ impl Watch {
             closes: rate(now.2, then.2),
             errors: recording.counter(Counter::Errors),
             suspects: recording.counter(Counter::Suspects),
-            rows: self.rows(&look, recording, &samples, sort),
+            rows: self.rows(&look, recording, &samples, wanted.sort),
             findings: self.findings(&look, recording),
             descriptors: descriptors(&look),
             curve,
             deadlocks: deadlock::lines(recording, look.time, &mut self.symbols),
-            heap: self.heap.look(recording, head.started, look.time, heap, &mut self.symbols),
+            heap: self.heap.look(recording, head.started, look.time, wanted.heap, &mut self.symbols),
+            locks: self.locks.look(recording, head.started, look.time, wanted.locks, &mut self.symbols),
+            keys: self.keys.look(recording, &mut self.symbols),
             look,
         }
     }

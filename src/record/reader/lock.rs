@@ -6,7 +6,7 @@ use super::Recording;
 use super::bytes::Raw;
 use super::heap::MOST;
 use crate::layout::{self, Section};
-use crate::lock::{ENDED, Edge};
+use crate::lock::{ENDED, Edge, TID};
 use core::mem::offset_of;
 
 /// How a lock was used. Times are ns.
@@ -32,6 +32,8 @@ pub struct Lock {
     /// Stacks.
     pub held_most_at: u32,
     pub waited_most_at: u32,
+    /// The thread that has it for itself, 0 = none.
+    pub held_by: u32,
 }
 
 /// A lock that was taken while another was held.
@@ -63,6 +65,7 @@ impl Lock {
             held_most: number(offset_of!(At, held_most)),
             held_most_at: raw.u64(offset_of!(At, held_most_at)) as u32,
             waited_most_at: raw.u64(offset_of!(At, waited_most_at)) as u32,
+            held_by: (raw.u64(offset_of!(At, held_by)) & TID) as u32,
         })
     }
 }

@@ -209,6 +209,11 @@ fn keep(address: usize, stack: u32, blocks: u64, bytes: u64) {
 #[cold]
 #[inline(never)]
 pub fn freed(address: usize) {
+    // realloc of nothing gives up no address. A free place has this key: it would be taken for a sample, whose mark is that of
+    // another block, and free would no more look at that one.
+    if address <= BUSY {
+        return;
+    }
     let found = table().and_then(|table| {
         let Bucket { keys, samples } = &table[hash(address)];
         keys.iter().zip(samples).find(|(key, _)| key.load(Acquire) == address)

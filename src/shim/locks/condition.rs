@@ -8,7 +8,9 @@
 //! cancelled thread could leave behind. Which mutex was waited with last is kept for each condition only to know when to look
 //! at the other threads at all; conditions that share a place there cost a look.
 
-use super::{Call, ERRORS, destroyed, futex, holds, mutex_flags, on, record, report, times, waits};
+use super::failures::ERRORS;
+use super::flags::mutex_flags;
+use super::{Call, destroyed, futex, holds, on, record, report, times, waits};
 use crate::thread::{self, Entry, Scope, State};
 use crate::{start, sys};
 use core::sync::atomic::Ordering::Relaxed;
@@ -94,8 +96,9 @@ pub unsafe fn waited(
         match own.holder.find(mutex) {
             Some(at) if result == libc::ENOTRECOVERABLE => own.holder.remove(at),
             Some(at) => {
-                own.holder.hold(at).unmark(What::WAITING);
-                times::has_again(own.holder.hold(at));
+                let hold = own.holder.hold(at);
+                hold.unmark(What::WAITING);
+                own.holder.facts(at).inspect(|held| times::has_again(scope.state, hold, mutex, held.what));
             }
             None if matches!(result, 0 | libc::ETIMEDOUT | libc::EOWNERDEAD) && !own.holder.is_beyond() => {
                 // SAFETY: the caller's.

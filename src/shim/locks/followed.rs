@@ -5,10 +5,11 @@
 //! comes back here when the lock is taken.
 #![allow(unsafe_code)] // Safety: calls the real functions as the hooks were called.
 
-use super::{
-    Call, Own, Real, acquire_by, attention, holds, now_known, order, record, release_slowly, times, took, watch,
-    what_of,
-};
+use super::fast::took;
+use super::flags::what_of;
+use super::letting_go::{not_released, release_slowly};
+use super::taking::{acquire_by, now_known};
+use super::{Call, Own, Real, attention, holds, order, record, times, watch};
 use crate::thread::{self, Scope};
 use core::sync::atomic::Ordering::Relaxed;
 use libc::{c_int, c_void};
@@ -105,7 +106,7 @@ pub unsafe fn release(lock: *mut c_void, place: u64, call: &'static Call, real: 
                 let result = unsafe { real(lock) };
                 if result != 0 {
                     // SAFETY: the caller's.
-                    unsafe { super::not_released(at, place, call, result) };
+                    unsafe { not_released(at, place, call, result) };
                 }
                 return result;
             }

@@ -98,10 +98,10 @@ pub fn throwing(error: c_int) {
         if let Some(found) = taken(&mut scope) {
             debug_assert!(found.errno() == error);
             found.publish(&mut scope, Severity::Info);
-            super::settled(&mut scope, found.lock());
+            super::failures::settled(&mut scope, found.lock());
         } else if let Some(lock) = scope.inner().failures.latest_with(error as u16) {
             // What `protect` has refused, and said.
-            super::settled(&mut scope, lock);
+            super::failures::settled(&mut scope, lock);
         }
     }
     sys::set_errno(errno);

@@ -66,8 +66,9 @@ pub fn stale(own: &Own, lock: usize) {
 /// `lock` points to a lock of the call's kind.
 pub unsafe fn handed(holder: &State, lock: usize, call: &Call) {
     // SAFETY: the caller's.
-    if call.kind != Kind::Mutex || !unsafe { super::knows_owner(lock) } {
+    if call.kind != Kind::Mutex || !unsafe { super::flags::knows_owner(lock) } {
         holder.locks.holder.take_away(lock);
+        times::no_longer(lock);
     }
 }
 
@@ -88,6 +89,7 @@ pub fn gone(scope: &mut Scope, lock: usize, call: &'static Call, by: u8) -> bool
     }
     if let Some(at) = mine.filter(|_| by == act::INIT || !ours) {
         scope.state.locks.holder.remove(at);
+        times::no_longer(lock);
     }
     ours
 }

@@ -7,7 +7,7 @@ use super::{record, report};
 use crate::clock;
 use crate::options::{self, Mode};
 use crate::recording::{self, RECORDING};
-use crate::thread::Scope;
+use crate::thread::{Scope, State};
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU64};
 use record::layout::{Counter, Lock};
@@ -40,7 +40,17 @@ pub fn taken(scope: &mut Scope, hold: &HoldFacts, waited: Option<u64>) {
     if new {
         made(scope, hold, entry);
     }
-    entry.taken(scope.state.tid.load(Relaxed), alone(hold), waited, hold.stack);
+    let tid = scope.state.tid.load(Relaxed);
+    entry.taken(tid, alone(hold), waited, hold.stack);
+    has(entry, hold, tid);
+}
+
+/// Who has a lock that others read is not kept: they would have to add it up together.
+#[inline(always)]
+fn has(entry: &Lock, hold: &HoldFacts, tid: u32) {
+    if alone(hold) {
+        entry.has(tid, hold.what.has(What::RECURSIVE));
+    }
 }
 
 #[cold]
@@ -61,9 +71,23 @@ fn no_room(lock: usize) {
 }
 
 /// The thread has waited with the lock, and has it again.
-pub fn has_again(hold: &Hold) {
-    if on() {
-        hold.begins(clock::now());
+#[inline(never)]
+pub fn has_again(state: &State, hold: &Hold, lock: usize, what: What) {
+    if !on() {
+        return;
+    }
+    hold.begins(clock::now());
+    if let Some((entry, _)) = record::lock::entry_of(&RECORDING, lock as u64) {
+        has(entry, &HoldFacts { lock, what, ..HoldFacts::default() }, state.tid.load(Relaxed));
+    }
+}
+
+/// Nobody has it any more, and it is not its holder who let it go.
+#[cold]
+#[inline(never)]
+pub fn no_longer(lock: usize) {
+    if let Some((entry, _)) = on().then(|| record::lock::entry_of(&RECORDING, lock as u64)).flatten() {
+        entry.has_not(false);
     }
 }
 
@@ -75,5 +99,8 @@ pub fn let_go(hold: &HoldFacts) {
     }
     if let Some((entry, _)) = record::lock::entry_of(&RECORDING, hold.lock as u64) {
         entry.let_go(alone(hold), clock::now().saturating_sub(hold.since), hold.stack);
+        if alone(hold) {
+            entry.has_not(hold.what.has(What::RECURSIVE));
+        }
     }
 }

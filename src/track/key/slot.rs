@@ -98,6 +98,9 @@ pub struct Slot {
     before_deleted: AtomicU64,
 }
 
+/// How often a copy is tried. Under loom each of them multiplies the interleavings.
+const TRIES: usize = if cfg!(loom) { 2 } else { 8 };
+
 fn word(state: State, generation: u32) -> u64 {
     state as u64 | u64::from(generation) << 32
 }
@@ -139,8 +142,12 @@ impl Slot {
 
     /// libc has given the index out. The life before is kept beside it.
     pub fn created(&self, variable: u64, destructor: u64, by: Party, whose: Whose) {
-        let before = self.word.load(Relaxed);
-        self.word.store(word(State::Changing, generation(before)), Relaxed);
+        // By an exchange: somebody who believes libc may count a life at this moment (`accepted`).
+        let mut before = self.word.load(Relaxed);
+        let changing = |before| word(State::Changing, generation(before));
+        while let Err(now) = self.word.compare_exchange(before, changing(before), Relaxed, Relaxed) {
+            before = now;
+        }
         crate::atomic::fence(Release);
         if generation(before) > 0 {
             self.before_variable.store(self.variable.load(Relaxed), Relaxed);
@@ -170,6 +177,8 @@ impl Slot {
         if self.word.compare_exchange(seen, changing, AcqRel, Relaxed).is_err() {
             return false;
         }
+        // Whoever reads one of the next words finds another state after it. The exchange alone orders what is before it.
+        crate::atomic::fence(Release);
         if State::from_bits(seen) == State::Unseen {
             // Whoever created it, it was not the life that is recorded here.
             self.variable.store(0, Relaxed);
@@ -207,7 +216,7 @@ impl Slot {
 
     /// A copy of one moment; nothing while the slot is being changed.
     pub fn facts(&self) -> Option<Facts> {
-        for _ in 0..8 {
+        for _ in 0..TRIES {
             let before = self.word.load(Acquire);
             let life = |variable: &AtomicU64, created: &AtomicU64, deleted: &AtomicU64| Life {
                 variable: variable.load(Relaxed),

@@ -36,8 +36,9 @@ use cycle::Threads;
 
 use super::{Kind, Mode};
 
-pub const NODES: usize = 4096;
-pub const EDGES: usize = 8192;
+/// Under loom there are as few of everything as its tests need.
+pub const NODES: usize = if cfg!(loom) { 8 } else { 4096 };
+pub const EDGES: usize = if cfg!(loom) { 8 } else { 8192 };
 /// Edges of the longest cycle that is looked for.
 pub const LONGEST: usize = 8;
 /// Other locks of an edge that are kept by themselves.
@@ -46,7 +47,7 @@ pub const MOST_GATES: usize = 6;
 pub const MOST_VARIANTS: usize = 16;
 /// Locks are found by their address's line of the cache, so that those in a range of memory are.
 const LINE: usize = 64;
-const BUCKETS: usize = 4096;
+const BUCKETS: usize = if cfg!(loom) { 4 } else { 4096 };
 /// A range of more lines is looked for among all nodes.
 const MOST_LINES: usize = 256;
 

@@ -42,8 +42,11 @@ function memoryOf(memory) {
     el('div', { class: 'legend' }, inside ? key('wrong', `${signed(memory.wrong)}: the first wrong byte`) : '', has(at => at >= 0 && at < memory.size) ? key('own', 'of the block') : '', has(at => at < 0 || at >= memory.size) ? key('out', 'outside of it') : ''));
 }
 
-function stackOf(s) {
-  const all = stacks[s.stack];
+function stackOf(s) { return callsOf(s.role, ROLES[s.role] || s.role, `by ${person(s)}`, s.stack); }
+
+/** A stack with its source under a heading. */
+function callsOf(class_, title, by, stack) {
+  const all = stacks[stack] || [];
   let shown = false;
   const rows = all.map((at, i) => {
     const f = frame(at);
@@ -53,7 +56,7 @@ function stackOf(s) {
     shown = true;
     return el('details', { class: 'frame', open: first }, el('summary', {}, ...line), source(f));
   });
-  return el('div', { class: `stack ${s.role}` }, el('h3', {}, `${ROLES[s.role] || s.role} `, el('span', {}, `by ${person(s)}`)),
+  return el('div', { class: `stack ${class_}` }, el('h3', {}, `${title} `, el('span', {}, by)),
     ...(rows.length ? rows : [el('div', { class: 'frame quiet' }, 'no stack')]));
 }
 

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use std::io::{self, Write};
 
 const PAGE: &str = include_str!("page.html");
-const STYLE: &str = concat!(include_str!("page.css"), include_str!("flame.css"));
+const STYLE: &str = concat!(include_str!("page.css"), include_str!("flame.css"), include_str!("locks.css"));
 const SCRIPT: &str = concat!(
     include_str!("elements.js"),
     include_str!("findings.js"),
@@ -20,6 +20,10 @@ const SCRIPT: &str = concat!(
     include_str!("flame.js"),
     include_str!("calls.js"),
     include_str!("heap.js"),
+    include_str!("tables.js"),
+    include_str!("layers.js"),
+    include_str!("order.js"),
+    include_str!("locks.js"),
     include_str!("start.js")
 );
 

@@ -1,5 +1,5 @@
 //! A second look at one recording: who the process was, the lives of its descriptor numbers, its open descriptors over time,
-//! its heap.
+//! its heap, its locks.
 //!
 //! Why a second look: these need the whole recording, which the merge lets go; only the processes that a person will look at
 //! are read again. A file that has gone since is left out.
@@ -7,8 +7,9 @@
 use super::frames::Frames;
 use super::heap::{self, Profile, Tree};
 use super::lifelines::{self, Incident, Row};
+use super::locks::{self, Kept, Locks};
 use crate::escape::bytes;
-use crate::merge::{Sites, program};
+use crate::merge::{Site, Sites, program};
 use crate::recordings::{self, Loaded};
 use crate::symbolise::Symboliser;
 use record::layout::state;
@@ -42,6 +43,8 @@ pub struct Seen {
     curve: Option<Curve>,
     #[serde(skip_serializing_if = "Option::is_none")]
     heap: Option<Profile>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locks: Option<Locks>,
 }
 
 /// Open descriptors over time.
@@ -65,6 +68,7 @@ pub fn look(
     incidents: &[Incident],
     frames: &mut Frames,
     tree: &mut Tree,
+    kept: &mut Kept,
     symbols: &mut Symboliser,
 ) -> Option<Seen> {
     let recording = recordings::load(path).ok()?;
@@ -72,6 +76,8 @@ pub fn look(
     let mut stacks = Stacks { sites: Sites::new(&recording), known: HashMap::new(), frames, symbols };
     let lines = lifelines::lines(&recording, &head, incidents, &mut stacks);
     let curve = curve(&recording, &head, &mut stacks);
+    // Before the heap, whose calls go without source.
+    let locks = locks::look(&recording, kept, &mut stacks);
     let heap = heap::look(&recording, &head, tree, stacks.frames, stacks.symbols);
     let sampled = curve.as_ref().and_then(|c| c.points.last()).map_or(0, |p| p.0);
     let ended = head.ended.saturating_sub(head.started);
@@ -97,6 +103,7 @@ pub fn look(
         more_rows: lines.more,
         curve,
         heap,
+        locks,
     })
 }
 
@@ -118,6 +125,15 @@ impl Stacks<'_> {
     pub fn index(&mut self, id: u32) -> usize {
         let Self { sites, known, frames, symbols } = self;
         *known.entry(id).or_insert_with(|| frames.stack(&sites.stack(id), symbols))
+    }
+
+    /// Of a stack whose calls are known already.
+    pub fn of(&mut self, sites: &[Site]) -> usize {
+        self.frames.stack(sites, self.symbols)
+    }
+
+    pub fn symbols(&mut self) -> &mut Symboliser {
+        self.symbols
     }
 }
 

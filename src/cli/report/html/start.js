@@ -5,12 +5,16 @@ const views = [
   ['lifelines', 'Lifelines', lifelinesView, () => 0],
   ['curves', 'Open descriptors', curvesView, () => 0],
   ...heaps.length ? [['heap', 'Heap', heapView, () => 0]] : [],
+  ...lockers.length ? [['locks', locksTitle(), locksView, () => 0]] : [],
   ['tcp', 'TCP states', tcpView, () => data.leaks.filter(l => l.states.length).length],
   ['kinds', 'What it means', kindsView, () => 0],
   ['processes', 'Processes', processesView, () => data.seen.length],
 ];
 const made = new Map();
 let opened = '';
+/** The search of the view that is open, and what Enter in it leads to; the findings have their own. */
+const ownSearch = () => ({ heap: heap.search, locks: locks.search })[opened];
+const leaveSearch = () => { if (opened === 'heap') heap.graph.element.firstChild.focus(); else if (locks.graph) locks.graph.focus(); else locks.search.blur(); };
 
 function open(name) {
   opened = name;
@@ -46,6 +50,8 @@ function summary() {
   if (peak) parts.push(tile(number(peak), 'descriptors open at most'));
   parts.push(tile(data.kinds.length ? data.kinds.slice(0, 3).map(k => k.name).join(' ') + (data.kinds.length > 3 ? ' …' : '') : 'none', data.kinds.length === 1 ? 'kind' : 'kinds', 'kinds'));
   parts.pop();
+  const hung = lockers.reduce((a, s) => a + s.locks.deadlocks.reduce((b, ring) => b + ring.length, 0), 0);
+  if (hung) parts.unshift(tile(number(hung), hung === 1 ? 'thread in a deadlock' : 'threads in a deadlock', 'error'));
   const held = heaps.reduce((a, s) => Math.max(a, s.heap.peak), 0);
   if (held) parts.push(tile(size(held), 'of heap at most'));
   const lost = [data.left_out ? `${plural(data.left_out, 'finding', 'findings')} more, left out by --limit` : '', data.losses ? `Not recorded, for want of room or of a way to see it: ${data.losses}` : '', ...data.notes].filter(Boolean);
@@ -57,7 +63,7 @@ function summary() {
 }
 
 const KEYS = [['/', 'search'], ['j  k', 'next and previous finding'], ['Enter', 'read the finding'], ['Esc', 'back; clear the search'], [`1 … ${views.length}`, 'the views'], ['c', 'copy the finding as text'],
-  ['← → ↑ ↓', 'from life to life in the lifelines, from call to call in the flame graph'], ['Enter  Esc  Home', 'zoom into the flame graph, back, all of it'], ['+  -  0', 'zoom the lifelines, fit'], ['t', 'light or dark'], ['?', 'this']];
+  ['← → ↑ ↓', 'from life to life in the lifelines, from call to call in the flame graph, along the order of locks'], ['Enter  Esc  Home', 'zoom into the flame graph, back, all of it'], ['+  -  0', 'zoom the lifelines, fit'], ['t', 'light or dark'], ['?', 'this']];
 
 function showKeys() {
   const dialog = byId('keys');
@@ -69,15 +75,15 @@ function keys(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || byId('keys').open) return;
   const typing = event.target.closest && event.target.closest('input, select, textarea');
   if (event.key === 'Escape') {
-    if (typing && typing === heap.search) { typing.value = ''; typing.dispatchEvent(new Event('input')); typing.blur(); heap.graph.element.firstChild.focus(); }
+    if (typing && typing === ownSearch()) { typing.value = ''; typing.dispatchEvent(new Event('input')); typing.blur(); leaveSearch(); }
     else if (typing) { list.search.value = ''; refilter(); typing.blur(); list.box.focus(); }
     else if (list.split) { list.split.classList.remove('reading'); list.box.focus(); }
     hideTip();
     return;
   }
   if (typing) {
-    if (typing === heap.search && event.key === 'Enter') heap.graph.element.firstChild.focus();
-    else if (typing.type === 'search' && typing !== heap.search && (event.key === 'Enter' || event.key === 'ArrowDown')) { list.box.focus(); event.preventDefault(); }
+    if (typing === ownSearch() && event.key === 'Enter') leaveSearch();
+    else if (typing.type === 'search' && typing !== ownSearch() && (event.key === 'Enter' || event.key === 'ArrowDown')) { list.box.focus(); event.preventDefault(); }
     return;
   }
   const findings = opened === 'findings';
@@ -85,7 +91,7 @@ function keys(event) {
   const inDetail = event.target.closest && event.target.closest('.detail');
   if (findings && step !== undefined && (!inDetail || 'jk'.includes(event.key))) { choose(list.on + step); event.preventDefault(); }
   else if (findings && event.key === 'Enter' && event.target === list.box) { list.split.classList.add('reading'); list.detail.focus(); event.preventDefault(); }
-  else if (event.key === '/' && opened === 'heap' && heap.search) { heap.search.focus(); heap.search.select(); event.preventDefault(); }
+  else if (event.key === '/' && ownSearch()) { ownSearch().focus(); ownSearch().select(); event.preventDefault(); }
   else if (event.key === '/') { open('findings'); list.search.focus(); list.search.select(); event.preventDefault(); }
   else if (event.key === 'c' && findings && byId('copy')) byId('copy').click();
   else if (event.key === 't') toggleTheme();
@@ -130,8 +136,9 @@ function follow() {
   if (finding && data.findings[finding[1] - 1]) goTo(finding[1] - 1);
   else open(views.some(v => v[0] === name) ? name : home);
 }
-// A run without findings was made for its profile.
-const home = data.findings.length || !heaps.length ? 'findings' : 'heap';
+// A run without findings hung, or was made for its profile.
+const hangs = lockers.some(s => s.locks.deadlocks.length);
+const home = data.findings.length ? 'findings' : hangs ? 'locks' : heaps.length ? 'heap' : lockers.length ? 'locks' : 'findings';
 open('findings');
 follow();
 addEventListener('hashchange', follow);

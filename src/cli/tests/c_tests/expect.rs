@@ -16,7 +16,8 @@
 //! ```
 //!
 //! A finding is `KIND SEVERITY count=N ROLE=FUNCTION:LINE…`, see [`crate::findings`]. Lines are sorted. `UPDATE_EXPECT=1`
-//! rewrites findings only: directives are decisions, and decisions are made by hand.
+//! rewrites findings only: directives are decisions, and decisions are made by hand. A test whose file was written has
+//! failed: what nobody has read is not expected.
 
 use std::fmt::Write;
 
@@ -125,7 +126,8 @@ impl Expectation {
     }
 
     /// Takes over the findings of a run, `got[i]` for the i-th name of all sections. A section splits when its names differ.
-    pub fn bless(&mut self, got: &[Vec<String>]) {
+    /// True: something is otherwise than before.
+    pub fn bless(&mut self, got: &[Vec<String>]) -> bool {
         let mut got = got.iter();
         let mut sections: Vec<Section> = Vec::new();
         for section in &self.sections {
@@ -138,7 +140,7 @@ impl Expectation {
                 }
             }
         }
-        self.sections = sections;
+        std::mem::replace(&mut self.sections, sections) != self.sections
     }
 }
 

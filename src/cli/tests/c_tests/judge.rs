@@ -30,6 +30,7 @@ impl Judge<'_> {
 
     fn check(&self, program: &Program, failures: &mut Vec<String>) -> Result<(), String> {
         let file = program.expect_file();
+        let missing = !file.exists();
         let mut expectation = match fs::read_to_string(&file) {
             Ok(text) => Expectation::parse(&text).map_err(|why| format!("{}: {why}", file.display()))?,
             Err(_) if self.update => Expectation::clean(program.family()),
@@ -41,6 +42,9 @@ impl Judge<'_> {
         let folder = self.places.out.join("runs").join(&program.name);
         let native = run(&binary, &empty(&folder.join("native"))?, None)?;
         if let Some(why) = native.stdout.lines().last().and_then(|line| line.strip_prefix("skip: ")) {
+            if missing {
+                return Err(format!("{}: not there, and cannot be made where the program is skipped", file.display()));
+            }
             println!("{}: skipped: {why}", program.name);
             return Ok(());
         }
@@ -67,9 +71,11 @@ impl Judge<'_> {
                 got.push(scene.play(&binary, &folder.join(name), failures)?);
             }
         }
-        if self.blesses(program) {
-            expectation.bless(&got);
+        let changed = self.blesses(program) && expectation.bless(&got);
+        if changed || missing {
             fs::write(&file, expectation.write()).map_err(|e| format!("{}: {e}", file.display()))?;
+            let how = if missing { "was not there, and is" } else { "says otherwise, and is" };
+            failures.push(format!("{} {how} written now: read the diff, and run it again", file.display()));
         }
         if failures.len() == before {
             let _ = fs::remove_dir_all(&folder);

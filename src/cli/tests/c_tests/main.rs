@@ -7,7 +7,7 @@
 //! ```text
 //! cargo test --test c_tests                    all of them
 //! cargo test --test c_tests -- close_race      those with this in their name
-//! UPDATE_EXPECT=1 cargo test --test c_tests    write the findings of this run into the .expect files
+//! UPDATE_EXPECT=1 cargo test --test c_tests    write the findings of this run into the .expect files; a test fails when its file had to change
 //! ```
 //!
 //! Needs gcc (or `$CC`), for the C++ programs g++ (or `$CXX`; without it they are skipped, with a line), and `make build` before it: the library and the command are taken from `target/release`.

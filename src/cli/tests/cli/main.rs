@@ -18,6 +18,7 @@ mod json_lines;
 mod locks;
 mod page;
 mod page_heap;
+mod page_locks;
 mod profiled;
 mod proto;
 mod report;

@@ -20,10 +20,20 @@ pub struct Program {
 impl Program {
     /// Names may be anything without a quote.
     pub fn new(directory: &str, names: &[&str]) -> Self {
+        Self::with_variables(directory, names, &[])
+    }
+
+    /// And variables, 64 bytes each.
+    pub fn with_variables(directory: &str, names: &[&str], variables: &[&str]) -> Self {
         let directory = built::directory(directory);
         let mut text = String::from(".text\n.globl _start\n_start: .skip 64\n");
         for name in names {
             write!(text, ".globl \"{name}\"\n.type \"{name}\",@function\n\"{name}\": .skip 64\n.size \"{name}\",64\n")
+                .unwrap();
+        }
+        text.push_str(".data\n");
+        for name in variables {
+            write!(text, ".globl \"{name}\"\n.type \"{name}\",@object\n\"{name}\": .skip 64\n.size \"{name}\",64\n")
                 .unwrap();
         }
         std::fs::write(directory.join("app.s"), text).unwrap();
@@ -39,6 +49,11 @@ impl Program {
     pub fn stack(&self, memory: &Memory, module: usize, calls: &str) -> u32 {
         let returns: Vec<u64> = calls.split(';').rev().map(|call| self.address(call)).collect();
         sample::stack(memory, module, &returns)
+    }
+
+    /// Of a variable.
+    pub fn variable(&self, name: &str) -> u64 {
+        self.addresses[name]
     }
 
     fn address(&self, call: &str) -> u64 {

@@ -37,6 +37,33 @@ fn how_a_lock_was_used_comes_back() {
 }
 
 #[test]
+fn who_has_a_lock_is_known_until_it_is_let_go_as_often_as_it_was_taken() {
+    let memory = Memory::new();
+    let entry = stored(&memory, 0x1000);
+    entry.made(kind::MUTEX, 0, 0);
+    entry.taken(7, true, None, 0);
+    let holder = || read(&memory).locks().next().expect("a lock").held_by;
+    assert_eq!(holder(), 0);
+    let steps: [(&dyn Fn(), u32); 8] = [
+        (&|| entry.has(7, false), 7),
+        (&|| entry.has_not(false), 0),
+        (&|| entry.has(7, true), 7),
+        (&|| entry.has(7, true), 7),
+        (&|| entry.has_not(true), 7),
+        (&|| entry.has_not(true), 0),
+        (&|| entry.has(7, true), 7),
+        // It was let go where we did not see it.
+        (&|| entry.has(u32::MAX, true), u32::MAX),
+    ];
+    for (number, (step, expected)) in steps.iter().enumerate() {
+        step();
+        assert_eq!(holder(), *expected, "step {number}");
+    }
+    entry.has_not(true);
+    assert_eq!(holder(), 0);
+}
+
+#[test]
 fn readers_add_together() {
     let memory = Memory::new();
     let entry = stored(&memory, 0x40);

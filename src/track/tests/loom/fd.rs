@@ -1,13 +1,6 @@
-//! Every interleaving of the transitions that threads race for, under loom.
-//!
-//! Run: `RUSTFLAGS="--cfg loom" cargo test -p track --release --test loom`. Without `--cfg loom` this file is empty.
-//!
-//! The kernel is an atomic beside the slot: its value says what stands behind the number. It synchronises as the kernel's
-//! own lock does, so what the tests prove is that the record is right *given* that order, and that nothing else is needed.
-//! Preemptions are bounded to three per run, and to one or two where a run is long: that is where such bugs live.
-#![cfg(loom)]
-#![allow(clippy::unwrap_used)]
+//! Descriptors. The kernel is an atomic beside the slot: its value says what stands behind the number.
 
+use super::explore;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Acquire};
 use loom::thread;
@@ -25,12 +18,6 @@ struct World {
 
 fn actor(tid: u32) -> Actor {
     Actor { tid: Tid(tid), thread: ThreadIndex(tid as u16), stack: StackId(tid * 10), now: u64::from(tid), epoch: 0 }
-}
-
-fn explore(preemptions: usize, run: impl Fn() + Sync + Send + 'static) {
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(preemptions);
-    model.check(run);
 }
 
 /// An open number that both closers hold, so that every close is ordinary.
