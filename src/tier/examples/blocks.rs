@@ -55,7 +55,9 @@ fn main() {
             let libc = |count: usize| {
                 // SAFETY: malloc and free.
                 let take = || unsafe { NonNull::new(libc::malloc(size).cast()).unwrap() };
-                pairs(count, &take, &|block| unsafe { libc::free(block.as_ptr().cast()) })
+                // SAFETY: a block of malloc's.
+                let give = |block: NonNull<u8>| unsafe { libc::free(block.as_ptr().cast()) };
+                pairs(count, &take, &give)
             };
             let tier = |count: usize| {
                 let take = || match memory.allocate(1, size, 16, false) {

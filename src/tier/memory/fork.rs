@@ -34,7 +34,8 @@ const DONE: u8 = b'!';
 /// One fork at a time, for there is one gate: 1 = somebody is at it.
 static TURN: AtomicU32 = AtomicU32::new(0);
 
-/// The pipe of a fork, -1 = none; what went wrong.
+/// The pipe of a fork, each end + 1, 0 = none; what went wrong.
+#[derive(Default)]
 pub struct Forks {
     read: AtomicI32,
     write: AtomicI32,
@@ -45,31 +46,27 @@ pub struct Forks {
 }
 
 impl Forks {
-    pub const fn new() -> Self {
-        Self {
-            read: AtomicI32::new(-1),
-            write: AtomicI32::new(-1),
-            given_up: AtomicU32::new(0),
-            lost: AtomicU32::new(0),
-        }
+    /// The ends of the pipe, once.
+    fn pipe(&self) -> (i32, i32) {
+        (self.read.swap(0, Relaxed) - 1, self.write.swap(0, Relaxed) - 1)
     }
 
-    pub fn before(&self, os: &'static dyn Os, tiers: &mut dyn Iterator<Item = &'static Tier>) {
+    pub fn before(&self, os: &'static dyn Os, mut tiers: impl Iterator<Item = &'static Tier>) {
         while TURN.compare_exchange(0, 1, Acquire, Relaxed).is_err() {
             os.wait(&TURN, 1);
         }
         gate::close(os);
-        if tiers.fold(false, |any, tier| any || tier.needs_copy()) {
+        if tiers.any(Tier::needs_copy) {
             if let Ok((read, write)) = os.pipe() {
-                self.read.store(read, Relaxed);
-                self.write.store(write, Relaxed);
+                self.read.store(read + 1, Relaxed);
+                self.write.store(write + 1, Relaxed);
             }
         }
     }
 
     /// In the parent, whether or not there is a child.
     pub fn parent(&self, os: &'static dyn Os) {
-        let (read, write) = (self.read.swap(-1, Relaxed), self.write.swap(-1, Relaxed));
+        let (read, write) = self.pipe();
         if read >= 0 {
             os.close(write);
             if !wait_for_child(os, read) {
@@ -80,9 +77,9 @@ impl Forks {
         self.end(os);
     }
 
-    pub fn child(&self, os: &'static dyn Os, tiers: &mut dyn Iterator<Item = &'static Tier>) {
+    pub fn child(&self, os: &'static dyn Os, tiers: impl Iterator<Item = &'static Tier>) {
         gate::alone();
-        let (read, write) = (self.read.swap(-1, Relaxed), self.write.swap(-1, Relaxed));
+        let (read, write) = self.pipe();
         if read >= 0 {
             os.close(read);
         }
