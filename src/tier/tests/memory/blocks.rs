@@ -132,7 +132,7 @@ fn are_there_at_once_with_prefault() {
 #[test]
 fn give_their_memory_back() {
     for kind in [machine::numa(), Kind::Memfd { page: None }, machine::directory()] {
-        let memory = machine::tiers(&[kind.clone()], 512 << 20);
+        let memory = machine::tiers(std::slice::from_ref(&kind), 512 << 20);
         let one = block(&memory, 1, 300 << 20, 16, false).unwrap();
         fill(one, 300 << 20, 3);
         assert!(memory.facts(1).unwrap().committed >= 300 << 20);

@@ -30,7 +30,7 @@ fn hold_what_they_promise() {
             (70 << 20, 900, 0.8),
             (33_000_000, 100_000, 0.6),
         ] {
-            let memory = machine::tiers(&[kind.clone()], capacity);
+            let memory = machine::tiers(std::slice::from_ref(&kind), capacity);
             let (bytes, blocks) = fill_up(&memory, size);
             let facts = memory.facts(1).unwrap();
             assert!(facts.committed <= capacity, "{kind:?}: {facts:?}");
