@@ -80,7 +80,7 @@ impl Memory {
             devices.push(found(os, spec, specs, &mut complaints));
         }
         let capacities = devices.iter().flatten().map(|(_, capacity)| *capacity);
-        let window = capacities.max().unwrap_or(0).saturating_mul(2).max(1 << 30).min(1 << 45);
+        let window = capacities.max().unwrap_or(0).saturating_mul(2).clamp(1 << 30, 1 << 45);
         let wanted = if devices.iter().any(Option::is_some) { devices.len() - 1 } else { 0 };
         let range = match Range::reserve(os, wanted, window as usize) {
             Ok(range) => range,
@@ -108,7 +108,7 @@ impl Memory {
             }));
         }
         let full = specs.iter().map(|spec| spec.full).collect();
-        (Self { os, inside, range, tiers, full, forks: fork::Forks::new() }, complaints)
+        (Self { os, inside, range, tiers, full, forks: fork::Forks::default() }, complaints)
     }
 
     /// The tier that an address belongs to.
@@ -203,7 +203,7 @@ impl Memory {
 
     /// Before fork, on the forking thread, while the global allocator still works for others: it waits until they are out.
     pub fn before_fork(&self) {
-        self.forks.before(self.os, &mut self.tiers.iter().flatten().copied());
+        self.forks.before(self.os, self.tiers.iter().flatten().copied());
     }
 
     /// After fork in the parent, or when there is no child.
@@ -213,7 +213,7 @@ impl Memory {
 
     /// After fork in the child, with its global allocator in order.
     pub fn after_fork_child(&self) {
-        self.forks.child(self.os, &mut self.tiers.iter().flatten().copied());
+        self.forks.child(self.os, self.tiers.iter().flatten().copied());
     }
 
     /// Forks whose parent did not wait to the end, and tiers of which this child has lost some.
@@ -269,7 +269,7 @@ fn found(os: &dyn Os, spec: &TierSpec, specs: &[TierSpec], complaints: &mut Vec<
     }
     if let Source::File { .. } = device.source {
         // Beyond it the kernel raises SIGXFSZ.
-        capacity = capacity.min(os.limit(libc::RLIMIT_FSIZE as u32));
+        capacity = capacity.min(os.limit(libc::RLIMIT_FSIZE));
     }
     if capacity < device.grain as u64 {
         close(os, &device);
