@@ -99,7 +99,7 @@ fn a_shared_tier_is_shared() {
     let pid = forked(&memory, || {
         byte(one).store(2, Relaxed);
         let elsewhere = memory.allocate(1, 100, 16, false) == Obtained::Heap;
-        blocks.iter().for_each(|block| memory.free(*block));
+        blocks.iter().for_each(|block| _ = memory.free(*block));
         memory.free(one);
         memory.thread_ends();
         elsewhere
@@ -156,7 +156,7 @@ fn in_the_midst_of_eight_threads() {
                         memory.free(live.swap_remove(numbers.below(live.len())));
                     }
                 }
-                live.into_iter().for_each(|one| memory.free(one));
+                live.into_iter().for_each(|one| _ = memory.free(one));
                 memory.thread_ends();
             });
         }
@@ -175,7 +175,7 @@ fn in_the_midst_of_eight_threads() {
                         }
                     }
                 }
-                mine.iter().for_each(|one| memory.free(*one));
+                mine.iter().for_each(|one| _ = memory.free(*one));
                 whole
             });
             let good = ended_well(pid);
