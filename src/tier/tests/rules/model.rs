@@ -27,11 +27,12 @@ struct Said {
     stack: Vec<Place>,
     thread: bool,
     rank: Option<u32>,
+    is_heap: bool,
 }
 
 impl Said {
     fn text(&self) -> String {
-        let mut text = String::from("[[rule]]\ntier = 'x'\n");
+        let mut text = format!("[[rule]]\ntier = '{}'\n", if self.is_heap { "heap" } else { "x" });
         if let Some((from, to)) = self.size {
             text.push_str(&format!("size = '{from}..={to}'\n"));
         }
@@ -91,8 +92,24 @@ fn places() -> impl Strategy<Value = Vec<Place>> {
 fn said() -> impl Strategy<Value = Said> {
     let window = proptest::option::of((0..16usize, 0..8usize).prop_map(|(from, more)| (from, from + more)));
     let maybe = |some: u32| proptest::option::weighted(f64::from(some) / 10.0, 0..3usize);
-    (window, maybe(2), maybe(2), places(), proptest::bool::weighted(0.1), proptest::option::weighted(0.1, 0..3u32))
-        .prop_map(|(size, function, within, stack, thread, rank)| Said { size, function, within, stack, thread, rank })
+    (
+        window,
+        maybe(2),
+        maybe(2),
+        places(),
+        proptest::bool::weighted(0.1),
+        proptest::option::weighted(0.1, 0..3u32),
+        proptest::bool::weighted(0.3),
+    )
+        .prop_map(|(size, function, within, stack, thread, rank, is_heap)| Said {
+            size,
+            function,
+            within,
+            stack,
+            thread,
+            rank,
+            is_heap,
+        })
 }
 
 proptest! {
@@ -131,9 +148,9 @@ proptest! {
                     prop_assert_eq!(naive(*size, &other), decision.rule, "beyond {}", decision.depth);
                 }
             }
-            // The filter lets through all that a rule wants.
+            // The filter lets through all that belongs elsewhere.
+            prop_assert!(decision.tier == 0 || policy.sizes().contains(size));
             if decision.rule.is_some() {
-                prop_assert!(policy.sizes().contains(size));
                 prop_assert!(decision.depth <= policy.depth());
             }
         }
@@ -150,6 +167,7 @@ fn the_vocabulary_means_what_it_says() {
         stack: vec![Place::Line(4), Place::Code(7)],
         thread: false,
         rank: None,
+        is_heap: false,
     };
     let mut policy = policy(&format!("[[tier]]\nname = 'x'\nkind = 'memfd'\n{}", rule.text()));
     let mut process = process();
