@@ -15,9 +15,7 @@ pub type Key = (String, u8, u8, u64, u64, String);
 #[derive(Clone, Copy, Debug)]
 pub struct Share {
     pub process: usize,
-    pub allocations: u64,
     pub allocated_bytes: u64,
-    pub live_bytes: u64,
     pub peak_bytes: u64,
     pub refused: u64,
 }
@@ -99,9 +97,7 @@ impl Tier {
         self.verified_by = self.verified_by.max(tier.verified_by);
         self.shares.push(Share {
             process,
-            allocations: tier.allocations,
             allocated_bytes: tier.allocated_bytes,
-            live_bytes: tier.live_bytes,
             peak_bytes: tier.peak_bytes,
             refused: tier.refused,
         });

@@ -71,7 +71,8 @@ fn text(placement: &Placement, limit: usize, symbols: &mut Symboliser, out: &mut
     rules(placement, out)?;
     sites(placement, limit, symbols, out)?;
     if placement.without > 0 {
-        writeln!(out, "\n{} of the recordings have nothing of memory tiers", placement.without)?;
+        let have = if placement.without == 1 { "has" } else { "have" };
+        writeln!(out, "\n{} of the recordings {have} nothing of memory tiers", placement.without)?;
     }
     Ok(())
 }
@@ -185,14 +186,16 @@ fn rules(placement: &Placement, out: &mut dyn Write) -> io::Result<()> {
             let stacks = if rule.sites == 1 { "call stack" } else { "call stacks" };
             let (hits, all) = (size::count(rule.allocations), size::bytes(rule.allocated_bytes));
             let peak = size::bytes(rule.peak_bytes);
-            facts.push(format!("{hits} hits from {} {stacks}, {all}, {peak} at the peak", size::count(rule.sites)));
+            let hits = format!("{hits} hit{}", if rule.allocations == 1 { "" } else { "s" });
+            facts.push(format!("{hits} from {} {stacks}, {all}, {peak} at the peak", size::count(rule.sites)));
         }
         if rule.limit > 0 {
             facts.push(format!("limit {}", size::bytes(rule.limit)));
         }
         if rule.misfits > 0 {
             let (misfits, all) = (size::count(rule.misfits), size::bytes(rule.misfit_bytes));
-            facts.push(format!("{misfits} misfits beyond it ({all})"));
+            let s = if rule.misfits == 1 { "" } else { "s" };
+            facts.push(format!("{misfits} misfit{s} beyond it ({all})"));
         }
         if rule.pending > 0 {
             facts.push("waits for a module that is not loaded".to_owned());

@@ -74,7 +74,7 @@ fn ranks_stand_behind_a_tier() {
         document.documentElement.dataset.theme = 'dark'; const dark = getComputedStyle(document.querySelector('.gauge .now')).backgroundColor;
         document.documentElement.dataset.theme = 'light'; seen.push(dark !== getComputedStyle(document.querySelector('.gauge .now')).backgroundColor);
         // Narrow: the bars below their names, nothing wider than the window but what scrolls by itself.
-        const frame = document.createElement('div'); frame.style.width = '360px'; const view = byId('view-tiers'); view.parentNode.replaceChild(frame, view); frame.append(view);
+        const narrow = document.createElement('div'); narrow.style.width = '360px'; const box = byId('view-tiers'); box.parentNode.replaceChild(narrow, box); narrow.append(box);
         seen.push([...document.querySelectorAll('#view-tiers .tier')].every(t => t.getBoundingClientRect().width <= 360));
         done();"
     );

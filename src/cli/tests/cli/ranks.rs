@@ -17,7 +17,9 @@ use std::sync::atomic::Ordering::Relaxed;
 fn told(arguments: &[&str], recordings: &Path) -> String {
     let all: Vec<&str> = [arguments, &[recordings.to_str().unwrap()]].concat();
     let (stdout, stderr, code) = parts(&output(&all));
-    assert_eq!((stderr.as_str(), code), ("", Some(0)));
+    // Some modules are not there.
+    assert!(stderr.lines().all(|line| line.ends_with(": shown without functions and lines")), "{stderr}");
+    assert_eq!(code, Some(0));
     stdout
 }
 
@@ -32,7 +34,7 @@ fn directory(name: &str, memories: impl IntoIterator<Item = (u32, Memory)>) -> P
 
 #[test]
 fn a_finding_says_on_which_ranks_it_is() {
-    let crash = built::crash(&built::directory("ranks-crash"), &["-g"]);
+    let crash = built::crash(&built::directory("mpi-crash"), &["-g"]);
     let of = |rank: u32| match rank {
         3 | 5 => sample::process(100 + rank),
         _ => sample::crashed(100 + rank, &crash),
@@ -41,11 +43,7 @@ fn a_finding_says_on_which_ranks_it_is() {
     let text = told(&["report"], &recordings);
     assert!(text.starts_with("== shim: 1 finding in 6 processes; recorded: ranks 0–7\n"), "{text}");
     let line = "  fd.double-close in app (pid 100), app (pid 101), app (pid 102) and 3 processes more, on 6 ranks: 0–2, 4, 6–7\n";
-    assert!(
-        text.contains(&line.replace("3 processes more", "3 more processes"))
-            || text.contains(" more, on 6 ranks: 0–2, 4, 6–7\n"),
-        "{text}"
-    );
+    assert!(text.contains(line), "{text}");
     let json: Value = serde_json::from_str(told(&["report", "--json"], &recordings).lines().next().unwrap()).unwrap();
     assert_eq!(json["ranks"], serde_json::json!([0, 1, 2, 4, 6, 7]));
     let one = told(&["report"], &recordings.join("app.00004.shim"));
@@ -56,7 +54,7 @@ fn a_finding_says_on_which_ranks_it_is() {
     let none = told(&["report"], &recordings.join("app.00003.shim"));
     assert_eq!(none, "== shim: no findings in 1 process, rank 3\n");
     // Without a rank, nothing of it.
-    let plain = sample::write(&sample::crashed(1, &crash), "ranks-none.shim");
+    let plain = sample::write(&sample::crashed(1, &crash), "mpi-none.shim");
     let (text, json) = (told(&["report"], &plain), told(&["report", "--json"], &plain));
     assert!(!text.contains("rank") && !json.contains("rank"), "{text}{json}");
 }
