@@ -351,6 +351,31 @@ pub fn internal() -> bool {
     block().guard.load(Relaxed) == INTERNAL
 }
 
+/// The guard, up for as long as this lives: for work that needs no more of the thread than that its handlers keep out.
+pub struct Guarded {
+    block: &'static Block,
+    before: u32,
+}
+
+#[inline(always)]
+pub fn guarded() -> Guarded {
+    let block = block();
+    let before = block.guard.load(Relaxed);
+    if before == IDLE {
+        block.guard.store(BUSY, Relaxed);
+    }
+    compiler_fence(Acquire);
+    Guarded { block, before }
+}
+
+impl Drop for Guarded {
+    #[inline(always)]
+    fn drop(&mut self) {
+        compiler_fence(Release);
+        self.block.guard.store(self.before, Relaxed);
+    }
+}
+
 /// Are we in no hook, and in no libc function that we called ourselves?
 #[inline(always)]
 pub fn is_idle() -> bool {

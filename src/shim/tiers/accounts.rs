@@ -83,7 +83,8 @@ pub fn reserve(decision: &Decision, size: usize) -> bool {
 #[inline(never)]
 fn reserve_in_account(decision: &Decision, size: u64) -> bool {
     let Some(live) = LIMITED.get(usize::from(decision.account)) else { return true };
-    let fits = live.fetch_update(Relaxed, Relaxed, |now| now.checked_add(size).filter(|sum| *sum <= decision.most)).is_ok();
+    let fits =
+        live.fetch_update(Relaxed, Relaxed, |now| now.checked_add(size).filter(|sum| *sum <= decision.most)).is_ok();
     if !fits {
         if let Some(rule) = recorded::rule(&RECORDING, usize::from(decision.rule)) {
             rule.misfits.fetch_add(1, Relaxed);
@@ -263,7 +264,9 @@ fn give(sums: &Site) {
 }
 
 fn tell_site(site: u16, allocations: u64, allocated: u64, frees: u64, freed: u64, elsewhere: u64) {
-    let Some(entry) = site.checked_sub(1).and_then(|index| recorded::site(&RECORDING, usize::from(index))) else { return };
+    let Some(entry) = site.checked_sub(1).and_then(|index| recorded::site(&RECORDING, usize::from(index))) else {
+        return;
+    };
     let entry: &TierSite = entry;
     let (blocks, bytes) = (allocations.wrapping_sub(frees), allocated.wrapping_sub(freed));
     entry.allocations.fetch_add(allocations, Relaxed);

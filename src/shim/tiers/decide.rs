@@ -244,8 +244,16 @@ impl Own {
             return;
         }
         let (low, high) = sizes;
-        let mut known =
-            Known { caller: *caller, at: *at, low, high, generation: trace.generation, names, decision, ..Known::EMPTY };
+        let mut known = Known {
+            caller: *caller,
+            at: *at,
+            low,
+            high,
+            generation: trace.generation,
+            names,
+            decision,
+            ..Known::EMPTY
+        };
         for (i, (slot, value)) in rest.iter().enumerate() {
             let Ok(offset) = u32::try_from(slot.wrapping_sub(*at)) else { return };
             known.offset[i] = offset;

@@ -71,7 +71,12 @@ impl Names for Here {
         let object = unwind::module_of(self.state, address)?;
         let known = self.known(object.recorded?);
         let link_address = address.wrapping_sub(object.bias);
-        Some(Module { path: &known.path, build_id: &known.build_id, file_offset: file_offset(known.file, link_address), link_address })
+        Some(Module {
+            path: &known.path,
+            build_id: &known.build_id,
+            file_offset: file_offset(known.file, link_address),
+            link_address,
+        })
     }
 
     fn function(&mut self, address: u64) -> Option<Cow<'_, str>> {
@@ -99,7 +104,8 @@ fn file_offset(file: Option<&[u8]>, link: u64) -> u64 {
 fn open(file: &'static [u8], path: &[u8]) -> Option<Symbols<'static>> {
     let identity = Identity::of(file)?;
     let needed = !identity.has_lines || !identity.has_symbols;
-    let debug = if needed { separate(path, identity.build_id, identity.debug_link.map(|(name, _)| name)) } else { None };
+    let debug =
+        if needed { separate(path, identity.build_id, identity.debug_link.map(|(name, _)| name)) } else { None };
     Symbols::open(file, debug)
 }
 
@@ -129,7 +135,8 @@ fn separate(path: &[u8], build_id: &[u8], link: Option<&[u8]>) -> Option<&'stati
 /// A file, for reading, for ever.
 fn map(path: &[u8]) -> Option<&'static [u8]> {
     let (fd, size) = opened(path).ok()?;
-    let at = if size == 0 || size > LARGEST { -1 } else { sys::mmap(0, size, libc::PROT_READ, libc::MAP_PRIVATE, fd, 0) };
+    let at =
+        if size == 0 || size > LARGEST { -1 } else { sys::mmap(0, size, libc::PROT_READ, libc::MAP_PRIVATE, fd, 0) };
     sys::close(fd);
     // SAFETY: a mapping of that size, never unmapped. A file that is truncated meanwhile faults, as it would for the program,
     // which runs from it.

@@ -153,7 +153,7 @@ fn show(policy: &Policy, made: &Memory, complaints: &[Complaint]) {
         entry.page.store(page(spec), Relaxed);
         entry.capacity.store(spec.capacity.unwrap_or(0), Relaxed);
         if let Some(facts) = made.facts(index as u16) {
-            let (start, len) = made.window(index as u16);
+            let (start, len) = made.window(index as u16).unwrap_or((0, 0));
             entry.capacity.store(facts.capacity, Relaxed);
             entry.start.store(start as u64, Relaxed);
             entry.len.store(len as u64, Relaxed);
@@ -228,13 +228,23 @@ pub fn tell_unmatched() {
     let _held = DECIDING.hold();
     let Some(policy) = policy() else { return };
     const MOST: usize = 10;
-    let unmatched = policy.rules().filter(|rule| rule.decisions == 0);
-    for rule in unmatched.clone().take(MOST) {
-        let line = format!("shim: tiers: {}: rule \"{}\" never matched\n", rule.at, rule.name);
-        message::say(line.as_bytes());
+    let (mut matched, mut unmatched) = (false, Vec::new());
+    for rule in policy.rules() {
+        match rule.decisions {
+            0 => unmatched.push(rule),
+            _ => matched = true,
+        }
     }
-    let more = unmatched.count().saturating_sub(MOST);
-    if more > 0 {
+    // A shell in front of the program, or a helper behind it, has none of its call sites.
+    if !matched && !unmatched.is_empty() {
+        let at = &unmatched[0].at.file;
+        let program = String::from_utf8_lossy(&recording::program_name()).into_owned();
+        return message::say(format!("shim: tiers: {at}: no rule matched in {program}\n").as_bytes());
+    }
+    for rule in unmatched.iter().take(MOST) {
+        message::say(format!("shim: tiers: {}: rule \"{}\" never matched\n", rule.at, rule.name).as_bytes());
+    }
+    if let Some(more) = unmatched.len().checked_sub(MOST).filter(|more| *more > 0) {
         message::say(format!("shim: tiers: {more} further rules never matched\n").as_bytes());
     }
 }

@@ -80,7 +80,7 @@ impl Memory {
             devices.push(found(os, spec, specs, &mut complaints));
         }
         let capacities = devices.iter().flatten().map(|(_, capacity)| *capacity);
-        let window = capacities.max().unwrap_or(0).saturating_mul(2).max(1 << 30).min(1 << 45);
+        let window = capacities.max().unwrap_or(0).saturating_mul(2).clamp(1 << 30, 1 << 45);
         let wanted = if devices.iter().any(Option::is_some) { devices.len() - 1 } else { 0 };
         let range = match Range::reserve(os, wanted, window as usize) {
             Ok(range) => range,
@@ -108,7 +108,7 @@ impl Memory {
             }));
         }
         let full = specs.iter().map(|spec| spec.full).collect();
-        (Self { os, inside, range, tiers, full, forks: fork::Forks::new() }, complaints)
+        (Self { os, inside, range, tiers, full, forks: fork::Forks::default() }, complaints)
     }
 
     /// The tier that an address belongs to.
@@ -171,6 +171,26 @@ impl Memory {
         self.tier(tier).map(Tier::facts)
     }
 
+    /// Where all tiers lie: the first address, and how many bytes; 0 = there is no tier.
+    pub fn addresses(&self) -> (usize, usize) {
+        (self.range.base, self.range.size())
+    }
+
+    /// The addresses of a tier, and how many bytes; nothing for the heap, and for what could not be made.
+    pub fn window(&self, tier: u16) -> Option<(usize, usize)> {
+        self.tier(tier).map(|its| (its.base, self.range.window()))
+    }
+
+    /// Bit n: the tier's policy names node n.
+    pub fn nodes(&self, tier: u16) -> u64 {
+        self.tier(tier).map_or(0, |its| its.nodes)
+    }
+
+    /// Committed memory of a tier, in order of its addresses.
+    pub fn committed(&self, tier: u16) -> Vec<core::ops::Range<usize>> {
+        self.tier(tier).map_or_else(Vec::new, Tier::committed)
+    }
+
     /// The last call of a thread that ends. One that comes back is taken for a new one.
     pub fn thread_ends(&self) {
         if gate::knows_thread() {
@@ -183,7 +203,7 @@ impl Memory {
 
     /// Before fork, on the forking thread, while the global allocator still works for others: it waits until they are out.
     pub fn before_fork(&self) {
-        self.forks.before(self.os, &mut self.tiers.iter().flatten().copied());
+        self.forks.before(self.os, self.tiers.iter().flatten().copied());
     }
 
     /// After fork in the parent, or when there is no child.
@@ -193,7 +213,7 @@ impl Memory {
 
     /// After fork in the child, with its global allocator in order.
     pub fn after_fork_child(&self) {
-        self.forks.child(self.os, &mut self.tiers.iter().flatten().copied());
+        self.forks.child(self.os, self.tiers.iter().flatten().copied());
     }
 
     /// Forks whose parent did not wait to the end, and tiers of which this child has lost some.
@@ -249,7 +269,7 @@ fn found(os: &dyn Os, spec: &TierSpec, specs: &[TierSpec], complaints: &mut Vec<
     }
     if let Source::File { .. } = device.source {
         // Beyond it the kernel raises SIGXFSZ.
-        capacity = capacity.min(os.limit(libc::RLIMIT_FSIZE as u32));
+        capacity = capacity.min(os.limit(libc::RLIMIT_FSIZE));
     }
     if capacity < device.grain as u64 {
         close(os, &device);
@@ -278,6 +298,7 @@ fn made(
     }
     let chunk = device::chunk(&device, capacity).min(window / 2);
     let (grid, natural) = (Grid { base, chunk }, device.natural);
+    let nodes;
     let backing = match device.source {
         Source::Anonymous { binding, huge } => {
             let binding = match binding {
@@ -294,10 +315,12 @@ fn made(
                 },
                 None => None,
             };
+            nodes = binding.as_ref().and_then(|binding| binding.mask.first()).copied().unwrap_or(0);
             let made = Anonymous::new(os, grid, window, binding.as_ref(), huge);
             Backing::Anonymous(made.map_err(|error| format!("its memory: {error}"))?)
         }
         Source::File { fd, reserve, zero, binding } => {
+            nodes = binding.as_ref().and_then(|binding| binding.mask.first()).copied().unwrap_or(0);
             let made = Made { fd, reserve, zero, binding };
             match File::new(os, grid, window, capacity, made) {
                 Ok(file) => Backing::File(Box::new(file)),
@@ -308,6 +331,7 @@ fn made(
             }
         }
     };
-    let plan = Plan { backing, base, window, chunk, capacity, natural, prefault: spec.prefault, fork: spec.fork };
+    let plan =
+        Plan { backing, base, window, chunk, capacity, natural, prefault: spec.prefault, fork: spec.fork, nodes };
     Ok(Tier::new(os, inside, plan))
 }

@@ -25,7 +25,7 @@ impl Range {
         if windows == 0 {
             return Ok(Self::default());
         }
-        let left = match os.limit(libc::RLIMIT_AS as u32) {
+        let left = match os.limit(libc::RLIMIT_AS) {
             u64::MAX => usize::MAX,
             limit => (limit.saturating_sub(taken(os)) / 2) as usize,
         };
@@ -51,6 +51,11 @@ impl Range {
         let end = base + size;
         let _ = (at + whole > end).then(|| os.munmap(end, at + whole - end));
         Self { base, size, shift: window.trailing_zeros() }
+    }
+
+    /// Bytes, of all windows; 0 = there are none.
+    pub fn size(&self) -> usize {
+        self.size
     }
 
     pub fn window(&self) -> usize {

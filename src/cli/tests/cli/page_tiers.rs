@@ -27,10 +27,10 @@ fn bars_and_their_tables() {
         "{DRIVER}
         seen.push(opened, document.querySelector('[data-view=tiers]').textContent, document.querySelector('#view-tiers .tiles').textContent, '');
         seen.push(...labels('gauge'), '', ...rows('Tiers'), '', ...labels('placement'), '', ...rows('Placement'), '', ...rows('Rules'), '', ...rows('Call stacks of tiers'), '');
-        const bar = document.querySelector('.bar.placement'), parts = [...bar.children].map(p => p.getBoundingClientRect().width / bar.getBoundingClientRect().width);
-        seen.push(parts.map(p => p.toFixed(2)).join(' '), getComputedStyle(bar.children[0]).backgroundImage !== 'none', getComputedStyle(bar.children[1]).backgroundImage !== 'none');
-        const gauge = document.querySelector('.bar.gauge'), width = class_ => gauge.querySelector(class_).getBoundingClientRect().width / gauge.getBoundingClientRect().width;
-        seen.push(width('.was') > width('.now'), width('.now') > 0);
+        const bar = document.querySelector('.bar.placement'), drawn = [...bar.children].map(p => p.getBoundingClientRect().width / bar.getBoundingClientRect().width);
+        seen.push(drawn.map(p => p.toFixed(2)).join(' '), getComputedStyle(bar.children[0]).backgroundImage !== 'none', getComputedStyle(bar.children[1]).backgroundImage !== 'none');
+        const gauge = document.querySelector('.bar.gauge'), part = class_ => gauge.querySelector(class_).getBoundingClientRect().width / gauge.getBoundingClientRect().width;
+        seen.push(part('.was') > part('.now'), part('.now') > 0);
         document.body.dispatchEvent(new KeyboardEvent('keydown', {{ key: '/', bubbles: true }}));
         seen.push(document.activeElement === tiers.search);
         tiers.search.value = 'table'; tiers.search.dispatchEvent(new Event('input')); seen.push(tiers.found.textContent);

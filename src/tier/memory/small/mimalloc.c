@@ -241,6 +241,11 @@ tier_thread_t* tier_gate_forget(void) {
 void tier_small_start(const tier_machine_t* machine) {
   tier_machine = machine;
   _mi_auto_process_init();
+  /* From here on nobody is mimalloc's main thread. It knows that thread by an address, which another thread gets when the first one
+   * has ended, and then takes over what the dead one left in static memory. The starting thread gets its own part when it asks. */
+  _mi_theap_default_set((mi_theap_t*)&_mi_theap_empty);
+  __mi_theap_main = NULL;
+  tld_main.thread_id = ~(mi_threadid_t)7;
 }
 
 /* What lies there may not be zero: only what `commit` says is. */

@@ -141,8 +141,8 @@ extern "C" fn map(size: usize, accessible: bool) -> *mut c_void {
 }
 
 /// 0, or an error number.
-fn answer(call: impl FnOnce(&dyn Os) -> crate::memory::os::Answer<()>) -> c_int {
-    match gate::machine().map(|os| call(os)) {
+fn answer(call: impl FnOnce(&'static dyn Os) -> crate::memory::os::Answer<()>) -> c_int {
+    match gate::machine().map(call) {
         Some(Ok(())) => 0,
         Some(Err(error)) => error.0,
         None => libc::ENOSYS,
