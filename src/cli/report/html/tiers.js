@@ -32,7 +32,7 @@ function tierTiles() {
   if (pages) all.push(tile(percent(right / pages), 'of the pages where they belong', right < pages ? 'suspect' : 'none'));
   if (never) all.push(tile(number(never), never === 1 ? 'rule never matched' : 'rules never matched', 'suspect'));
   const whose = `${plural(placed.processes, 'process', 'processes')}${placed.ranks ? `, ${placed.ranks}` : ''}${placed.without ? `; ${number(placed.without)} without tiers` : ''}`;
-  return el('div', {}, el('div', { class: 'tiles' }, ...all), el('p', { class: 'quiet' }, `Of ${whose}${placed.processes > 1 ? '. Peaks are added up, whenever each was' : ''}.`));
+  return el('div', {}, el('div', { class: 'tiles' }, ...all), el('p', { class: 'quiet whose' }, `Of ${whose}${placed.processes > 1 ? '. Peaks are added up, whenever each was' : ''}.`));
 }
 
 /** A part of a bar: so much of the whole. */
@@ -57,7 +57,7 @@ function tiersCard() {
   const all = shownTiers();
   const most = Math.max(...all.map(tier => tier.peak), 1);
   const bars = all.map(tier => el('div', { class: 'tier' }, el('div', {}, el('b', { class: 'mono' }, tier.name), el('span', { class: 'quiet' }, ` ${tier.made}`),
-    tier.fault ? el('p', { class: 'bad' }, `Could not be made: ${tier.fault}`) : '', tier.refused ? el('span', { class: 'tag suspect' }, `${plural(tier.refused, 'allocation', 'allocations')} found no room`) : ''), levelOf(tier, most)));
+    tier.fault ? el('p', { class: 'bad' }, `Could not be made: ${tier.fault}`) : '', tier.refused ? el('span', { class: 'tag suspect' }, `${plural(tier.refused, 'allocation', 'allocations')} found no room`) : ''), tier.fault && !tier.allocations ? '' : levelOf(tier, most)));
   const columns = [
     { title: 'Tier', text: true, value: tier => tier.name.toLowerCase(), cell: tier => el('span', { class: 'mono strong' }, tier.name) },
     { title: 'Made of', text: true, value: tier => tier.made },
@@ -85,7 +85,7 @@ function sharesOf(tier) {
     { title: 'Peak', value: share => share[3], cell: share => size(share[3]) },
     { title: 'Refused', value: share => share[4], cell: share => share[4] ? number(share[4]) : '–' },
   ];
-  return el('div', {}, sortable({ label: `Ranks on ${tier.name}`, class: 'shares', columns, rows: tier.shares, step: 20 }).element, tier.more_shares ? el('p', { class: 'quiet' }, `${number(tier.more_shares)} more are not in this page.`) : '');
+  return el('div', {}, sortable({ label: `Ranks on ${tier.name}`, class: 'shares', columns, rows: tier.shares, has: () => false, step: 20 }).element, tier.more_shares ? el('p', { class: 'quiet' }, `${number(tier.more_shares)} more are not in this page.`) : '');
 }
 
 /** Where pages are: of a NUMA tier by node, those of other nodes than its own hatched; of others right or wrong. */
@@ -122,7 +122,7 @@ function pagesCard() {
   const keys = [...seen.values()].map(row => el('span', {}, el('i', { class: `key ${row.class}` }), row.label));
   const anyWrong = rows.some(row => !row.right);
   return el('div', { class: 'card' }, el('h2', {}, 'Placement: where the pages really are'), ...bars, el('div', { class: 'legend' }, ...keys, anyWrong ? el('span', {}, el('i', { class: 'key hatch' }), 'hatched: not where they belong') : ''),
-    el('h3', { class: 'again' }, 'The same as a table'), sortable({ label: 'Placement', class: 'placement', columns, rows }).element);
+    el('h3', { class: 'again' }, 'The same as a table'), sortable({ label: 'Placement', class: 'placement', columns, rows, has: () => false }).element);
 }
 
 function rulesCard() {
@@ -138,7 +138,7 @@ function rulesCard() {
     { title: 'Limit', value: rule => rule.limit || null, cell: rule => rule.limit ? size(rule.limit) : '' },
     { title: 'Misfits', value: rule => rule.misfits, cell: rule => rule.misfits ? `${number(rule.misfits)} (${size(rule.misfit_bytes)})` : '–' },
   ];
-  const table = sortable({ label: 'Rules', class: 'rules', columns, rows: placed.rules });
+  const table = sortable({ label: 'Rules', class: 'rules', columns, rows: placed.rules, has: () => false });
   tiers.tables.push({ table, rows: placed.rules, what: ['rule', 'rules'], text: rule => `${rule.name} ${rule.place} ${tierName(rule.tier)}${rule.never ? ' never matched' : ''}${rule.pending ? ' pending' : ''}`.toLowerCase() });
   return el('div', { class: 'card' }, el('h2', {}, 'Rules'), el('p', { class: 'quiet' }, 'Misfits are allocations beyond the limit of their rule.'), table.element);
 }

@@ -37,6 +37,8 @@ fn bars_and_their_tables() {
         tiers.search.dispatchEvent(new KeyboardEvent('keydown', {{ key: 'Escape', bubbles: true }})); seen.push(tiers.search.value === '', rows('Rules').length);
         const button = document.querySelector('table.places .unfold'); button.click();
         seen.push([...button.closest('tr').nextSibling.querySelectorAll('.fn')].map(f => f.textContent).join(' '));
+        // What has nothing behind it does not open.
+        seen.push(document.querySelectorAll('table.rules .unfold, table.placement .unfold').length);
         done();"
     );
     let Some(dom) = dom(&driven(&page, &script), "") else { return };
@@ -44,7 +46,7 @@ fn bars_and_their_tables() {
     let parts: Vec<&str> = told.split('|').collect();
     for expected in [
         "tiers|Memory tiers|2tiers46 MiBplaced, in 7 blocks1refused for want of room: 2 MiB97.7 %of the pages where they belong1rule never matched",
-        "fast: 8 MiB live, 40 MiB at the peak, of 4 GiB|slow: 0 B live, 0 B at the peak, no limit",
+        "fast: 8 MiB live, 40 MiB at the peak, of 4 GiB||",
         "fast,numa, node 1, bind,7,46 MiB,8 MiB,40 MiB,4 GiB,–,1 (2 MiB),–",
         "fast: node 0: 24 pages, not where they belong; node 1: 1,000 pages",
         "fast,node 0,24,2.3 %,wrong|fast,node 1,1,000,97.7 %,right",
@@ -52,7 +54,7 @@ fn bars_and_their_tables() {
         "tables,rules.toml:14,fast,1,3,6 MiB,6 MiB,8 MiB,1 (2 MiB)",
         "nevernever matchedpending,rules.toml:21,slow,–,–,–,–,,–",
         "allocate_fields,fast,fields,4,40 MiB,40 MiB,8 MiB,–,10,239 of 10,240",
-        "0.02 0.98|true|false|true|true|true|1 of 3 rules, 1 of 2 call stacks|true|3|allocate_fields solve main",
+        "0.02 0.98|true|false|true|true|true|1 of 3 rules, 1 of 2 call stacks|true|3|allocate_fields solve main|0",
     ] {
         let found = told.contains(expected);
         assert!(found, "{expected}\n{}", parts.join("\n"));
@@ -70,7 +72,7 @@ fn ranks_stand_behind_a_tier() {
     let page = page(&directory, "tier-ranks.html");
     let script = format!(
         "{DRIVER} document.querySelector('table.tiers .unfold').click();
-        seen.push(document.querySelector('#view-tiers .quiet').textContent, ...rows('Ranks on fast'));
+        seen.push(document.querySelector('#view-tiers .whose').textContent, ...rows('Ranks on fast'));
         document.documentElement.dataset.theme = 'dark'; const dark = getComputedStyle(document.querySelector('.gauge .now')).backgroundColor;
         document.documentElement.dataset.theme = 'light'; seen.push(dark !== getComputedStyle(document.querySelector('.gauge .now')).backgroundColor);
         // Narrow: the bars below their names, nothing wider than the window but what scrolls by itself.
