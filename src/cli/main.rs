@@ -7,7 +7,8 @@
 //!      ─→ report ───→ recordings ─→ merge ─→ suppressions ─→ symbolise ─→ text, json
 //!      ─→ heap, diff ─→ recordings ─→ profile ─→ symbolise ─→ text, json, exports, a page
 //!      ─→ suppress ─→ recordings ─→ merge ─→ a suppressions file
-//!      ─→ explain, hooks, doctor: a text, the roster in the library, an ELF file
+//!      ─→ report --tiers, run ─→ recordings ─→ placement ─→ text, json, a page
+//!      ─→ explain, hooks, doctor, tiers: a text, the roster in the library, an ELF file, what the kernel says of memory
 //! ```
 //!
 //! Rules: one place owns messages and exit codes ([`message`]); what came from the program, a recording or a file name
@@ -31,6 +32,9 @@ mod message;
 mod metrics;
 mod modules;
 mod options;
+mod placement;
+mod ranges;
+mod ranks;
 mod recordings;
 mod report;
 mod run;
@@ -41,6 +45,7 @@ mod suppress;
 mod suppressions;
 mod symbolise;
 mod target;
+mod tiers;
 mod top;
 mod unexited;
 mod when;
@@ -66,6 +71,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::explain(args),
         Command::Hooks => hooks::hooks(),
         Command::Doctor(args) => doctor::doctor(args),
+        Command::Tiers(args) => tiers::tiers(&args),
     };
     message::finish(done)
 }
