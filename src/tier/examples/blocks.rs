@@ -64,7 +64,7 @@ fn main() {
                     Obtained::Block { block, .. } => block,
                     other => panic!("{other:?}"),
                 };
-                let nanoseconds = pairs(count, &take, &|block| memory.free(block));
+                let nanoseconds = pairs(count, &take, &|block| _ = memory.free(block));
                 memory.thread_ends();
                 nanoseconds
             };

@@ -4,7 +4,7 @@
 //! allocate(tier, size, align)
 //!   tier.rs       one tier; without room: its `full` says where next, here
 //!     small.rs    below 1 MiB: mimalloc, in arenas that the tier lends it      small/mimalloc.{c,rs}
-//!     extents.rs  from 1 MiB: runs of slices
+//!     extents.rs  from 1 MiB: runs of slices; recent.rs keeps a few that were just freed
 //!       ledger.rs   slices in use, chunks committed, the capacity
 //!         backing.rs  what makes a chunk memory: backing/anonymous.rs, backing/file.rs
 //! ```
@@ -27,6 +27,7 @@ pub mod lock;
 pub mod nodes;
 pub mod os;
 pub mod range;
+mod recent;
 pub mod small;
 pub mod tier;
 
@@ -50,8 +51,8 @@ const UNKNOWN: u64 = 32 << 30;
 /// What came of a wish for a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obtained {
-    /// `tier` is where it is, which may be another than was asked for.
-    Block { block: NonNull<u8>, tier: u16 },
+    /// `tier` is where it is, which may be another than was asked for; `usable`: how many bytes it holds.
+    Block { block: NonNull<u8>, tier: u16, usable: usize },
     /// The ordinary allocator is to be asked.
     Heap,
     /// There is none: malloc fails.
@@ -135,8 +136,8 @@ impl Memory {
         // A chain is never longer than the list: what leads in a circle leads to the heap.
         for _ in 0..self.tiers.len() {
             if let Some(its) = self.tier(at) {
-                if let Some(block) = its.allocate(size, align, zeroed) {
-                    return Obtained::Block { block, tier: at };
+                if let Some((block, usable)) = its.allocate(size, align, zeroed) {
+                    return Obtained::Block { block, tier: at, usable };
                 }
             }
             match self.full.get(usize::from(at)) {
@@ -150,10 +151,9 @@ impl Memory {
 
     /// `block` is one that [`Self::owner`] knows. What is no block is counted, and nothing else.
     #[inline]
-    pub fn free(&self, block: NonNull<u8>) {
-        if let Some(tier) = self.of(block) {
-            tier.free(block);
-        }
+    /// How many bytes it held.
+    pub fn free(&self, block: NonNull<u8>) -> usize {
+        self.of(block).map_or(0, |tier| tier.free(block))
     }
 
     /// How many bytes the block holds; 0 for what is none.

@@ -13,16 +13,18 @@ use core::ptr::NonNull;
 pub trait Inside: Sync {
     /// A heap over `[at, at + size)`, whose slices it gets from the tier when it needs them. `giving_back`: it may return them.
     fn heap(&self, at: usize, size: usize, giving_back: bool, of: &'static Tier) -> Option<Heap>;
-    /// `align` is a power of two.
-    fn allocate(&self, heap: Heap, size: usize, align: usize, zeroed: bool) -> Option<NonNull<u8>>;
-    /// `block` came from `allocate`, whichever thread and heap.
-    fn free(&self, block: NonNull<u8>);
+    /// A block, and how many bytes it holds. `align` is a power of two.
+    fn allocate(&self, heap: Heap, size: usize, align: usize, zeroed: bool) -> Option<(NonNull<u8>, usize)>;
+    /// `block` came from `allocate`, whichever thread and heap. How many bytes it held.
+    fn free(&self, block: NonNull<u8>) -> usize;
     fn usable(&self, block: NonNull<u8>) -> usize;
     /// Does the block hold so many bytes where it is, without waste?
     fn resize(&self, block: NonNull<u8>, size: usize) -> bool {
         let usable = self.usable(block);
         size <= usable && size >= usable / 2
     }
+    /// Gives back at once what is free, of all heaps as far as the calling thread can.
+    fn give_back(&self, heap: Heap);
     /// The calling thread will not come back.
     fn thread_ends(&self);
     /// In a forked child: the calling thread lets go of this heap without touching its memory.

@@ -256,7 +256,8 @@ mi_heap_t* tier_small_heap(void* at, size_t size, bool pinned, mi_commit_fun_t* 
   return mi_heap_new_in_arena(arena);
 }
 
-void* tier_small_allocate(mi_heap_t* heap, size_t size, size_t align, bool zeroed) {
+/* `usable`: how many bytes the block holds. */
+void* tier_small_allocate(mi_heap_t* heap, size_t size, size_t align, bool zeroed, size_t* usable) {
   tier_thread_t* me = tier_enter();
   void* block;
   if (size < MI_MAX_ALIGN_SIZE) size = MI_MAX_ALIGN_SIZE; /* smaller ones it aligns to 8 bytes */
@@ -265,17 +266,23 @@ void* tier_small_allocate(mi_heap_t* heap, size_t size, size_t align, bool zeroe
   } else {
     block = zeroed ? mi_heap_zalloc_aligned(heap, size, align) : mi_heap_malloc_aligned(heap, size, align);
   }
+  if (block != NULL) *usable = mi_usable_size(block);
   tier_leave(me);
   return block;
 }
 
-void tier_small_free(void* block) {
+/* How many bytes the block held. */
+size_t tier_small_free(void* block) {
   tier_thread_t* me = tier_enter();
+  const size_t usable = mi_usable_size(block);
   mi_free(block);
   tier_leave(me);
+  return usable;
 }
 
 size_t tier_small_usable(const void* block) { return mi_usable_size(block); }
+
+void tier_small_give_back(mi_heap_t* heap) { mi_heap_collect(heap, true); }
 
 void tier_small_thread_ends(void) { mi_thread_done(); }
 

@@ -18,7 +18,7 @@ fn of_no_size_are_blocks_all_the_same() {
 fn of_every_small_size_are_aligned_like_malloc() {
     let memory = machine::tiers(&[machine::numa()], 64 << 20);
     let blocks: Vec<_> = (0..2048).map(|size| block(&memory, 1, size, 16, false).unwrap()).collect();
-    blocks.into_iter().for_each(|block| memory.free(block));
+    blocks.into_iter().for_each(|block| _ = memory.free(block));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use tier::memory::{Memory, Obtained};
 use tier::spec::{Fork, Full, Kind, TierSpec};
 
 /// Runs `child` in a forked child, as shim's handlers would; what it says is its exit status.
-fn forked(memory: &Memory, child: impl FnOnce() -> bool) -> libc::pid_t {
+pub fn forked(memory: &Memory, child: impl FnOnce() -> bool) -> libc::pid_t {
     memory.before_fork();
     // SAFETY: the child only calls what is under test, and _exit.
     match unsafe { libc::fork() } {
@@ -27,7 +27,7 @@ fn forked(memory: &Memory, child: impl FnOnce() -> bool) -> libc::pid_t {
 }
 
 /// Within 20 seconds, or it hangs.
-fn ended_well(pid: libc::pid_t) -> bool {
+pub fn ended_well(pid: libc::pid_t) -> bool {
     for _ in 0..2000 {
         let mut status = 0;
         // SAFETY: our own child.
@@ -99,7 +99,7 @@ fn a_shared_tier_is_shared() {
     let pid = forked(&memory, || {
         byte(one).store(2, Relaxed);
         let elsewhere = memory.allocate(1, 100, 16, false) == Obtained::Heap;
-        blocks.iter().for_each(|block| memory.free(*block));
+        blocks.iter().for_each(|block| _ = memory.free(*block));
         memory.free(one);
         memory.thread_ends();
         elsewhere
@@ -156,7 +156,7 @@ fn in_the_midst_of_eight_threads() {
                         memory.free(live.swap_remove(numbers.below(live.len())));
                     }
                 }
-                live.into_iter().for_each(|one| memory.free(one));
+                live.into_iter().for_each(|one| _ = memory.free(one));
                 memory.thread_ends();
             });
         }
@@ -175,7 +175,7 @@ fn in_the_midst_of_eight_threads() {
                         }
                     }
                 }
-                mine.iter().for_each(|one| memory.free(*one));
+                mine.iter().for_each(|one| _ = memory.free(*one));
                 whole
             });
             let good = ended_well(pid);
