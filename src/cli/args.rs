@@ -50,7 +50,8 @@ Options of shim end where the command begins; `--` may stand between them. SHIM_
 here override it. In SHIM_OPTIONS a colon inside a value is written `\\:`.
 
 Without --record the recordings are kept in a private temporary directory until the report is printed. A program that
-ends cleanly with nothing found adds no output at all. One that goes on in the background needs --record.";
+ends cleanly with nothing found adds no output at all; with --tiers or --flexmalloc a few lines say what was placed.
+One that goes on in the background needs --record.";
 
 const SNAPSHOT_NOTES: &str = "\
 The program is neither stopped nor asked. `shim report` on the recording compares the first snapshot with the last.
