@@ -6,6 +6,7 @@
 //!      ─→ snapshot, top, metrics ─→ target ─→ look ─→ findings, a screen, a page
 //!      ─→ report ───→ recordings ─→ merge ─→ suppressions ─→ symbolise ─→ text, json
 //!      ─→ heap, diff ─→ recordings ─→ profile ─→ symbolise ─→ text, json, exports, a page
+//!      ─→ advise ───→ recordings ─→ profile ─→ plan ─→ a rule file
 //!      ─→ suppress ─→ recordings ─→ merge ─→ a suppressions file
 //!      ─→ explain, hooks, doctor: a text, the roster in the library, an ELF file
 //! ```
@@ -13,6 +14,7 @@
 //! Rules: one place owns messages and exit codes ([`message`]); what came from the program, a recording or a file name
 //! is shown through [`escape`]; each subcommand is one file that says what it does from top to bottom.
 
+mod advise;
 mod args;
 mod deadlock;
 mod diff;
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Command::Snapshot(args) => snapshot::snapshot(&args),
         Command::Top(args) => top::top(&args),
         Command::Heap(args) => heap::heap(&args),
+        Command::Advise(args) => advise::advise(&args),
         Command::Locks(args) => locks::locks(&args),
         Command::Diff(args) => diff::diff(&args),
         Command::Metrics(args) => metrics::metrics(&args),
