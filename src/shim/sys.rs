@@ -462,6 +462,17 @@ pub fn socket_name(fd: c_int, peer: bool, out: &mut [u8; 128]) -> usize {
 }
 
 /// lseek from the start.
+/// Of an open file, bytes.
+pub fn file_size(fd: c_int) -> Option<u64> {
+    let mut found = core::mem::MaybeUninit::<libc::stat64>::zeroed();
+    // SAFETY: zero is a valid stat64, which the kernel fills.
+    let size = unsafe {
+        let failed = failed(syscall6(libc::SYS_fstat as usize, [fd as usize, found.as_mut_ptr() as usize, 0, 0, 0, 0]));
+        (!failed).then(|| found.assume_init().st_size)
+    };
+    size.and_then(|size| u64::try_from(size).ok())
+}
+
 pub fn lseek(fd: c_int, to: usize) -> isize {
     // SAFETY: no memory.
     unsafe { call(libc::SYS_lseek, [fd as usize, to, libc::SEEK_SET as usize, 0, 0, 0]) }

@@ -292,10 +292,10 @@ impl Scope {
     }
 
     /// The stack with the places of its return addresses; nothing where an unwinder has no room.
-    pub fn trace(&mut self) -> Option<unwind::Trace> {
+    pub fn trace(&mut self, depth: usize) -> Option<unwind::Trace> {
         let state = self.state;
         let room = state.has_room() || state.finds_room_unasked();
-        if room { unwind::trace(state, &mut self.inner().unwinding) } else { None }
+        if room { unwind::trace(state, &mut self.inner().unwinding, depth) } else { None }
     }
 
     /// As [`Scope::stack`], where libc may not be asked for the bounds of the stack: unknown ones are probed for.
@@ -349,6 +349,31 @@ pub fn inside_libc<R>(f: impl FnOnce() -> R) -> R {
 #[inline]
 pub fn internal() -> bool {
     block().guard.load(Relaxed) == INTERNAL
+}
+
+/// The guard, up for as long as this lives: for work that needs no more of the thread than that its handlers keep out.
+pub struct Guarded {
+    block: &'static Block,
+    before: u32,
+}
+
+#[inline(always)]
+pub fn guarded() -> Guarded {
+    let block = block();
+    let before = block.guard.load(Relaxed);
+    if before == IDLE {
+        block.guard.store(BUSY, Relaxed);
+    }
+    compiler_fence(Acquire);
+    Guarded { block, before }
+}
+
+impl Drop for Guarded {
+    #[inline(always)]
+    fn drop(&mut self) {
+        compiler_fence(Release);
+        self.block.guard.store(self.before, Relaxed);
+    }
 }
 
 /// Are we in no hook, and in no libc function that we called ourselves?

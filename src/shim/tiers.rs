@@ -33,10 +33,10 @@ mod verify;
 pub use start::{before_fork, fork_in_child, fork_in_parent, missed_fork, start};
 
 use crate::thread;
-use core::ptr::null_mut;
-use decide::Beyond;
+use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
 use core::sync::atomic::{AtomicPtr, AtomicUsize, compiler_fence};
+use decide::Beyond;
 use libc::c_void;
 use record::layout::Section;
 use tier::memory::{Memory, Obtained};
@@ -47,7 +47,7 @@ static SPAN: AtomicUsize = AtomicUsize::new(0);
 /// The addresses of all tiers.
 static BASE: AtomicUsize = AtomicUsize::new(0);
 static LEN: AtomicUsize = AtomicUsize::new(0);
-static MEMORY: AtomicPtr<Memory<os::Raw>> = AtomicPtr::new(null_mut());
+static MEMORY: AtomicPtr<Memory> = AtomicPtr::new(null_mut());
 /// For each 16 bytes of the tiers' addresses, the site of the block that begins there, and one: a sparse mapping.
 static SITES: AtomicUsize = AtomicUsize::new(0);
 const GRAIN: u32 = 4;
@@ -72,7 +72,7 @@ pub fn owns(block: *const c_void) -> bool {
 }
 
 #[inline(always)]
-fn memory() -> Option<&'static Memory<os::Raw>> {
+fn memory() -> Option<&'static Memory> {
     // SAFETY: null, or set once by `start` and never freed.
     unsafe { MEMORY.load(Acquire).as_ref() }
 }
@@ -112,9 +112,9 @@ pub fn place(size: usize, align: usize, zeroed: bool) -> Placed {
         Obtained::Block { block, tier: there } => {
             let usable = memory.usable(block) as u64;
             accounts::correct(decision.site, usable.wrapping_sub(size as u64));
-            mark(block as usize, decision.site);
+            mark(block.as_ptr() as usize, decision.site);
             own.accounts.allocated(&decision, there, usable);
-            Placed::Block(block.cast())
+            Placed::Block(block.as_ptr().cast())
         }
         got => {
             accounts::correct(decision.site, (size as u64).wrapping_neg());
@@ -152,28 +152,30 @@ fn site_of(block: usize) -> u16 {
 /// free of a block that [`owns`] knows. By a handler that interrupts its thread in here: the block is left where it is.
 #[inline(never)]
 pub fn free(block: *mut c_void) {
-    let Some(memory) = memory() else { return };
+    let (Some(memory), Some(its)) = (memory(), NonNull::new(block.cast::<u8>())) else { return };
     let own = thread::block().tiers();
     let _busy = match own.map(Own::hold) {
         Some(None) => return,
         held => held,
     };
+    let _guarded = thread::guarded();
     let at = block as usize;
-    let (site, usable) = (site_of(at), memory.usable(block.cast()));
+    let (site, usable) = (site_of(at), memory.usable(its));
     verify::before_free(memory, at, usable, site);
     accounts::correct(site, (usable as u64).wrapping_neg());
     match own {
-        Some(own) => own.accounts.freed(site, memory.tier_of(at), usable as u64),
+        Some(own) => own.accounts.freed(site, memory.owner(at).unwrap_or(0), usable as u64),
         // A thread that is not watched, or has ended.
-        None => accounts::freed_unheard(site, memory.tier_of(at), usable as u64),
+        None => accounts::freed_unheard(site, memory.owner(at).unwrap_or(0), usable as u64),
     }
     mark(at, 0);
-    memory.free(block.cast());
+    memory.free(its);
 }
 
 /// malloc_usable_size of a block that [`owns`] knows.
 pub fn usable(block: *mut c_void) -> usize {
-    memory().map_or(0, |memory| memory.usable(block.cast()))
+    let (Some(memory), Some(its)) = (memory(), NonNull::new(block.cast::<u8>())) else { return 0 };
+    memory.usable(its)
 }
 
 /// realloc where the old block, or the new size, is a matter of tiers. `ordinary`: the realloc and malloc of the allocator under us.
@@ -203,13 +205,13 @@ pub unsafe fn reallocate(
     }
     let at = block as usize;
     let Some(memory) = memory() else { return null_mut() };
-    if ours && memory.tier_of(at) == wanted {
+    if let Some(its) = NonNull::new(block.cast::<u8>()).filter(|_| ours && memory.owner(at) == Some(wanted)) {
         let resized = decide::own().and_then(|own| {
             let _busy = own.hold()?;
-            let before = memory.usable(block.cast()) as u64;
-            let fits = memory.resize(block.cast(), size);
+            let before = memory.usable(its) as u64;
+            let fits = memory.resize(its, size);
             if fits {
-                let after = memory.usable(block.cast()) as u64;
+                let after = memory.usable(its) as u64;
                 accounts::correct(site_of(at), after.wrapping_sub(before));
                 own.accounts.resized(site_of(at), wanted, before, after);
             }
@@ -244,8 +246,8 @@ pub struct Own {
     busy: core::sync::atomic::AtomicBool,
 }
 
-/// While a thread is inside a tier: its signal handlers keep out.
-struct Busy<'a>(&'a Own);
+/// While a thread is inside a tier: its signal handlers keep out, of the tier and, by the guard, of the private allocator.
+struct Busy<'a>(&'a Own, #[allow(dead_code)] thread::Guarded);
 
 impl Own {
     /// For a thread that is being registered.
@@ -271,7 +273,7 @@ impl Own {
         }
         self.busy.store(true, Relaxed);
         compiler_fence(Acquire);
-        Some(Busy(self))
+        Some(Busy(self, thread::guarded()))
     }
 }
 

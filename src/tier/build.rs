@@ -22,7 +22,7 @@ fn main() {
     for flag in ["-std=gnu11", "-fvisibility=hidden", "-ftls-model=initial-exec", "-fno-semantic-interposition"] {
         build.flag_if_supported(flag);
     }
-    for flag in ["-fno-builtin-malloc", "-ffunction-sections", "-fdata-sections", "-fno-omit-frame-pointer"] {
+    for flag in ["-fno-builtin-malloc", "-fno-omit-frame-pointer"] {
         build.flag_if_supported(flag);
     }
     // Its own metadata: in ordinary memory, 64 MiB of address space at a time. Pages of blocks begin with their description.
@@ -42,4 +42,8 @@ fn main() {
         build.define(name, value);
     }
     build.compile("tier_small");
+    // For the test that looks at what the object asks of others.
+    if let Some(out) = env::var_os("OUT_DIR") {
+        println!("cargo:rustc-env=TIER_SMALL={}", PathBuf::from(out).join("libtier_small.a").display());
+    }
 }

@@ -9,8 +9,8 @@
 #![allow(unsafe_code)] // Safety: calls the real allocator as the hooks were called.
 
 use super::{accounts, guard, is_reinforced, protects, quarantine, redzone, shadow};
+use crate::heap::allocator;
 use crate::recording::{self, RECORDING};
-use crate::roster::{known, real};
 use crate::thread::{self, Entry as Way, Scope};
 use crate::{finding, locks, start, sys, unwind};
 use core::sync::atomic::AtomicBool;

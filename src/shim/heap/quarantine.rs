@@ -19,7 +19,7 @@ use super::full::{after_free, publish};
 use super::guard;
 use super::redzone::{self, Eyes};
 use super::shadow;
-use crate::roster::real;
+use crate::heap::allocator;
 use crate::spin::Spin;
 use crate::thread::{self, Entry as Way, Scope};
 use crate::{options, recording, sys};

@@ -12,10 +12,10 @@
 #![allow(clippy::missing_safety_doc)]
 
 use super::c_types::*;
-use crate::heap::{allocator, elsewhere};
 use crate::heap::full::{self, Call, Obtained, Verdict};
 use crate::heap::sampled::{self, special};
 use crate::heap::{Level, guard, level};
+use crate::heap::{allocator, elsewhere};
 use crate::locks::{memory, order};
 use crate::resolve::{any_mapped, bootstrap, bootstrap_size, in_arena, is_bootstrap};
 use crate::roster::{known, real, slots};
@@ -57,12 +57,7 @@ fn counted_in(entry: &record::layout::Thread, counter: ThreadCounter, bytes: usi
 
 /// An allocation of a process that has tiers, and so no fast path; not with `heap=full`.
 #[inline(always)]
-fn tiered(
-    counter: ThreadCounter,
-    size: usize,
-    align: usize,
-    ask: impl FnOnce(usize) -> *mut c_void,
-) -> *mut c_void {
+fn tiered(counter: ThreadCounter, size: usize, align: usize, ask: impl FnOnce(usize) -> *mut c_void) -> *mut c_void {
     match thread::watched() {
         Some((entry, _)) if level() != Level::Off => match counted_in(entry, counter, size) {
             Way::Sample if counter == Allocations => return sampled_by(size, align, ask),

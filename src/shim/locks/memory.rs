@@ -21,8 +21,9 @@
 
 use super::report::Found;
 use super::{Own, on, report};
+use crate::heap::allocator;
 use crate::heap::{Level, full, guard, level};
-use crate::roster::{real, slots};
+use crate::roster::slots;
 use crate::thread::{self, Entry, Scope, State};
 use crate::{resolve, start, sys, unwind};
 use core::ops::Range;

@@ -11,8 +11,8 @@ use crate::recording::RECORDING;
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
 use record::layout::{Section, Tier, TierRule, TierSite};
-use record::tier;
-use ::tier::rules::MOST_RULES;
+use record::tier as recorded;
+use tier::rules::MOST_RULES;
 
 const EVENTS: u64 = 256;
 const BYTES: u64 = 256 << 10;
@@ -83,9 +83,10 @@ pub fn reserve(decision: &Decision, size: usize) -> bool {
 #[inline(never)]
 fn reserve_in_account(decision: &Decision, size: u64) -> bool {
     let Some(live) = LIMITED.get(usize::from(decision.account)) else { return true };
-    let fits = live.fetch_update(Relaxed, Relaxed, |now| now.checked_add(size).filter(|sum| *sum <= decision.most)).is_ok();
+    let fits =
+        live.fetch_update(Relaxed, Relaxed, |now| now.checked_add(size).filter(|sum| *sum <= decision.most)).is_ok();
     if !fits {
-        if let Some(rule) = tier::rule(&RECORDING, usize::from(decision.rule)) {
+        if let Some(rule) = recorded::rule(&RECORDING, usize::from(decision.rule)) {
             rule.misfits.fetch_add(1, Relaxed);
             rule.misfit_bytes.fetch_add(size, Relaxed);
         }
@@ -217,7 +218,7 @@ impl Accounts {
             if sums == [0; 4] && others == [0; 3] {
                 continue;
             }
-            let Some(entry) = tier::tier(&RECORDING, index) else { continue };
+            let Some(entry) = recorded::tier(&RECORDING, index) else { continue };
             let [allocations, allocated, frees, freed] = sums;
             let [refused, refused_bytes, taken_in] = others;
             tell_tier(entry, allocations, allocated, frees, freed);
@@ -263,7 +264,9 @@ fn give(sums: &Site) {
 }
 
 fn tell_site(site: u16, allocations: u64, allocated: u64, frees: u64, freed: u64, elsewhere: u64) {
-    let Some(entry) = site.checked_sub(1).and_then(|index| tier::site(&RECORDING, usize::from(index))) else { return };
+    let Some(entry) = site.checked_sub(1).and_then(|index| recorded::site(&RECORDING, usize::from(index))) else {
+        return;
+    };
     let entry: &TierSite = entry;
     let (blocks, bytes) = (allocations.wrapping_sub(frees), allocated.wrapping_sub(freed));
     entry.allocations.fetch_add(allocations, Relaxed);
@@ -273,7 +276,7 @@ fn tell_site(site: u16, allocations: u64, allocated: u64, frees: u64, freed: u64
     entry.elsewhere.fetch_add(elsewhere, Relaxed);
     entry.live().changed(blocks, bytes);
     let rule = (entry.identity.load(Relaxed) >> 32) as u16;
-    let Some(rule) = tier::rule(&RECORDING, usize::from(rule)) else { return };
+    let Some(rule) = recorded::rule(&RECORDING, usize::from(rule)) else { return };
     let rule: &TierRule = rule;
     rule.allocations.fetch_add(allocations, Relaxed);
     rule.allocated_bytes.fetch_add(allocated, Relaxed);
@@ -283,7 +286,7 @@ fn tell_site(site: u16, allocations: u64, allocated: u64, frees: u64, freed: u64
 /// A free by a thread that keeps no accounts.
 pub fn freed_unheard(site: u16, tier: u16, bytes: u64) {
     tell_site(site, 0, 0, 1, bytes, 0);
-    if let Some(entry) = tier::tier(&RECORDING, usize::from(tier)) {
+    if let Some(entry) = recorded::tier(&RECORDING, usize::from(tier)) {
         tell_tier(entry, 0, 0, 1, bytes);
     }
 }

@@ -19,7 +19,7 @@ use crate::unwind::{self, Trace};
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
-use record::tier;
+use record::tier as recorded;
 use tier::rules::{Limit, Query};
 use tier::spec::Full;
 
@@ -27,6 +27,8 @@ use tier::spec::Full;
 pub static DECIDING: Spin = Spin::new();
 /// Do the rules look at more than the caller; at names of threads?
 pub static BY_STACK: AtomicBool = AtomicBool::new(false);
+/// How many frames they look at.
+pub static DEPTH: AtomicU32 = AtomicU32::new(0);
 pub static BY_THREAD: AtomicBool = AtomicBool::new(false);
 
 /// What the rules say of a call.
@@ -221,7 +223,7 @@ impl Own {
         let Entry::Full(mut scope) = thread::enter() else { return None };
         let state = scope.state;
         let names = names_now();
-        let trace = scope.trace()?;
+        let trace = scope.trace(DEPTH.load(Relaxed) as usize)?;
         let thread_name = if BY_THREAD.load(Relaxed) { state.name() } else { [0; 16] };
         let len = thread_name.iter().position(|b| *b == 0).unwrap_or(16);
         let (decision, answer) = {
@@ -242,8 +244,16 @@ impl Own {
             return;
         }
         let (low, high) = sizes;
-        let mut known =
-            Known { caller: *caller, at: *at, low, high, generation: trace.generation, names, decision, ..Known::EMPTY };
+        let mut known = Known {
+            caller: *caller,
+            at: *at,
+            low,
+            high,
+            generation: trace.generation,
+            names,
+            decision,
+            ..Known::EMPTY
+        };
         for (i, (slot, value)) in rest.iter().enumerate() {
             let Ok(offset) = u32::try_from(slot.wrapping_sub(*at)) else { return };
             known.offset[i] = offset;
@@ -257,10 +267,10 @@ impl Own {
 /// The site that the decision is counted at. Under [`DECIDING`].
 fn site(trace: &Trace, rule: Option<u16>, tier: u16, limit: Option<Limit>) -> Decision {
     let Some(rule) = rule else { return Decision { tier, ..Decision::default() } };
-    let identity = tier::identity(trace.id, rule, tier);
-    let found = tier::site_of(&RECORDING, identity);
+    let identity = recorded::identity(trace.id, rule, tier);
+    let found = recorded::site_of(&RECORDING, identity);
     let site = found.map_or(0, |(index, _)| index as u16 + 1);
-    if let Some(entry) = tier::rule(&RECORDING, usize::from(rule)).filter(|_| !seen(site)) {
+    if let Some(entry) = recorded::rule(&RECORDING, usize::from(rule)).filter(|_| !seen(site)) {
         entry.sites.fetch_add(1, Relaxed);
     }
     let Some(limit) = limit else { return Decision { tier, rule, site, ..Decision::default() } };

@@ -11,7 +11,7 @@ use crate::thread::State;
 use crate::{sys, unwind};
 use core::cell::UnsafeCell;
 use std::borrow::Cow;
-use tier::names::Symbols;
+use tier::names::{Identity, Symbols};
 use tier::rules::{Module, Names};
 
 /// Longest path that is asked for.
@@ -24,7 +24,9 @@ struct Known {
     number: usize,
     path: Vec<u8>,
     build_id: Vec<u8>,
-    symbols: Option<Option<Symbols>>,
+    symbols: Option<Option<Symbols<'static>>>,
+    /// The file, for its program headers.
+    file: Option<&'static [u8]>,
 }
 
 struct Kept(UnsafeCell<Vec<Known>>);
@@ -48,20 +50,19 @@ impl Here {
         let mut path = vec![0; PATH];
         let len = record::modules::path(&RECORDING, number, &mut path);
         path.truncate(len);
-        let mut build_id = vec![0; 64];
-        let len = record::modules::build_id(&RECORDING, number, &mut build_id);
-        build_id.truncate(len);
-        all.push(Known { number, path, build_id, symbols: None });
+        let file = map(&path);
+        let build_id = file.and_then(Identity::of).map_or_else(Vec::new, |identity| identity.build_id.to_vec());
+        all.push(Known { number, path, build_id, symbols: None, file });
         let last = all.len() - 1;
         &mut all[last]
     }
 
     /// The symbols of the module of an address, and the address as they have it.
-    fn symbols(&mut self, address: u64) -> Option<(&'static Symbols, u64)> {
+    fn symbols(&mut self, address: u64) -> Option<(&'static mut Symbols<'static>, u64)> {
         let object = unwind::module_of(self.state, address)?;
         let known = self.known(object.recorded?);
-        let found = known.symbols.get_or_insert_with(|| open(&known.path, &known.build_id));
-        Some((found.as_ref()?, address.wrapping_sub(object.bias)))
+        let found = known.symbols.get_or_insert_with(|| open(known.file?, &known.path));
+        Some((found.as_mut()?, address.wrapping_sub(object.bias)))
     }
 }
 
@@ -70,18 +71,23 @@ impl Names for Here {
         let object = unwind::module_of(self.state, address)?;
         let known = self.known(object.recorded?);
         let link_address = address.wrapping_sub(object.bias);
-        Some(Module { path: &known.path, build_id: &known.build_id, file_offset: object.file_offset(address), link_address })
+        Some(Module {
+            path: &known.path,
+            build_id: &known.build_id,
+            file_offset: file_offset(known.file, link_address),
+            link_address,
+        })
     }
 
     fn function(&mut self, address: u64) -> Option<Cow<'_, str>> {
         // Of a call: a return address may be the next function's first.
         let (symbols, at) = self.symbols(address)?;
-        symbols.function(at.wrapping_sub(1)).map(Cow::Borrowed)
+        symbols.function(at.wrapping_sub(1))
     }
 
     fn line(&mut self, address: u64) -> Option<(Cow<'_, str>, u32)> {
         let (symbols, at) = self.symbols(address)?;
-        symbols.line(at).map(|(file, line)| (Cow::Borrowed(file), line))
+        symbols.line(at).map(|(file, line)| (Cow::Owned(file), line))
     }
 
     fn real_path(&mut self, path: &[u8]) -> Option<Vec<u8>> {
@@ -89,20 +95,18 @@ impl Names for Here {
     }
 }
 
+/// Where in the file a link address lies.
+fn file_offset(file: Option<&[u8]>, link: u64) -> u64 {
+    file.and_then(|file| Identity::file_offset(file, link)).unwrap_or(link)
+}
+
 /// The symbols of a file, with its separate debug file's where there is one.
-fn open(path: &[u8], build_id: &[u8]) -> Option<Symbols> {
-    let own = map(path)?;
-    let mut symbols = Symbols::open(own);
-    if symbols.as_ref().is_none_or(|symbols| !symbols.has_lines()) {
-        let separate = separate(path, build_id, symbols.as_ref().and_then(Symbols::debug_link));
-        if let Some(found) = separate.and_then(Symbols::open) {
-            match &mut symbols {
-                Some(symbols) => symbols.and(found),
-                None => symbols = Some(found),
-            }
-        }
-    }
-    symbols
+fn open(file: &'static [u8], path: &[u8]) -> Option<Symbols<'static>> {
+    let identity = Identity::of(file)?;
+    let needed = !identity.has_lines || !identity.has_symbols;
+    let debug =
+        if needed { separate(path, identity.build_id, identity.debug_link.map(|(name, _)| name)) } else { None };
+    Symbols::open(file, debug)
 }
 
 /// By build id, then by name, where gdb looks (GDB manual, "Separate Debug Files").
@@ -131,7 +135,8 @@ fn separate(path: &[u8], build_id: &[u8], link: Option<&[u8]>) -> Option<&'stati
 /// A file, for reading, for ever.
 fn map(path: &[u8]) -> Option<&'static [u8]> {
     let (fd, size) = opened(path).ok()?;
-    let at = if size == 0 || size > LARGEST { -1 } else { sys::mmap(0, size, libc::PROT_READ, libc::MAP_PRIVATE, fd, 0) };
+    let at =
+        if size == 0 || size > LARGEST { -1 } else { sys::mmap(0, size, libc::PROT_READ, libc::MAP_PRIVATE, fd, 0) };
     sys::close(fd);
     // SAFETY: a mapping of that size, never unmapped. A file that is truncated meanwhile faults, as it would for the program,
     // which runs from it.

@@ -201,6 +201,8 @@ impl Os for Raw {
 
     fn wake(&self, word: &AtomicU32, count: u32) {
         let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+        // The kernel counts with a sign.
+        let count = count.min(i32::MAX as u32);
         // SAFETY: as above.
         unsafe { call(libc::SYS_futex, [word.as_ptr() as usize, operation as usize, count as usize]) };
     }

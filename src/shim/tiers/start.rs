@@ -4,7 +4,7 @@
 //! command: the library alone, with `LD_PRELOAD`, does the same.
 #![allow(unsafe_code)] // Safety: the policy is reached under `DECIDING` alone.
 
-use super::decide::{BY_STACK, BY_THREAD, DECIDING};
+use super::decide::{BY_STACK, BY_THREAD, DECIDING, DEPTH};
 use super::{BASE, FLOOR, LEN, MEMORY, SITES, SPAN, accounts, memory, os, verify};
 use crate::recording::RECORDING;
 use crate::{message, options, recording, sys, thread};
@@ -12,10 +12,11 @@ use core::cell::UnsafeCell;
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::{Relaxed, Release};
 use record::layout::TIER_RULE;
+use record::text::Line;
 use record::{strings, tier as recorded};
 use tier::memory::Memory;
 use tier::rules::flexmalloc::Files;
-use tier::rules::{LONGEST_FILE, Policy, Reading, Verify};
+use tier::rules::{LONGEST_FILE, Policy, Reading};
 use tier::spec::{Complaint, Kind, NumaPolicy, PageSize, TierSpec};
 
 /// The value of `tiers=` that stands for FlexMalloc's two files, which its variables name.
@@ -64,6 +65,7 @@ pub fn start() {
     show(&policy, &made, &complaints);
     SITES.store(table, Relaxed);
     BY_STACK.store(policy.depth() > 1, Relaxed);
+    DEPTH.store(policy.depth() as u32, Relaxed);
     BY_THREAD.store(policy.looks_at_threads(), Relaxed);
     verify::begin(policy.options.verify);
     let sizes = policy.sizes();
@@ -122,20 +124,20 @@ fn contents(path: &[u8]) -> Option<Vec<u8>> {
     match super::names::contents(path, LONGEST_FILE + 1) {
         Ok(text) => Some(text),
         Err(why) => {
-            let mut line = b"shim: tiers: ".to_vec();
-            line.extend(record::text::printable(path));
-            line.extend(format!(": {why}; the ordinary heap is used\n").bytes());
-            message::say(&line);
+            let mut buffer = [0; 1024];
+            let mut line = Line::new(&mut buffer);
+            line.text("shim: tiers: ").foreign(path).text(": ").text(why).text("; the ordinary heap is used\n");
+            message::say(line.as_bytes());
             None
         }
     }
 }
 
 fn say(complaint: &Complaint) {
-    let mut line = b"shim: tiers: ".to_vec();
-    line.extend(record::text::printable(complaint.to_string().as_bytes()));
-    line.push(b'\n');
-    message::say(&line);
+    let mut buffer = [0; 1024];
+    let mut line = Line::new(&mut buffer);
+    line.text("shim: tiers: ").foreign(complaint.to_string().as_bytes()).text("\n");
+    message::say(line.as_bytes());
 }
 
 /// The tiers and rules, for reports.
@@ -151,7 +153,7 @@ fn show(policy: &Policy, made: &Memory, complaints: &[Complaint]) {
         entry.page.store(page(spec), Relaxed);
         entry.capacity.store(spec.capacity.unwrap_or(0), Relaxed);
         if let Some(facts) = made.facts(index as u16) {
-            let (start, len) = made.window(index as u16);
+            let (start, len) = made.window(index as u16).unwrap_or((0, 0));
             entry.capacity.store(facts.capacity, Relaxed);
             entry.start.store(start as u64, Relaxed);
             entry.len.store(len as u64, Relaxed);
@@ -226,13 +228,23 @@ pub fn tell_unmatched() {
     let _held = DECIDING.hold();
     let Some(policy) = policy() else { return };
     const MOST: usize = 10;
-    let unmatched = policy.rules().filter(|rule| rule.decisions == 0);
-    for rule in unmatched.clone().take(MOST) {
-        let line = format!("shim: tiers: {}: rule \"{}\" never matched\n", rule.at, rule.name);
-        message::say(line.as_bytes());
+    let (mut matched, mut unmatched) = (false, Vec::new());
+    for rule in policy.rules() {
+        match rule.decisions {
+            0 => unmatched.push(rule),
+            _ => matched = true,
+        }
     }
-    let more = unmatched.count().saturating_sub(MOST);
-    if more > 0 {
+    // A shell in front of the program, or a helper behind it, has none of its call sites.
+    if !matched && !unmatched.is_empty() {
+        let at = &unmatched[0].at.file;
+        let program = String::from_utf8_lossy(&recording::program_name()).into_owned();
+        return message::say(format!("shim: tiers: {at}: no rule matched in {program}\n").as_bytes());
+    }
+    for rule in unmatched.iter().take(MOST) {
+        message::say(format!("shim: tiers: {}: rule \"{}\" never matched\n", rule.at, rule.name).as_bytes());
+    }
+    if let Some(more) = unmatched.len().checked_sub(MOST).filter(|more| *more > 0) {
         message::say(format!("shim: tiers: {more} further rules never matched\n").as_bytes());
     }
 }

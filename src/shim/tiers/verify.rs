@@ -73,7 +73,7 @@ pub fn at_exit() {
 fn look_at_tier(memory: &Memory, index: u16, entry: &Entry) {
     let mut looked = Looked::of(entry);
     let mut left = MOST;
-    memory.each_committed(index, &mut |start, end| {
+    for core::ops::Range { start, end } in memory.committed(index) {
         let mut at = start;
         while at < end && left > 0 {
             // The part of the table that one page of it holds; what nobody has written is empty, and need not be read.
@@ -83,7 +83,7 @@ fn look_at_tier(memory: &Memory, index: u16, entry: &Entry) {
                 while block < part_end && left > 0 {
                     let site = site_of(block);
                     if site != 0 {
-                        let size = memory.usable_at(block);
+                        let size = core::ptr::NonNull::new(block as *mut u8).map_or(0, |block| memory.usable(block));
                         left = left.saturating_sub(looked.pages(block, size, site));
                     }
                     block += 1 << GRAIN;
@@ -91,7 +91,7 @@ fn look_at_tier(memory: &Memory, index: u16, entry: &Entry) {
             }
             at = part_end;
         }
-    });
+    }
     looked.tell();
 }
 
@@ -240,7 +240,9 @@ fn huge_ranges(start: usize, end: usize) -> Vec<(usize, usize)> {
         match name {
             b"Rss" => resident = value,
             b"KernelPageSize" if overlaps && value > 4 => found.push(range),
-            b"AnonHugePages" | b"ShmemPmdMapped" | b"FilePmdMapped" if overlaps && resident > 0 && value >= resident => {
+            b"AnonHugePages" | b"ShmemPmdMapped" | b"FilePmdMapped"
+                if overlaps && resident > 0 && value >= resident =>
+            {
                 found.push(range);
             }
             _ => {}

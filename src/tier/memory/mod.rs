@@ -171,6 +171,26 @@ impl Memory {
         self.tier(tier).map(Tier::facts)
     }
 
+    /// Where all tiers lie: the first address, and how many bytes; 0 = there is no tier.
+    pub fn addresses(&self) -> (usize, usize) {
+        (self.range.base, self.range.size())
+    }
+
+    /// The addresses of a tier, and how many bytes; nothing for the heap, and for what could not be made.
+    pub fn window(&self, tier: u16) -> Option<(usize, usize)> {
+        self.tier(tier).map(|its| (its.base, self.range.window()))
+    }
+
+    /// Bit n: the tier's policy names node n.
+    pub fn nodes(&self, tier: u16) -> u64 {
+        self.tier(tier).map_or(0, |its| its.nodes)
+    }
+
+    /// Committed memory of a tier, in order of its addresses.
+    pub fn committed(&self, tier: u16) -> Vec<core::ops::Range<usize>> {
+        self.tier(tier).map_or_else(Vec::new, Tier::committed)
+    }
+
     /// The last call of a thread that ends. One that comes back is taken for a new one.
     pub fn thread_ends(&self) {
         if gate::knows_thread() {
@@ -278,6 +298,7 @@ fn made(
     }
     let chunk = device::chunk(&device, capacity).min(window / 2);
     let (grid, natural) = (Grid { base, chunk }, device.natural);
+    let nodes;
     let backing = match device.source {
         Source::Anonymous { binding, huge } => {
             let binding = match binding {
@@ -294,10 +315,12 @@ fn made(
                 },
                 None => None,
             };
+            nodes = binding.as_ref().and_then(|binding| binding.mask.first()).copied().unwrap_or(0);
             let made = Anonymous::new(os, grid, window, binding.as_ref(), huge);
             Backing::Anonymous(made.map_err(|error| format!("its memory: {error}"))?)
         }
         Source::File { fd, reserve, zero, binding } => {
+            nodes = binding.as_ref().and_then(|binding| binding.mask.first()).copied().unwrap_or(0);
             let made = Made { fd, reserve, zero, binding };
             match File::new(os, grid, window, capacity, made) {
                 Ok(file) => Backing::File(Box::new(file)),
@@ -308,6 +331,7 @@ fn made(
             }
         }
     };
-    let plan = Plan { backing, base, window, chunk, capacity, natural, prefault: spec.prefault, fork: spec.fork };
+    let plan =
+        Plan { backing, base, window, chunk, capacity, natural, prefault: spec.prefault, fork: spec.fork, nodes };
     Ok(Tier::new(os, inside, plan))
 }

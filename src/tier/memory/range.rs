@@ -53,6 +53,11 @@ impl Range {
         Self { base, size, shift: window.trailing_zeros() }
     }
 
+    /// Bytes, of all windows; 0 = there are none.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
     pub fn window(&self) -> usize {
         1 << self.shift
     }

@@ -38,6 +38,8 @@ pub struct Tier {
     prefault: bool,
     pub shared: bool,
     pub fork: Fork,
+    /// Bit n: its policy names node n.
+    pub nodes: u64,
     state: Lock<State>,
     /// Of the upper half: the length of the live block that begins at this slice, in slices.
     lengths: Vec<AtomicU32>,
@@ -71,6 +73,7 @@ pub struct Plan {
     pub natural: usize,
     pub prefault: bool,
     pub fork: Fork,
+    pub nodes: u64,
 }
 
 /// What a tier has, for reports. Bytes, but for the counts.
@@ -110,6 +113,7 @@ impl Tier {
             prefault: plan.prefault,
             shared,
             fork: plan.fork,
+            nodes: plan.nodes,
             state: Lock::new(state),
             lengths: untouched(slices as usize),
             arenas: Lock::new(0),
@@ -377,6 +381,15 @@ impl Tier {
             bad_frees: self.bad_frees.load(Relaxed),
             closed: self.closed.load(Relaxed),
         }
+    }
+
+    /// The addresses of its committed memory, in order.
+    pub fn committed(&self) -> Vec<Range<usize>> {
+        let _inside = gate::enter();
+        let state = self.state.hold(self.os);
+        let chunk = state.ledger.chunk();
+        let runs = state.ledger.committed_runs(usize::MAX);
+        runs.into_iter().map(|run| self.base + run.start * chunk..self.base + run.end * chunk).collect()
     }
 
     /// Has it blocks that a forked child would share?

@@ -17,7 +17,7 @@ use functions::Functions;
 use lines::Lines;
 use object::LittleEndian;
 use object::read::elf::ElfFile64;
-use object::{Object, ObjectSection};
+use object::{Object, ObjectSection, ObjectSegment};
 use std::borrow::Cow;
 
 type Elf<'a> = ElfFile64<'a, LittleEndian, &'a [u8]>;
@@ -44,6 +44,13 @@ impl<'a> Identity<'a> {
             has_lines: section(&elf, ".debug_line").is_some(),
             has_symbols: elf.section_by_name(".symtab").is_some(),
         })
+    }
+
+    /// Where in the file a link address lies, by its program headers.
+    pub fn file_offset(file: &'a [u8], link: u64) -> Option<u64> {
+        let elf = Elf::parse(file).ok()?;
+        let segment = elf.segments().find(|segment| link.wrapping_sub(segment.address()) < segment.size())?;
+        Some(segment.file_range().0.wrapping_add(link.wrapping_sub(segment.address())))
     }
 }
 

@@ -258,7 +258,7 @@ impl<'a> View<'a> {
         let Some((first, count)) = self.part() else { return false };
         count == sites.len()
             && sites.iter().enumerate().all(|(at, site)| {
-                *site == Site::Any || !self.number(first + at).is_some_and(|n| n > 0) || self.is_site(first + at, *site)
+                *site == Site::Any || self.number(first + at).unwrap_or(0) == 0 || self.is_site(first + at, *site)
             })
     }
 

@@ -37,8 +37,8 @@ impl Index {
     fn add(&mut self, number: u16, sites: &Sites, vocabulary: &Vocabulary) {
         let firsts: &[Site] = match sites {
             Sites::Anywhere => &[],
-            Sites::From(sites) | Sites::WholeRaw { sites, may_lack_first: false } => sites.get(..1).unwrap_or_default(),
-            Sites::WholeRaw { sites, may_lack_first: true } => sites.get(..2).unwrap_or_default(),
+            Sites::From(sites) => sites.get(..1).unwrap_or_default(),
+            Sites::WholeRaw { sites, may_lack } => sites.get(..=*may_lack).unwrap_or_default(),
             Sites::WholeLines(sites) => {
                 self.recorded.push(number);
                 sites.get(..1).unwrap_or_default()

@@ -54,27 +54,24 @@ fn read(file: &[u8], faults: &mut Faults) -> Option<Policy> {
     let tiers = tiers::read(tables.iter().filter(|table| table.name == "tier"), faults);
     let mut options = None;
     let mut reader = Rules { tiers: &tiers, vocabulary: Vocabulary::default(), rules: Vec::new(), orphans: Vec::new() };
-    for table in &tables {
-        match table.name.as_str() {
-            "options" if options.is_none() => options = Some(read_options(table, faults)),
-            "options" => faults.add(table.line, "a second [options]", "one"),
-            "rule" => {
-                if !reader.add(table, faults) {
-                    break;
-                }
-            }
-            _ => {}
+    for table in tables.iter().filter(|table| table.name == "options") {
+        match options {
+            None => options = Some(read_options(table, faults)),
+            Some(_) => faults.add(table.line, "a second [options]", "one"),
+        }
+    }
+    for table in tables.iter().filter(|table| table.name == "rule") {
+        if !reader.add(table, faults) {
+            break;
         }
     }
     let Rules { vocabulary, rules, orphans, .. } = reader;
-    for (tier, (line, count)) in tiers
-        .missing
-        .iter()
-        .map(|(name, line)| (name, (*line, orphans.iter().filter(|orphan| *orphan == name).count())))
-    {
-        if count > 0 {
-            let rules = if count == 1 { "a rule is".to_owned() } else { format!("{count} rules are") };
-            faults.say(line, format!("{rules} left out with tier {}", quoted(tier)));
+    for (tier, line) in &tiers.missing {
+        let count = orphans.iter().filter(|orphan| *orphan == tier).count();
+        match count {
+            0 => {}
+            1 => faults.say(*line, format!("a rule is left out with tier {}", quoted(tier))),
+            _ => faults.say(*line, format!("{count} rules are left out with tier {}", quoted(tier))),
         }
     }
     shadow::complain(&rules, &vocabulary, faults);

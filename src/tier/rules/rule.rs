@@ -42,10 +42,11 @@ pub enum Sites {
     Anywhere,
     /// Innermost first, without gaps; whatever calls the last.
     From(Vec<Site>),
-    /// FlexMalloc's addresses: nothing calls the last. The first may lie in operator new, which is no frame here.
+    /// FlexMalloc's addresses: nothing calls the last. So many of the first lie in operator new or libc, and need not be
+    /// frames here.
     WholeRaw {
         sites: Vec<Site>,
-        may_lack_first: bool,
+        may_lack: usize,
     },
     /// FlexMalloc's lines: nothing that has a line calls the last.
     WholeLines(Vec<Site>),
@@ -103,13 +104,15 @@ impl Sites {
         match self {
             Self::Anywhere => true,
             Self::From(sites) => sites.iter().enumerate().all(|(at, site)| view.is_site(at, *site)),
-            Self::WholeRaw { sites, may_lack_first } => {
+            Self::WholeRaw { sites, may_lack } => {
                 let is_cut = sites.len() >= view.deepest();
                 let mut whole = |sites: &[Site]| {
                     sites.iter().enumerate().all(|(at, site)| view.is_site(at, *site))
                         && (is_cut || !view.has(sites.len()))
                 };
-                whole(sites) || *may_lack_first && whole(&sites[1..])
+                (0..=*may_lack)
+                    .filter_map(|lacking| sites.get(lacking..))
+                    .any(|sites| !sites.is_empty() && whole(sites))
             }
             Self::WholeLines(sites) => view.are_lines(sites),
         }

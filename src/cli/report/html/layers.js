@@ -7,12 +7,13 @@
 // enough(count, edges, room): which edges to draw, of [{ from, to, weight, ring, group }]; room { nodes, edges }
 //   → indices: first rings, the shortest first and each as a whole, then what touches them, then by weight.
 //   An edge of a ring that was chosen stands in a ring that was chosen; `group` keeps apart what makes no ring together.
+// essential(count, edges): which edges are left when those go that follow from others, and are in no ring → indices
 //
 // How: of a ring the lightest edges run back (Eades, Lin, Smyth); layers by the longest path; edges over several layers get a
 // place in each; the order in a layer is that of the barycentres, the best of a few sweeps; places by least squares that keep
 // the order (pool adjacent violators). Parts that hang together are laid out by themselves, and put on shelves.
 
-const LAYOUT = { gap: 64, wide: 150, row: 16, thin: 12, port: 9, tall: 320, shelf: 900, sweeps: 10 };
+const LAYOUT = { gap: 64, wide: 150, row: 16, thin: 12, port: 9, tall: 320, shelf: 900, sweeps: 10, near: 8, far: 200 };
 
 function layers(nodes, edges) {
   const part = parts(nodes.length, edges);
@@ -211,9 +212,13 @@ function enough(count, edges, room) {
     if (!ways.has(group)) ways.set(group, Array.from({ length: count }, () => []));
     ways.get(group)[from].push(i);
   }
-  const ringOf = rings(count, edges);
-  const all = plain.filter(i => edges[i].ring).map(i => [i, ringOf(i, ways.get(edges[i].group))]);
-  for (const [, ring] of all.sort((a, b) => a[1].length - b[1].length || heavy(a[0], b[0]))) add(ring);
+  const shortest = rings(count, edges);
+  const search = (all, most) => all.map(i => [i, shortest(i, ways.get(edges[i].group), most)]).filter(([, ring]) => ring)
+    .sort((a, b) => a[1].length - b[1].length || heavy(a[0], b[0])).forEach(([, ring]) => add(ring));
+  const inRings = plain.filter(i => edges[i].ring).sort(heavy);
+  search(inRings, LAYOUT.near);
+  // What is in long rings only, as far as there is room: to look for all of them takes too long.
+  search(inRings.filter(i => !chosen.has(i)).slice(0, LAYOUT.far), room.nodes);
   const rest = plain.filter(i => !edges[i].ring).sort(heavy);
   const inRing = new Set(nodes);
   for (const i of rest) if (inRing.has(edges[i].from) || inRing.has(edges[i].to)) add([i]);
@@ -221,24 +226,45 @@ function enough(count, edges, room) {
   return [...chosen].sort((a, b) => a - b);
 }
 
-/** Finds the shortest ring through an edge. */
+/** Finds the shortest ring through an edge, of so many edges at most; null when there is none. */
 function rings(count, edges) {
-  const [came, seen] = [new Int32Array(count), new Int32Array(count).fill(-1)];
-  return (edge, ways) => {
+  const [came, far, seen] = [new Int32Array(count), new Int32Array(count), new Int32Array(count).fill(-1)];
+  return (edge, ways, most) => {
     const { from, to } = edges[edge];
     const queue = [to];
-    [came[to], seen[to]] = [edge, edge];
-    for (let at = 0; at < queue.length && seen[from] !== edge; at++) {
+    [came[to], far[to], seen[to]] = [edge, 1, edge];
+    for (let at = 0; at < queue.length && seen[from] !== edge && far[queue[at]] < most; at++) {
       for (const i of ways[queue[at]]) {
         const next = edges[i].to;
         if (seen[next] === edge) continue;
-        [came[next], seen[next]] = [i, edge];
+        [came[next], far[next], seen[next]] = [i, far[queue[at]] + 1, edge];
         queue.push(next);
       }
     }
-    if (seen[from] !== edge) return [edge];
+    if (seen[from] !== edge) return null;
     const ring = [];
     for (let node = from; ring[ring.length - 1] !== edge; node = edges[came[node]].from) ring.push(came[node]);
     return ring;
   };
+}
+
+function essential(count, edges) {
+  const ways = Array.from({ length: count }, () => new Set());
+  edges.forEach((e, i) => ways[e.from].add(i));
+  const follows = edge => {
+    const { from, to, group } = edges[edge];
+    const reached = new Set([from]);
+    for (const node of reached) {
+      for (const i of ways[node]) {
+        if (i === edge || edges[i].group !== group) continue;
+        if (edges[i].to === to) return true;
+        reached.add(edges[i].to);
+      }
+    }
+    return false;
+  };
+  // The lightest go first; what is left still leads wherever all of them did.
+  const order = edges.map((_, i) => i).filter(i => !edges[i].ring).sort((a, b) => edges[a].weight - edges[b].weight || b - a);
+  for (const i of order) if (follows(i)) ways[edges[i].from].delete(i);
+  return ways.flatMap(own => [...own]).sort((a, b) => a - b);
 }

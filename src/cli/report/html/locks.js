@@ -51,7 +51,8 @@ function deadlockCard(ring, l) {
   const title = ring.length === 1 ? 'Deadlock: a thread waits for itself' : `Deadlock: ${ring.length} threads wait for each other`;
   return el('section', { class: 'card dead', 'aria-label': title }, el('h2', {}, title), ...ring.flatMap(step => {
     const lock = named.get(step.lock);
-    return [el('p', { class: 'sentence' }, `${person(step)} waits for ${step.kind} `, el('span', { class: 'mono strong' }, lock ? lock.name : step.lock), lock && lock.name !== step.lock ? el('span', { class: 'quiet mono' }, ` ${step.lock}`) : '',
+    const name = step.name || (lock ? lock.name : step.lock);
+    return [el('p', { class: 'sentence' }, `${person(step)} waits for ${step.kind} `, el('span', { class: 'mono strong' }, name), name !== step.lock ? el('span', { class: 'quiet mono' }, ` ${step.lock}`) : '',
       `${step.waited ? ` for ${span(step.waited)}` : ''}, which ${person(step.holder)} has`),
     callsOf('victim', 'Waits', `as ${person(step)}`, step.waits), callsOf('locked', 'Locked', `by ${person(step.holder)}`, step.locked)];
   }));
@@ -93,10 +94,21 @@ function orderCard(l) {
   const panel = el('div', { class: 'order-detail', tabindex: '0', role: 'region', 'aria-label': 'What was chosen in the picture' });
   const hint = () => el('p', { class: 'quiet' }, 'Point at a lock or an arrow, or use the arrow keys, to see where it was taken. A click holds it.');
   const go = (thing, ...content) => el('div', {}, el('button', { type: 'button', class: 'bare', onclick: () => { graph.choose(thing); graph.focus(); } }, ...content));
-  const graph = locks.graph = orderGraph({ locks: l.locks, orders: l.orders, show: thing => {
-    panel.replaceChildren(...!thing ? [hint()] : thing.order !== undefined ? orderDetail(l, l.orders[thing.order]) : lockDetail(l, thing.lock, go));
-  } });
-  panel.append(hint());
+  const place = el('div', { class: 'order-place' });
+  const note = el('p', { class: 'quiet' });
+  let graph = null;
+  const draw = whole => {
+    graph = locks.graph = orderGraph({ locks: l.locks, orders: l.orders, whole, show: thing => {
+      panel.replaceChildren(...!thing ? [hint()] : thing.order !== undefined ? orderDetail(l, l.orders[thing.order]) : lockDetail(l, thing.lock, go));
+    } });
+    place.replaceChildren(graph.element);
+    panel.replaceChildren(hint());
+    const { locks: locksLeft, orders: ordersLeft } = graph.left;
+    note.textContent = [graph.implied ? `${plural(graph.implied, 'order', 'orders')} that ${graph.implied === 1 ? 'follows' : 'follow'} from others ${graph.implied === 1 ? 'is' : 'are'} left out of the picture.` : '',
+      ordersLeft ? `Not drawn: ${plural(locksLeft, 'lock', 'locks')} and ${plural(ordersLeft, 'order', 'orders')}. Drawn are rings first, then what touches them, then what was seen most. The table has all.` : ''].filter(Boolean).join(' ');
+  };
+  draw();
+  const all = graph.few ? '' : el('div', { class: 'controls' }, el('label', { for: 'all-orders' }, el('input', { type: 'checkbox', id: 'all-orders', onchange: event => draw(event.target.checked) }), ' draw orders that follow from others, too'));
   const columns = [
     { title: 'Held', text: true, value: o => l.locks[o[HELD]].name.toLowerCase(), cell: o => el('span', {}, `${l.locks[o[HELD]].kind} `, nameOf(l.locks[o[HELD]]), reading(o[READS][0])) },
     { title: 'Taken meanwhile', text: true, value: o => l.locks[o[TAKEN]].name.toLowerCase(), cell: o => el('span', {}, `${l.locks[o[TAKEN]].kind} `, nameOf(l.locks[o[TAKEN]]), reading(o[READS][1])) },
@@ -108,12 +120,11 @@ function orderCard(l) {
   locks.tables.push({ table, rows: l.orders, what: ['order', 'orders'], text: o => `${textOfLock(l.locks[o[HELD]])} ${textOfLock(l.locks[o[TAKEN]])} ${o[AT].map(textOfStack).join(' ')}` });
   const rings = l.orders.some(o => o[RING]);
   const line = (class_, text) => el('span', {}, svg('svg', { width: 34, height: 12, 'aria-hidden': 'true', class: 'order-key' }, svg('g', { class: `edge ${class_}` }, svg('path', { d: 'M0 6H26', class: 'way' }), svg('path', { d: 'M34 6l-9 -5v10Z', class: 'head' }))), text);
-  const { locks: locksLeft, orders: ordersLeft } = graph.left;
   return el('div', { class: 'card' }, el('h2', {}, 'Order: what was taken while something else was held'),
     rings ? el('p', {}, el('b', { class: 'bad' }, 'Some orders lead back to where they began. '), 'Threads that go round such a ring at the same time can wait for each other for ever; whether that can happen here, the findings say.') : el('p', { class: 'quiet' }, 'No order leads back to where it began.'),
-    ordersLeft ? el('p', { class: 'quiet' }, `Not drawn: ${plural(locksLeft, 'lock', 'locks')} and ${plural(ordersLeft, 'order', 'orders')}. Drawn are rings first, then what touches them, then what was seen most. The table has all.`) : '',
+    note,
     l.more_orders ? el('p', { class: 'quiet' }, `${plural(l.more_orders, 'order', 'orders')} more are not in this page.`) : '',
-    el('div', { class: 'order-split' }, graph.element, panel),
+    all, el('div', { class: 'order-split' }, place, panel),
     el('div', { class: 'legend' }, line('', 'the lock at its end was taken while the other was held'), rings ? line('ring', 'part of a ring') : '', l.orders.some(o => o[ENDED]) ? line('ended', 'one of the two locks is no more') : ''),
     el('h3', { class: 'again' }, 'The same as a table'), table.element);
 }
@@ -129,7 +140,7 @@ function lockDetail(l, index, go) {
   const lock = l.locks[index];
   const part = (title, side, other) => {
     const all = l.orders.map((o, i) => i).filter(i => l.orders[i][side] === index);
-    const drawn = i => byId(`order-${i}`) !== null;
+    const drawn = i => locks.graph.has({ order: i });
     return all.length ? [el('h4', {}, `${title} (${number(all.length)})`), ...all.slice(0, 12).map(i => {
       const o = l.orders[i];
       const text = [el('span', { class: 'mono' }, l.locks[o[other]].name), el('span', { class: 'quiet' }, `  ${plural(o[TIMES], 'time', 'times')}${o[RING] ? ', in a ring' : ''}`)];

@@ -12,10 +12,11 @@
 
 use super::process::Stacks;
 use crate::deadlock::{self, Step};
-use crate::escape::bytes;
+use crate::escape::{bytes, shown};
 use crate::locks::order::Order;
 use crate::locks::table::{Call, Name, Process, Row, Sort};
 use crate::merge::Site;
+use crate::modules::Modules;
 use crate::recordings::Loaded;
 use crate::report::keys;
 use record::lock::kind;
@@ -54,6 +55,9 @@ struct Waiting {
     thread: String,
     kind: &'static str,
     lock: String,
+    /// Of its variable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     waited: u64,
     waits: usize,
     holder: Thread,
@@ -113,7 +117,12 @@ pub fn look(recording: &Loaded, kept: &mut Kept, stacks: &mut Stacks) -> Option<
     if deadlocks.is_empty() && process.is_none() && !keys.iter().any(|key| key.is_program_s) {
         return None;
     }
-    let deadlocks = deadlocks.iter().map(|ring| ring.iter().map(|step| waiting(step, stacks)).collect()).collect();
+    let modules = (!deadlocks.is_empty()).then(|| Modules::of(recording));
+    let mut step = |step: &Step| {
+        let site = modules.as_ref().and_then(|modules| modules.site(step.lock));
+        waiting(step, site, stacks)
+    };
+    let deadlocks = deadlocks.iter().map(|ring| ring.iter().map(&mut step).collect()).collect();
     let keys = keys.into_iter().map(|key| Key {
         index: key.index,
         state: key.state,
@@ -200,13 +209,15 @@ fn by(party: Party, stacks: &mut Stacks) -> Option<By> {
     (!party.is_absent()).then(|| By(party.tid.0, stacks.index(party.stack.0)))
 }
 
-fn waiting(step: &Step, stacks: &mut Stacks) -> Waiting {
+/// `site` is where the lock lies in a module.
+fn waiting(step: &Step, site: Option<Site>, stacks: &mut Stacks) -> Waiting {
     let name = |name: &[u8; 16]| bytes(until_nul(name));
     Waiting {
         tid: step.tid,
         thread: name(&step.name),
         kind: kind::name(step.kind),
         lock: format!("{:#x}", step.lock),
+        name: site.and_then(|site| stacks.symbols().variable(&site)).map(shown),
         waited: step.waited,
         waits: stacks.of(&step.waits),
         holder: Thread { tid: step.holder.0, thread: name(&step.holder.1) },

@@ -1,19 +1,23 @@
 // The order graph as a picture: locks as boxes, an arrow from what was held to what was taken meanwhile. A ring is red and thick.
 //
-//   const graph = orderGraph({ locks, orders, show(thing) }); view.append(graph.element)
+//   const graph = orderGraph({ locks, orders, show(thing), whole }); view.append(graph.element)
 //   locks and orders are those of a process (report/html/locks.rs); show is called with what the reader looks at:
 //   { lock } or { order }, an index of either, or null. graph.choose(thing) chooses, graph.state() is what is drawn and chosen,
-//   graph.left { locks, orders } what is not drawn.
+//   graph.left { locks, orders } what is not drawn for want of room, graph.implied how many orders because they follow from others
+//   (a before b, b before c): all are drawn when whole is true, or they are few and whole is left out.
 //
 // Keys: arrows go from a box along an edge and on to the next box, up and down to its neighbours; Home; Escape lets go.
 
 const DRAWN = { nodes: 80, edges: 240 };
+/** So many orders are few. */
+const FEW = 24;
 /** Where things stand in an order. */
 const [HELD, TAKEN, READS, FIRST, TIMES, RING, ENDED, AT] = [0, 1, 2, 3, 4, 5, 6, 7];
 
-function orderGraph({ locks, orders, show }) {
+function orderGraph({ locks, orders, show, whole }) {
   const given = orders.map(o => ({ from: o[HELD], to: o[TAKEN], weight: 1 + Math.log2(Math.max(1, o[TIMES])), ring: o[RING], group: o[ENDED] }));
-  const drawn = enough(locks.length, given, DRAWN);
+  const chosen = enough(locks.length, given, DRAWN);
+  const drawn = whole ?? chosen.length <= FEW ? chosen : essential(locks.length, chosen.map(i => given[i])).map(i => chosen[i]);
   const nodes = [...new Set(drawn.flatMap(i => [orders[i][HELD], orders[i][TAKEN]]))];
   const place = new Map(nodes.map((lock, i) => [lock, i]));
   const label = lock => clip(locks[lock].name, 24);
@@ -36,13 +40,13 @@ function orderGraph({ locks, orders, show }) {
       const middle = (from[0] + to[0]) / 2;
       return `C${middle} ${from[1]} ${middle} ${to[1]} ${to}`;
     }).join('')}`;
-    const middle = Math.floor((at.length - 1) / 2);
-    const [x, y] = [(at[middle][0] + at[middle + 1][0]) / 2, (at[middle][1] + at[middle + 1][1]) / 2];
+    // On the first bend, nearer to the beginning: there and back do not meet.
+    const [x, y] = [.658 * at[0][0] + .342 * at[1][0], .784 * at[0][1] + .216 * at[1][1]];
     const thing = { order };
     return { thing, element: svg('g', { class: `edge${ring ? ' ring' : ''}${ended ? ' ended' : ''}`, id: `order-${order}` },
       svg('path', { d, class: 'hit' }), svg('path', { d, class: 'way' }),
       svg('path', { d: `M${tip}l${side * head} ${-head / 2}v${head}Z`, class: 'head' }),
-      ring || drawn.length <= 24 ? svg('text', { x, y: y - 4, 'text-anchor': 'middle', class: 'times', text: number(orders[order][TIMES]) }) : null) };
+      ring || drawn.length <= FEW ? svg('text', { x, y: y - 4, 'text-anchor': 'middle', class: 'times', text: number(orders[order][TIMES]) }) : null) };
   });
   const boxes = nodes.map((lock, i) => {
     const { x, y, width, height } = laid.nodes[i];
@@ -63,6 +67,8 @@ function orderGraph({ locks, orders, show }) {
   let [pinned, over] = [null, null];
 
   const picture = svg('svg', { width, height, viewBox: `0 0 ${width} ${height}`, 'aria-hidden': 'true' }, ...edges.map(e => e.element), ...boxes.map(b => b.element));
+  // Smaller where there is no room, as long as it can be read.
+  Object.assign(picture.style, { width: '100%', height: 'auto', minWidth: `${Math.round(.7 * width)}px`, maxWidth: `${width}px` });
   const told = el('div', { class: 'told', role: 'status' });
   const box = el('div', { class: 'order-graph', tabindex: '0', role: 'application', 'aria-label': `Order graph of ${plural(nodes.length, 'lock', 'locks')} and ${plural(drawn.length, 'order', 'orders')}; the same as a table below. Arrow keys go from lock to order to lock, Escape lets go` }, picture);
 
@@ -139,7 +145,9 @@ function orderGraph({ locks, orders, show }) {
   return {
     element: el('div', {}, box, told), choose, said,
     focus: () => box.focus(),
-    left: { locks: new Set(orders.flatMap((_, i) => ends(i))).size - nodes.length, orders: orders.length - drawn.length },
+    has: thing => Boolean(find(thing)),
+    left: { locks: new Set(orders.flatMap((_, i) => ends(i))).size - nodes.length, orders: orders.length - chosen.length },
+    implied: chosen.length - drawn.length, few: chosen.length <= FEW,
     state: () => ({ on: pinned || over, nodes: nodes.length, edges: drawn.length, width, height, rings: drawn.filter(i => orders[i][RING]).length }),
   };
 }

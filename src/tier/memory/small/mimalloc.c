@@ -23,6 +23,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* A thread as the gate knows it, in memory that outlives the thread: memory/gate.rs. */
 typedef struct tier_thread_s {
@@ -95,6 +96,10 @@ static char* tier_no_environment(const char* name) {
 }
 #define getenv tier_no_environment
 #define abort __builtin_trap
+/* Only mi_realpath wants these. */
+#define realpath(name, into) ((char*)NULL)
+#define pathconf(name, what) (-1)
+#define free(block) ((void)(block))
 
 /* --- the sources, in the order of static.c, without prim ----------------------------------------------------------- */
 

@@ -120,11 +120,11 @@ impl<'a> Reader<'a> {
         if frames.len() > DEEPEST {
             return Err((format!("a stack of {} frames", frames.len()), "at most 64"));
         }
-        let may_lack_first =
-            frames.len() > 1 && matches!(frames.first(), Some(Frame::Address { path, .. }) if is_cxx_runtime(path));
+        let in_runtime = |frame: &&Frame<'_>| matches!(frame, Frame::Address { path, .. } if is_runtime(path));
+        let may_lack = frames.iter().take_while(in_runtime).count().min(frames.len() - 1);
         let is_raw = matches!(frames.first(), Some(Frame::Address { .. }));
         let sites: Vec<Site> = frames.into_iter().map(|frame| self.site(frame)).collect();
-        Ok(Some((allocator, if is_raw { Sites::WholeRaw { sites, may_lack_first } } else { Sites::WholeLines(sites) })))
+        Ok(Some((allocator, if is_raw { Sites::WholeRaw { sites, may_lack } } else { Sites::WholeLines(sites) })))
     }
 
     fn frame<'t>(&mut self, frame: &'t [u8]) -> Result<Frame<'t>, (String, &'static str)> {
@@ -201,7 +201,9 @@ fn line(frame: &[u8]) -> Option<Frame<'_>> {
     Some(Frame::Line { file, line })
 }
 
-/// Where operator new is, which calls malloc there; here it is asked itself, and is no frame.
-fn is_cxx_runtime(path: &[u8]) -> bool {
-    [&b"libstdc++.so"[..], b"libc++.so", b"libc++abi.so"].iter().any(|name| last_part(path).starts_with(name))
+/// Where operator new is, which calls malloc there; here it is asked itself, and is no frame. And libc, whose functions
+/// allocate for their callers.
+fn is_runtime(path: &[u8]) -> bool {
+    const NAMES: [&[u8]; 5] = [b"libstdc++.so", b"libc++.so", b"libc++abi.so", b"libc.so", b"libc-2."];
+    NAMES.iter().any(|name| last_part(path).starts_with(name))
 }

@@ -98,17 +98,17 @@ fn play(memory: &Memory, tier: u16, seed: u64, steps: usize) {
 
 #[test]
 fn anonymous() {
-    play(&machine::tiers(&[machine::numa()], 512 << 20), 1, 7, 5_000);
+    play(&machine::tiers(&[machine::numa()], 512 << 20), 1, 7, 12_000);
 }
 
 #[test]
 fn transparent_huge_pages() {
-    play(&machine::tiers(&[machine::thp()], 512 << 20), 1, 11, 5_000);
+    play(&machine::tiers(&[machine::thp()], 512 << 20), 1, 11, 6_000);
 }
 
 #[test]
 fn memfd() {
-    play(&machine::tiers(&[Kind::Memfd { page: None }], 512 << 20), 1, 13, 5_000);
+    play(&machine::tiers(&[Kind::Memfd { page: None }], 512 << 20), 1, 13, 6_000);
 }
 
 #[test]

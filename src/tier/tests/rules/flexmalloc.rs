@@ -131,7 +131,7 @@ fn raw_stacks_match_whole() {
 }
 
 #[test]
-fn operator_new_is_no_frame() {
+fn operator_new_and_libc_need_not_be_frames() {
     let (_, frames) = stack();
     let location =
         "/usr/lib/libstdc++.so.6!a5 > /srv/app!100 > /opt/lib/libfields.so.1!200 > /srv/app!300 @ memkind/pmem\n";
@@ -140,6 +140,10 @@ fn operator_new_is_no_frame() {
     // When libstdc++ itself calls malloc, it is one.
     assert!(matches(location, &[&[0x300a5], &frames[..]].concat(), &[]));
     assert!(!matches(location, &frames[..2], &[]));
+    // Nor is libc, and there may be more than one.
+    assert!(matches(&format!("/lib/libc.so.6!1 > {location}"), &frames, &[]));
+    assert!(matches("/lib/libc.so.6!1 > /srv/app!100 @ memkind/pmem\n", &frames[..1], &[]));
+    assert!(!matches("/lib/libc.so.6!1 @ memkind/pmem\n", &[], &[]));
     let longest = "/x!1 > /x!2 > /x!3 > /x!4 > /x!5 > /x!6 @ memkind/pmem\n";
     assert!(!matches(&format!("{location}{longest}"), &[&frames[..], &[0x10400]].concat(), &[]));
     assert!(matches(&format!("{location}{longest}"), &frames, &[]));
