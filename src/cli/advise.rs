@@ -94,7 +94,10 @@ pub fn advise(args: &AdviseArgs) -> Result<ExitCode, Failure> {
     let given = args.tier_file.as_deref().map(read_tiers).transpose()?;
     check_rooms(args, given.as_ref())?;
     if args.format == FileFormat::Flexmalloc && args.output.as_deref().is_none_or(|path| path == Path::new("-")) {
-        return Err(Failure::new(exit::USAGE, "--format flexmalloc: two files are written: -o says how their names begin"));
+        return Err(Failure::new(
+            exit::USAGE,
+            "--format flexmalloc: two files are written: -o says how their names begin",
+        ));
     }
     let found = target::files(&args.targets);
     found.problems.iter().for_each(say);
@@ -113,7 +116,8 @@ pub fn advise(args: &AdviseArgs) -> Result<ExitCode, Failure> {
     }
     let objective = {
         let all: Vec<&Seen> = seen.iter().map(|(seen, _)| seen).collect();
-        candidates::objective(&all, args.objective).map_err(|why| Failure::new(exit::PARTLY, format!("advise: {why}")))?
+        candidates::objective(&all, args.objective)
+            .map_err(|why| Failure::new(exit::PARTLY, format!("advise: {why}")))?
     };
     let candidates = Candidates::new(&seen, profile.entries().len(), objective);
     if candidates.values.iter().all(|value| *value == 0) {
@@ -148,7 +152,10 @@ fn read_tiers(path: &Path) -> Result<(String, Vec<TierSpec>), Failure> {
     // Faults of tiers matter here; of rules the run complains.
     let Some(policy) = reading.policy else {
         let why = reading.complaints.first().map(ToString::to_string);
-        return Err(Failure::new(exit::USAGE, bytes(why.unwrap_or_else(|| format!("{name}: no rule file")).as_bytes())));
+        return Err(Failure::new(
+            exit::USAGE,
+            bytes(why.unwrap_or_else(|| format!("{name}: no rule file")).as_bytes()),
+        ));
     };
     reading.complaints.iter().for_each(|complaint| say(bytes(complaint.to_string().as_bytes())));
     Ok((String::from_utf8_lossy(&content).into_owned(), policy.tiers))
@@ -158,13 +165,17 @@ fn check_rooms(args: &AdviseArgs, given: Option<&(String, Vec<TierSpec>)>) -> Re
     for (number, room) in args.capacity.iter().enumerate() {
         let name = bytes(room.name.as_bytes());
         if args.capacity[..number].iter().any(|other| other.name == room.name) {
-            return Err(Failure::new(exit::USAGE, format!("--capacity: a second {name}: each tier once, the fastest first")));
+            return Err(Failure::new(
+                exit::USAGE,
+                format!("--capacity: a second {name}: each tier once, the fastest first"),
+            ));
         }
         if let Some((_, tiers)) = given
             && !tiers.iter().any(|spec| spec.name == room.name)
         {
             let known: Vec<String> = tiers.iter().skip(1).map(|spec| bytes(spec.name.as_bytes())).collect();
-            let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
+            let known =
+                if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
             let file = args.tier_file.as_ref().map(shown).unwrap_or_default();
             return Err(Failure::new(exit::USAGE, format!("--capacity: no tier {name} in {file}: {known}")));
         }
@@ -201,7 +212,9 @@ fn word(
     let entries = profile.entries();
     // Those with most value first: so are their rules.
     let mut order: Vec<usize> = (0..entries.len()).collect();
-    order.sort_by_key(|entry| (plan.tier_of[*entry].unwrap_or(usize::MAX), std::cmp::Reverse(candidates.values[*entry])));
+    order.sort_by_key(|entry| {
+        (plan.tier_of[*entry].unwrap_or(usize::MAX), std::cmp::Reverse(candidates.values[*entry]))
+    });
     let as_stack = |entry: &usize, names: &mut Names| {
         let sites = profile.sites_of(&entries[*entry]);
         let is_named = |site: u32, names: &mut Names| {
@@ -371,7 +384,9 @@ fn write(
             save(Path::new(&path), &text)?;
         }
         if missing > 0 {
-            say(format!("advise: {missing} call stacks have modules that are not there any more: they are no locations"));
+            say(format!(
+                "advise: {missing} call stacks have modules that are not there any more: they are no locations"
+            ));
         }
         return Ok(());
     }
@@ -380,7 +395,9 @@ fn write(
     let reading = Policy::read(text.as_bytes(), &name);
     // Of what the user wrote it was said already; what is more is ours.
     let before = given.map_or(0, |(text, _)| Policy::read(text.as_bytes(), &name).complaints.len());
-    if let Some(fault) = reading.complaints.get(before).filter(|_| reading.complaints.len() > before || reading.policy.is_none()) {
+    if let Some(fault) =
+        reading.complaints.get(before).filter(|_| reading.complaints.len() > before || reading.policy.is_none())
+    {
         return Err(Failure::new(exit::PARTLY, format!("{}: not written", bytes(fault.to_string().as_bytes()))));
     }
     if given.is_none() {

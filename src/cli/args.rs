@@ -378,6 +378,9 @@ pub struct Keys {
     /// One byte of the heap in so many is sampled
     #[arg(long = "heap_sampling", visible_alias = "heap-sampling", value_name = "SIZE", value_parser = size)]
     pub heap_sampling: Option<String>,
+    /// Which blocks are touched: one in so many loads and stores, or page faults
+    #[arg(long, value_name = "N|faults|0", value_parser = access)]
+    pub access: Option<String>,
     /// Bytes held after free
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub quarantine: Option<String>,
@@ -444,6 +447,7 @@ impl Keys {
             ("fd", word(&self.fd)),
             ("heap", word(&self.heap)),
             ("heap_sampling", word(&self.heap_sampling)),
+            ("access", word(&self.access)),
             ("quarantine", word(&self.quarantine)),
             ("guard", word(&self.guard)),
             ("canary", word(&self.canary)),
@@ -495,6 +499,15 @@ fn room(text: &str) -> Result<Room, String> {
         Some(0) => Err(format!("{name} has a capacity of nothing")),
         Some(capacity) => Ok(Room { name: name.to_owned(), capacity }),
         None => Err(EXPECTED.to_owned()),
+    }
+}
+
+/// `faults`, or a number of accesses.
+fn access(text: &str) -> Result<String, String> {
+    if text == "faults" {
+        Ok(text.to_owned())
+    } else {
+        size(text).map_err(|_| "expected faults, or a number".to_owned())
     }
 }
 

@@ -81,7 +81,8 @@ pub struct Seen {
 impl Seen {
     pub fn new(recording: &Loaded, extract: &Extract) -> Self {
         let samples = recording.heap_samples();
-        let places: HashMap<usize, usize> = extract.indexes().iter().enumerate().map(|(place, at)| (*at, place)).collect();
+        let places: HashMap<usize, usize> =
+            extract.indexes().iter().enumerate().map(|(place, at)| (*at, place)).collect();
         let mut sites: Vec<Site> = extract
             .sites()
             .zip(extract.indexes())
@@ -191,7 +192,11 @@ pub fn objective(seen: &[&Seen], wanted: Objective) -> Result<Objective, String>
         [one] => *one,
         [access::NONE, _] if wanted == Objective::Auto => return Ok(Objective::Allocated),
         [access::NONE, other] => *other,
-        _ => return Err("accesses were not measured alike in all recordings; --objective allocated compares them".to_owned()),
+        _ => {
+            return Err(
+                "accesses were not measured alike in all recordings; --objective allocated compares them".to_owned()
+            );
+        }
     };
     let of_kind = match kind {
         access::LOADS_AND_STORES => Objective::Accesses,
@@ -213,12 +218,8 @@ pub fn objective(seen: &[&Seen], wanted: Objective) -> Result<Objective, String>
 impl Candidates {
     /// `seen` with the entry of each site; `entries`: how many there are.
     pub fn new(seen: &[(Seen, Vec<u32>)], entries: usize, objective: Objective) -> Self {
-        let mut all = Self {
-            values: vec![0; entries],
-            most: vec![0; entries],
-            rows: Vec::new(),
-            lifetimes: vec![None; entries],
-        };
+        let mut all =
+            Self { values: vec![0; entries], most: vec![0; entries], rows: Vec::new(), lifetimes: vec![None; entries] };
         let mut ended: Vec<(u64, u64)> = vec![(0, 0); entries];
         let each = (MOST_ROWS / seen.len().max(1)).max(1);
         for (one, entry_of) in seen {
@@ -272,7 +273,11 @@ mod tests {
 
     fn site(total: u64, live: u64, most: u64, usage: Usage) -> Site {
         let amount = |bytes: u64| Amount { blocks: bytes.div_ceil(MB), bytes };
-        Site { site: HeapSite { stack: 1, total: amount(total), live: amount(live), ..HeapSite::default() }, usage, most }
+        Site {
+            site: HeapSite { stack: 1, total: amount(total), live: amount(live), ..HeapSite::default() },
+            usage,
+            most,
+        }
     }
 
     fn sample(second: u64, sites: &[(usize, u64)]) -> HeapSample {
@@ -311,7 +316,8 @@ mod tests {
         assert_eq!(rows.concat(), [0, MB, MB, 0, 0]);
         // A peak that no sample has seen.
         let spike = Usage { most_bytes: 9 * MB, active_ms: Some((900, 2100)), ..long(9 * MB) };
-        let rows = seen(vec![site(9 * MB, 0, 9 * MB, spike)], vec![sample(1, &[(0, MB)]), sample(2, &[]), sample(3, &[])]);
+        let rows =
+            seen(vec![site(9 * MB, 0, 9 * MB, spike)], vec![sample(1, &[(0, MB)]), sample(2, &[]), sample(3, &[])]);
         assert_eq!(rows.rows().concat(), [9 * MB, 9 * MB, 9 * MB, 0]);
     }
 

@@ -80,7 +80,8 @@ impl Files {
             path.starts_with('/') && !path.contains(['>', '@', '!']) && !path.chars().any(char::is_control)
         })?;
         let segments = self.known.entry(module.clone()).or_insert_with(|| segments(module)).as_ref()?;
-        let (address, _, place) = segments.iter().find(|(start, size, _)| (*start..start + size).contains(&site.offset))?;
+        let (address, _, place) =
+            segments.iter().find(|(start, size, _)| (*start..start + size).contains(&site.offset))?;
         // Offsets here are those of calls.
         Some(format!("{path}!{:x}", site.offset - address + place + 1))
     }

@@ -72,9 +72,8 @@ impl Problem {
         // What the search begins with goes by the weight in all rows that matter: where there are several, it is the better measure.
         let rows = self.binding_rows(&order);
         if rows.len() > 1 {
-            let sums: HashMap<usize, u128> = (0..order.len())
-                .map(|at| (order[at], rows.iter().map(|row| u128::from(row[at])).sum()))
-                .collect();
+            let sums: HashMap<usize, u128> =
+                (0..order.len()).map(|at| (order[at], rows.iter().map(|row| u128::from(row[at])).sum())).collect();
             self.by_density(&mut order, |item| sums.get(&item).copied().unwrap_or(0));
         }
         let search = Search::new(self.capacity, &self.values, self.binding_rows(&order), &order);
@@ -149,7 +148,8 @@ impl Search {
         let mut capacities = vec![capacity; rows.len()];
         // What holds for each row holds for their sum: with many rows that is the sharper bound.
         if rows.len() > 1 {
-            let sum = (0..values.len()).map(|at| rows.iter().try_fold(0u64, |sum, row| sum.checked_add(row[at]))).collect();
+            let sum =
+                (0..values.len()).map(|at| rows.iter().try_fold(0u64, |sum, row| sum.checked_add(row[at]))).collect();
             if let (Some(sum), Some(all)) = (sum, capacity.checked_mul(rows.len() as u64)) {
                 rows.insert(0, sum);
                 capacities.insert(0, all);

@@ -81,7 +81,12 @@ impl Plan {
                 bound: solved.bound,
                 is_proved: solved.is_proved(),
                 most: problem.rows.iter().map(needs).max().unwrap_or(0),
-                together: open.iter().zip(chosen).filter(|(_, c)| **c).map(|(e, _)| most_of(e)).fold(0, u64::saturating_add),
+                together: open
+                    .iter()
+                    .zip(chosen)
+                    .filter(|(_, c)| **c)
+                    .map(|(e, _)| most_of(e))
+                    .fold(0, u64::saturating_add),
             });
             for (entry, _) in open.iter().zip(chosen).filter(|(_, chosen)| **chosen) {
                 plan.tier_of[*entry] = Some(tier);

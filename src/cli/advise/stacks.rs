@@ -115,8 +115,7 @@ mod tests {
             stack(&[7, 8, 2], 2, Some(1)),
             stack(&[7, 8, 3], 2, Some(1)),
         ];
-        let expected =
-            [(vec![1, 2], Some(0), vec![0]), (vec![5], Some(0), vec![2]), (vec![7, 8], Some(1), vec![3, 4])];
+        let expected = [(vec![1, 2], Some(0), vec![0]), (vec![5], Some(0), vec![2]), (vec![7, 8], Some(1), vec![3, 4])];
         assert_eq!(of(&stacks), expected);
     }
 

@@ -82,8 +82,7 @@ fn decided(reading: Reading, crash: &Crash) -> [String; 4] {
 fn exact_beats_greedy_and_the_file_does_it() {
     let (recording, crash) = measured("advise_exact");
     let rules = recording.with_extension("toml");
-    let (stdout, stderr, code) =
-        advise(&["--capacity", "fast=10M", "-o", rules.to_str().unwrap()], &recording);
+    let (stdout, stderr, code) = advise(&["--capacity", "fast=10M", "-o", rules.to_str().unwrap()], &recording);
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stderr.contains("shim: advise: without --tier-file the tiers are ordinary memory"), "{stderr}");
     let lines: Vec<&str> = stdout.lines().collect();
@@ -161,8 +160,14 @@ fn lifetimes_share_a_tier() {
         sample::write(&watched.memory, name)
     };
     let (stdout, ..) = advise(&["--capacity", "fast=8M"], &record("advise_shared/apart.shim", true));
-    assert!(stdout.contains("  fast: 8.0 MiB of 8.0 MiB for 2 call stacks, shared over time by 16 MiB: 100.0 %"), "{stdout}");
-    assert!(stdout.contains("accesses were not measured") && stdout.ends_with("-o FILE writes the rules\n"), "{stdout}");
+    assert!(
+        stdout.contains("  fast: 8.0 MiB of 8.0 MiB for 2 call stacks, shared over time by 16 MiB: 100.0 %"),
+        "{stdout}"
+    );
+    assert!(
+        stdout.contains("accesses were not measured") && stdout.ends_with("-o FILE writes the rules\n"),
+        "{stdout}"
+    );
     let (stdout, ..) = advise(&["--capacity", "fast=8M"], &record("advise_shared/together.shim", false));
     assert!(stdout.contains("  fast: 8.0 MiB of 8.0 MiB for 1 call stack: 50.0 %"), "{stdout}");
 }
@@ -185,7 +190,12 @@ fn one_line_for_what_cannot_be() {
     let base = base.to_str().unwrap();
     fails(&["--capacity", "fast=1G", "--tier-file", base], &recording, 2, "no tier fast in ");
     fails(&["--capacity", "fast=1G", "--tier-file", "/no/such"], &recording, 2, "/no/such: ");
-    fails(&["--capacity", "fast=1G", "--objective", "faults"], &recording, 1, "page faults were not measured, loads and stores were");
+    fails(
+        &["--capacity", "fast=1G", "--objective", "faults"],
+        &recording,
+        1,
+        "page faults were not measured, loads and stores were",
+    );
     fails(&["--capacity", "fast=1G", "--format", "flexmalloc"], &recording, 2, "-o says how their names begin");
     let none = sample::write(&sample::process(8), "advise_errors/none.shim");
     fails(&fast, &none, 1, "has nothing of the heap");
