@@ -67,7 +67,9 @@ int main(void)
         madvise(first, BYTES - PAGE, MADV_DONTNEED);
         touch(hot);
         /* An allocation now and then, as any program makes: that is when samples are looked at. */
-        free(malloc(100000));
+        some = malloc(100000);
+        __asm__ volatile("" : "+r"(some));
+        free(some);
     }
     for (int moment = 0; moment < MOMENTS; moment++) {
         some = short_buffer();
