@@ -82,14 +82,14 @@ pub struct Live<'a> {
 }
 
 impl Live<'_> {
-    /// Thread- and signal-safe. `blocks` and `bytes` may be negative, as two's complement.
+    /// So many blocks and bytes more, or less, as two's complement; meanwhile it was up to `high` bytes more. Thread- and signal-safe.
     #[inline]
-    pub fn changed(&self, blocks: u64, bytes: u64) {
+    pub fn changed(&self, blocks: u64, bytes: u64, high: u64) {
         self.blocks.fetch_add(blocks, Relaxed);
-        let now = self.bytes.fetch_add(bytes, Relaxed).wrapping_add(bytes);
+        let most = self.bytes.fetch_add(bytes, Relaxed).wrapping_add(high);
         // Other threads may have told of frees whose allocation is not told yet: below zero is no peak.
-        if now as i64 > 0 && now > self.peak.load(Relaxed) {
-            self.peak.fetch_max(now, Relaxed);
+        if most as i64 > 0 && most > self.peak.load(Relaxed) {
+            self.peak.fetch_max(most, Relaxed);
         }
     }
 }
@@ -135,6 +135,9 @@ pub fn rule(store: &impl Store, index: usize) -> Option<&TierRule> {
 pub fn site(store: &impl Store, index: usize) -> Option<&TierSite> {
     entry(store, index)
 }
+
+/// The rule of blocks that are beyond the limit of theirs.
+pub const NO_RULE: u16 = u16::MAX;
 
 /// What identifies a site: the stack, the rule and the tier that it asks for.
 pub const fn identity(stack: u32, rule: u16, tier: u16) -> u64 {

@@ -95,30 +95,36 @@ pub fn place(size: usize, align: usize, zeroed: bool) -> Placed {
         return Placed::Ordinary;
     }
     let Some(_busy) = own.hold() else { return Placed::Ordinary };
-    // Beyond its limit a block is no longer counted for it.
-    let mut decision = decision;
-    let mut tier = decision.tier;
+    let (mut tier, mut rule) = (decision.tier, true);
     if !accounts::reserve(&decision, size) {
-        own.accounts.elsewhere(&decision, size as u64);
+        rule = false;
         match decision.beyond {
-            Beyond(0) => return Placed::Ordinary,
-            Beyond::FAIL => return failed(),
+            Beyond(0) | Beyond::FAIL => {
+                own.accounts.elsewhere(&decision, size as u64, None);
+                return if decision.beyond == Beyond::FAIL { failed() } else { Placed::Ordinary };
+            }
             Beyond(next) => tier = next,
         }
-        decision.site = 0;
-        decision.account = 0;
     }
     match memory.allocate(tier, size, align, zeroed) {
-        Obtained::Block { block, tier: there } => {
-            let usable = memory.usable(block) as u64;
-            accounts::correct(decision.site, usable.wrapping_sub(size as u64));
-            mark(block.as_ptr() as usize, decision.site);
-            own.accounts.allocated(&decision, there, usable);
+        Obtained::Block { block, tier: there, usable } => {
+            let mut site = decision.site;
+            if there != decision.tier || !rule {
+                site = decide::site_elsewhere(site, rule, there);
+                own.accounts.elsewhere(&decision, size as u64, Some(there));
+            }
+            if decision.account != 0 && rule {
+                accounts::correct(decision.account, (usable as u64).wrapping_sub(size as u64));
+            }
+            mark(block.as_ptr() as usize, site);
+            own.accounts.allocated(site, usable as u64);
             Placed::Block(block.as_ptr().cast())
         }
         got => {
-            accounts::correct(decision.site, (size as u64).wrapping_neg());
-            own.accounts.elsewhere(&decision, size as u64);
+            if decision.account != 0 && rule {
+                accounts::correct(decision.account, (size as u64).wrapping_neg());
+            }
+            own.accounts.elsewhere(&decision, size as u64, None);
             if matches!(got, Obtained::Heap) { Placed::Ordinary } else { failed() }
         }
     }
@@ -160,16 +166,19 @@ pub fn free(block: *mut c_void) {
     };
     let _guarded = thread::guarded();
     let at = block as usize;
-    let (site, usable) = (site_of(at), memory.usable(its));
-    verify::before_free(memory, at, usable, site);
-    accounts::correct(site, (usable as u64).wrapping_neg());
-    match own {
-        Some(own) => own.accounts.freed(site, memory.owner(at).unwrap_or(0), usable as u64),
-        // A thread that is not watched, or has ended.
-        None => accounts::freed_unheard(site, memory.owner(at).unwrap_or(0), usable as u64),
-    }
+    let site = site_of(at);
+    verify::before_free(memory, its, site);
     mark(at, 0);
-    memory.free(its);
+    let held = memory.free(its) as u64;
+    let account = accounts::account_of(site);
+    if account != 0 {
+        accounts::correct(account, held.wrapping_neg());
+    }
+    match own {
+        Some(own) => own.accounts.freed(site, held),
+        // A thread that is not watched, or has ended.
+        None => accounts::freed_unheard(site, held),
+    }
 }
 
 /// malloc_usable_size of a block that [`owns`] knows.
@@ -212,8 +221,8 @@ pub unsafe fn reallocate(
             let fits = memory.resize(its, size);
             if fits {
                 let after = memory.usable(its) as u64;
-                accounts::correct(site_of(at), after.wrapping_sub(before));
-                own.accounts.resized(site_of(at), wanted, before, after);
+                accounts::correct(accounts::account_of(site_of(at)), after.wrapping_sub(before));
+                own.accounts.resized(site_of(at), before, after);
             }
             Some(fits)
         });

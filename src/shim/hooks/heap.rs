@@ -331,6 +331,25 @@ pub unsafe fn free(block: *mut c_void) {
 
 #[inline(never)]
 pub(super) fn slow_free(block: *mut c_void, call: &'static Call) {
+    // A process with tiers has no other fast path.
+    if tiers::on() && level() != Level::Full && !special(block as usize) && !order::on() && !memory::holding() {
+        if let Some((entry, _)) = thread::watched() {
+            entry.add(Frees, 1);
+            if tiers::owns(block) {
+                return tiers::free(block);
+            }
+            if !is_bootstrap(block) {
+                // SAFETY: as free(3): the hook's own contract; the thread is registered.
+                return unsafe { known::free(block) };
+            }
+        }
+    }
+    slower_free(block, call);
+}
+
+#[cold]
+#[inline(never)]
+fn slower_free(block: *mut c_void, call: &'static Call) {
     if order::on() {
         order::block_ends(block as usize);
     }

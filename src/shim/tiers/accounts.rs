@@ -1,7 +1,10 @@
 //! What a thread has placed and freed since it last told: per site, per tier.
 //!
-//! Why not at once: see `heap::accounts`. Here a thread tells after [`EVENTS`] events or [`BYTES`] bytes, so that a peak is missed by
-//! no more than that for each thread. What a limit is compared with is counted at once, for all threads together.
+//! Why not at once: see `heap::accounts`. A thread tells when what it has placed and freed comes to [`BYTES`] more or less than when it told
+//! last, or at a site after [`EVENTS`] events; with the most that it had meanwhile, so that the peak of a process with one thread
+//! is exact, and of others by [`BYTES`] for each. What a limit is compared with is counted at once, for all threads together.
+//!
+//! Sites are all there is: a site is of one rule and one tier, and what goes elsewhere is another site's ([`super::decide::site_elsewhere`]).
 //!
 //! The fields are atomics, though only their thread writes them, because whoever exits tells for the threads that still run; an
 //! event that its thread counts at that very moment may be lost or told twice, never more than that.
@@ -9,13 +12,13 @@
 use super::decide::Decision;
 use crate::recording::RECORDING;
 use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicI64, AtomicU16, AtomicU32, AtomicU64};
 use record::layout::{Section, Tier, TierRule, TierSite};
 use record::tier as recorded;
 use tier::rules::MOST_RULES;
 
-const EVENTS: u64 = 256;
-const BYTES: u64 = 256 << 10;
+const EVENTS: u32 = 1024;
+const BYTES: i64 = 4 << 20;
 const SITES: usize = 64;
 /// The ordinary heap is number 0.
 pub const TIERS: usize = 16;
@@ -24,29 +27,22 @@ pub const TIERS: usize = 16;
 #[derive(Default)]
 struct Site {
     site: AtomicU32,
+    events: AtomicU32,
     allocations: AtomicU64,
     allocated: AtomicU64,
     frees: AtomicU64,
     freed: AtomicU64,
+    /// The most that was allocated more than freed.
+    high: AtomicU64,
     elsewhere: AtomicU64,
-}
-
-#[derive(Default)]
-struct InTier {
-    allocations: AtomicU64,
-    allocated: AtomicU64,
-    frees: AtomicU64,
-    freed: AtomicU64,
-    refused: AtomicU64,
-    refused_bytes: AtomicU64,
-    taken_in: AtomicU64,
 }
 
 pub struct Accounts {
     sites: [Site; SITES],
-    tiers: [InTier; TIERS],
-    events: AtomicU64,
-    bytes: AtomicU64,
+    /// Bytes allocated more than freed, of all sites.
+    net: AtomicI64,
+    /// By tier: allocations that found no room, their bytes; those that came from another tier.
+    refused: [[AtomicU64; 3]; TIERS],
 }
 
 #[inline(always)]
@@ -74,6 +70,10 @@ pub fn set_account(site: u16, account: u16) {
     }
 }
 
+pub fn account_of(site: u16) -> u16 {
+    ACCOUNTS.get(usize::from(site)).map_or(0, |account| account.load(Relaxed))
+}
+
 /// May the rule place so many more bytes? Then they are counted. A limit holds for all threads together, to the byte.
 #[inline(always)]
 pub fn reserve(decision: &Decision, size: usize) -> bool {
@@ -94,10 +94,9 @@ fn reserve_in_account(decision: &Decision, size: u64) -> bool {
     fits
 }
 
-/// A block is larger than what was reserved for it, or smaller, or gone. `site`: its number and one.
-#[inline(always)]
-pub fn correct(site: u16, more: u64) {
-    let account = ACCOUNTS.get(usize::from(site)).map_or(0, |account| account.load(Relaxed));
+/// A block is larger than what was reserved for it, or smaller, or gone. `account`: its number and one.
+#[inline]
+pub fn correct(account: u16, more: u64) {
     if account != 0 {
         LIMITED[usize::from(account) % LIMITED.len()].fetch_add(more, Relaxed);
     }
@@ -107,99 +106,80 @@ impl Accounts {
     pub fn new() -> Self {
         Self {
             sites: core::array::from_fn(|_| Site::default()),
-            tiers: core::array::from_fn(|_| InTier::default()),
-            events: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
+            net: AtomicI64::new(0),
+            refused: core::array::from_fn(|_| core::array::from_fn(|_| AtomicU64::new(0))),
         }
     }
 
-    /// `tier`: where it really lies.
+    /// `site`: its number and one.
     #[inline(always)]
-    pub fn allocated(&self, decision: &Decision, tier: u16, bytes: u64) {
-        let site = self.site(decision.site);
-        add(&site.allocations, 1);
-        add(&site.allocated, bytes);
-        if let Some(here) = self.tiers.get(usize::from(tier)) {
-            add(&here.allocations, 1);
-            add(&here.allocated, bytes);
-            if tier != decision.tier {
-                self.went_on(decision, here, bytes);
-            }
-        }
-        self.event(bytes);
-    }
-
-    /// It lies in another tier than its rule wants.
-    #[cold]
-    fn went_on(&self, decision: &Decision, here: &InTier, bytes: u64) {
-        add(&here.taken_in, 1);
-        self.refused(decision, bytes);
-    }
-
-    #[cold]
-    fn refused(&self, decision: &Decision, bytes: u64) {
-        add(&self.site(decision.site).elsewhere, 1);
-        if let Some(wanted) = self.tiers.get(usize::from(decision.tier)) {
-            add(&wanted.refused, 1);
-            add(&wanted.refused_bytes, bytes);
-        }
-    }
-
-    /// There was no room: an ordinary block, or none.
-    #[cold]
-    pub fn elsewhere(&self, decision: &Decision, bytes: u64) {
-        self.refused(decision, bytes);
-        self.event(bytes);
+    pub fn allocated(&self, site: u16, bytes: u64) {
+        let sums = self.site(site);
+        add(&sums.allocations, 1);
+        self.more(sums, bytes);
     }
 
     #[inline(always)]
-    pub fn freed(&self, site: u16, tier: u16, bytes: u64) {
+    fn more(&self, sums: &Site, bytes: u64) {
+        let allocated = sums.allocated.load(Relaxed).wrapping_add(bytes);
+        sums.allocated.store(allocated, Relaxed);
+        let net = allocated.wrapping_sub(sums.freed.load(Relaxed));
+        if net as i64 > sums.high.load(Relaxed) as i64 {
+            sums.high.store(net, Relaxed);
+        }
+        self.event(sums, bytes as i64);
+    }
+
+    #[inline(always)]
+    pub fn freed(&self, site: u16, bytes: u64) {
         let sums = self.site(site);
         add(&sums.frees, 1);
         add(&sums.freed, bytes);
-        if let Some(here) = self.tiers.get(usize::from(tier)) {
-            add(&here.frees, 1);
-            add(&here.freed, bytes);
-        }
-        self.event(bytes);
+        self.event(sums, -(bytes as i64));
     }
 
     /// A block has changed its size where it is.
-    pub fn resized(&self, site: u16, tier: u16, before: u64, after: u64) {
+    pub fn resized(&self, site: u16, before: u64, after: u64) {
         let sums = self.site(site);
-        let (more, less) = (after.saturating_sub(before), before.saturating_sub(after));
-        add(&sums.allocated, more);
-        add(&sums.freed, less);
-        if let Some(here) = self.tiers.get(usize::from(tier)) {
-            add(&here.allocated, more);
-            add(&here.freed, less);
+        if after > before {
+            self.more(sums, after - before);
+        } else {
+            add(&sums.freed, before - after);
+            self.event(sums, -((before - after) as i64));
         }
-        self.event(more + less);
+    }
+
+    /// The tier that was wanted had no room; `there`: the tier that had.
+    #[cold]
+    pub fn elsewhere(&self, decision: &Decision, bytes: u64, there: Option<u16>) {
+        add(&self.site(decision.site).elsewhere, 1);
+        if let Some([refused, refused_bytes, _]) = self.refused.get(usize::from(decision.tier)) {
+            add(refused, 1);
+            add(refused_bytes, bytes);
+        }
+        if let Some([.., taken_in]) = there.and_then(|there| self.refused.get(usize::from(there))) {
+            add(taken_in, 1);
+        }
     }
 
     #[inline(always)]
     fn site(&self, site: u16) -> &Site {
         let sums = &self.sites[usize::from(site) % SITES];
         if sums.site.load(Relaxed) != u32::from(site) {
-            self.replace(sums, site);
+            replace(sums, site);
         }
         sums
     }
 
-    #[cold]
-    #[inline(never)]
-    fn replace(&self, sums: &Site, site: u16) {
-        give(sums);
-        sums.site.store(u32::from(site), Relaxed);
-    }
-
     #[inline(always)]
-    fn event(&self, bytes: u64) {
-        let (events, bytes) = (self.events.load(Relaxed) + 1, self.bytes.load(Relaxed) + bytes);
-        self.events.store(events, Relaxed);
-        self.bytes.store(bytes, Relaxed);
-        if events >= EVENTS || bytes >= BYTES {
+    fn event(&self, sums: &Site, bytes: i64) {
+        let (events, net) = (sums.events.load(Relaxed) + 1, self.net.load(Relaxed).wrapping_add(bytes));
+        sums.events.store(events, Relaxed);
+        self.net.store(net, Relaxed);
+        if net.wrapping_add(BYTES) as u64 > 2 * BYTES as u64 {
             self.tell();
+        } else if events >= EVENTS {
+            give(sums);
         }
     }
 
@@ -207,21 +187,14 @@ impl Accounts {
     #[cold]
     #[inline(never)]
     pub fn tell(&self) {
-        self.events.store(0, Relaxed);
-        self.bytes.store(0, Relaxed);
-        for site in &self.sites {
-            give(site);
-        }
-        for (index, here) in self.tiers.iter().enumerate() {
-            let sums = [&here.allocations, &here.allocated, &here.frees, &here.freed].map(take);
-            let others = [&here.refused, &here.refused_bytes, &here.taken_in].map(take);
-            if sums == [0; 4] && others == [0; 3] {
+        self.net.store(0, Relaxed);
+        self.sites.iter().for_each(give);
+        for (index, sums) in self.refused.iter().enumerate() {
+            let [refused, refused_bytes, taken_in] = sums.each_ref().map(take);
+            if refused | taken_in == 0 {
                 continue;
             }
             let Some(entry) = recorded::tier(&RECORDING, index) else { continue };
-            let [allocations, allocated, frees, freed] = sums;
-            let [refused, refused_bytes, taken_in] = others;
-            tell_tier(entry, allocations, allocated, frees, freed);
             entry.refused.fetch_add(refused, Relaxed);
             entry.refused_bytes.fetch_add(refused_bytes, Relaxed);
             entry.taken_in.fetch_add(taken_in, Relaxed);
@@ -230,63 +203,84 @@ impl Accounts {
 
     /// For a forked child: what was not told is its parent's.
     pub fn forget(&self) {
-        for site in &self.sites {
-            let Site { site: _, allocations, allocated, frees, freed, elsewhere } = site;
-            for field in [allocations, allocated, frees, freed, elsewhere] {
-                field.store(0, Relaxed);
-            }
+        for sums in &self.sites {
+            let Site { site, events, allocations, allocated, frees, freed, high, elsewhere } = sums;
+            [site, events].map(|field| field.store(0, Relaxed));
+            [allocations, allocated, frees, freed, high, elsewhere].map(|field| field.store(0, Relaxed));
         }
-        for here in &self.tiers {
-            let InTier { allocations, allocated, frees, freed, refused, refused_bytes, taken_in } = here;
-            for field in [allocations, allocated, frees, freed, refused, refused_bytes, taken_in] {
-                field.store(0, Relaxed);
-            }
-        }
-        self.events.store(0, Relaxed);
-        self.bytes.store(0, Relaxed);
+        self.net.store(0, Relaxed);
+        self.refused.iter().flatten().for_each(|field| field.store(0, Relaxed));
     }
 }
 
-fn tell_tier(entry: &Tier, allocations: u64, allocated: u64, frees: u64, freed: u64) {
-    entry.allocations.fetch_add(allocations, Relaxed);
-    entry.allocated_bytes.fetch_add(allocated, Relaxed);
-    entry.live().changed(allocations.wrapping_sub(frees), allocated.wrapping_sub(freed));
+#[cold]
+#[inline(never)]
+fn replace(sums: &Site, site: u16) {
+    give(sums);
+    sums.site.store(u32::from(site), Relaxed);
 }
 
 /// Adds the sums of one site.
+#[cold]
+#[inline(never)]
 fn give(sums: &Site) {
-    let Site { site, allocations, allocated, frees, freed, elsewhere } = sums;
-    let site = site.load(Relaxed) as u16;
-    let [allocations, allocated, frees, freed, elsewhere] = [allocations, allocated, frees, freed, elsewhere].map(take);
-    if allocations | allocated | frees | freed | elsewhere != 0 {
-        tell_site(site, allocations, allocated, frees, freed, elsewhere);
+    let Site { site, events, allocations, allocated, frees, freed, high, elsewhere } = sums;
+    if events.load(Relaxed) == 0 && elsewhere.load(Relaxed) == 0 {
+        return;
     }
+    events.store(0, Relaxed);
+    let told = Told {
+        allocations: take(allocations),
+        allocated: take(allocated),
+        frees: take(frees),
+        freed: take(freed),
+        high: take(high),
+        elsewhere: take(elsewhere),
+    };
+    told.at(site.load(Relaxed) as u16);
 }
 
-fn tell_site(site: u16, allocations: u64, allocated: u64, frees: u64, freed: u64, elsewhere: u64) {
-    let Some(entry) = site.checked_sub(1).and_then(|index| recorded::site(&RECORDING, usize::from(index))) else {
-        return;
-    };
-    let entry: &TierSite = entry;
-    let (blocks, bytes) = (allocations.wrapping_sub(frees), allocated.wrapping_sub(freed));
-    entry.allocations.fetch_add(allocations, Relaxed);
-    entry.allocated_bytes.fetch_add(allocated, Relaxed);
-    entry.frees.fetch_add(frees, Relaxed);
-    entry.freed_bytes.fetch_add(freed, Relaxed);
-    entry.elsewhere.fetch_add(elsewhere, Relaxed);
-    entry.live().changed(blocks, bytes);
-    let rule = (entry.identity.load(Relaxed) >> 32) as u16;
-    let Some(rule) = recorded::rule(&RECORDING, usize::from(rule)) else { return };
-    let rule: &TierRule = rule;
-    rule.allocations.fetch_add(allocations, Relaxed);
-    rule.allocated_bytes.fetch_add(allocated, Relaxed);
-    rule.live().changed(blocks, bytes);
+#[derive(Default)]
+struct Told {
+    allocations: u64,
+    allocated: u64,
+    frees: u64,
+    freed: u64,
+    high: u64,
+    elsewhere: u64,
+}
+
+impl Told {
+    /// `site`: its number and one.
+    fn at(&self, site: u16) {
+        let Some(entry) = site.checked_sub(1).and_then(|index| recorded::site(&RECORDING, usize::from(index))) else {
+            return;
+        };
+        let entry: &TierSite = entry;
+        let (blocks, bytes) = (self.allocations.wrapping_sub(self.frees), self.allocated.wrapping_sub(self.freed));
+        entry.allocations.fetch_add(self.allocations, Relaxed);
+        entry.allocated_bytes.fetch_add(self.allocated, Relaxed);
+        entry.frees.fetch_add(self.frees, Relaxed);
+        entry.freed_bytes.fetch_add(self.freed, Relaxed);
+        entry.elsewhere.fetch_add(self.elsewhere, Relaxed);
+        entry.live().changed(blocks, bytes, self.high);
+        let identity = entry.identity.load(Relaxed);
+        if let Some(rule) = recorded::rule(&RECORDING, usize::from((identity >> 32) as u16)) {
+            let rule: &TierRule = rule;
+            rule.allocations.fetch_add(self.allocations, Relaxed);
+            rule.allocated_bytes.fetch_add(self.allocated, Relaxed);
+            rule.live().changed(blocks, bytes, self.high);
+        }
+        if let Some(tier) = recorded::tier(&RECORDING, usize::from((identity >> 48) as u16)) {
+            let tier: &Tier = tier;
+            tier.allocations.fetch_add(self.allocations, Relaxed);
+            tier.allocated_bytes.fetch_add(self.allocated, Relaxed);
+            tier.live().changed(blocks, bytes, self.high);
+        }
+    }
 }
 
 /// A free by a thread that keeps no accounts.
-pub fn freed_unheard(site: u16, tier: u16, bytes: u64) {
-    tell_site(site, 0, 0, 1, bytes, 0);
-    if let Some(entry) = recorded::tier(&RECORDING, usize::from(tier)) {
-        tell_tier(entry, 0, 0, 1, bytes);
-    }
+pub fn freed_unheard(site: u16, bytes: u64) {
+    Told { frees: 1, freed: bytes, ..Told::default() }.at(site);
 }

@@ -18,7 +18,8 @@ use crate::thread::{self, Entry, NAMES};
 use crate::unwind::{self, Trace};
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
+use record::layout::Section;
 use record::tier as recorded;
 use tier::rules::{Limit, Query};
 use tier::spec::Full;
@@ -61,6 +62,7 @@ impl Beyond {
     }
 }
 
+/// A power of two, as `tag` has it.
 const SETS: usize = 64;
 const WAYS: usize = 4;
 /// Return addresses beyond the caller's that are compared: libc's own and the program's.
@@ -74,9 +76,8 @@ struct Known {
     at: u64,
     low: usize,
     high: usize,
-    /// Of the list of modules, and of the names of threads; 0 = empty.
+    /// See [`epoch`]; 0 = empty.
     generation: u32,
-    names: u32,
     slots: u32,
     decision: Decision,
     /// Words above `at`.
@@ -91,7 +92,6 @@ impl Known {
         low: 0,
         high: 0,
         generation: 0,
-        names: 0,
         slots: 0,
         decision: Decision { tier: 0, rule: 0, site: 0, account: 0, most: 0, beyond: Beyond(0) },
         offset: [0; SLOTS],
@@ -122,6 +122,8 @@ impl Known {
 /// Of one thread.
 pub struct Cache {
     known: Box<[UnsafeCell<Known>]>,
+    /// Of each: what a call is looked for by, so that of a set one line of memory is read, and the entry that it is.
+    tags: [AtomicU64; SETS * WAYS],
     next: AtomicU32,
 }
 
@@ -133,7 +135,11 @@ impl Cache {
     /// Memory that nobody has touched: a thread that places nothing never does.
     pub fn new() -> Self {
         let Ok(layout) = core::alloc::Layout::array::<UnsafeCell<Known>>(SETS * WAYS) else {
-            return Self { known: Box::default(), next: AtomicU32::new(0) };
+            return Self {
+                known: Box::default(),
+                tags: [const { AtomicU64::new(0) }; SETS * WAYS],
+                next: AtomicU32::new(0),
+            };
         };
         // SAFETY: numbers only; zero is an empty entry. The box has the layout that was asked for.
         let known = unsafe {
@@ -143,31 +149,32 @@ impl Cache {
             }
             Box::from_raw(core::ptr::slice_from_raw_parts_mut(at.cast(), SETS * WAYS))
         };
-        Self { known, next: AtomicU32::new(0) }
+        Self { known, tags: [const { AtomicU64::new(0) }; SETS * WAYS], next: AtomicU32::new(0) }
     }
 
     /// For a thread that takes over another's: its stack lies elsewhere.
     pub fn forget(&self) {
-        for known in &self.known {
-            // SAFETY: no other thread has this cache yet.
-            unsafe { (*known.get()).generation = 0 };
-        }
+        self.tags.iter().for_each(|tag| tag.store(0, Relaxed));
+    }
+
+    /// What a call is looked for by, and in which set. Where rules look at the caller alone, its place on the stack is of no account.
+    #[inline(always)]
+    fn tag(caller: u64, at: u64) -> (u64, usize) {
+        let tag = if BY_STACK.load(Relaxed) { caller ^ at.rotate_left(20) } else { caller };
+        (tag, (tag.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58) as usize * WAYS)
     }
 
     #[inline(always)]
-    fn set(&self, caller: u64, at: u64) -> &[UnsafeCell<Known>] {
-        let by_stack = if BY_STACK.load(Relaxed) { at >> 4 } else { 0 };
-        let set = ((caller >> 1) ^ (caller >> 7) ^ by_stack) as usize % SETS;
-        &self.known[set * WAYS..set * WAYS + WAYS]
-    }
-
-    #[inline(always)]
-    fn look(&self, caller: u64, at: u64, size: usize, generation: u32, names: u32) -> Option<Decision> {
-        for known in self.set(caller, at) {
-            // SAFETY: see `Sync`.
-            let known = unsafe { &*known.get() };
-            if known.matches(caller, at, size, generation) && known.names == names {
-                return Some(known.decision);
+    fn look(&self, caller: u64, at: u64, size: usize, generation: u32) -> Option<&Decision> {
+        let (tag, set) = Self::tag(caller, at);
+        for way in set..set + WAYS {
+            if self.tags[way].load(Relaxed) != tag {
+                continue;
+            }
+            // SAFETY: see `Sync`; as many as there are tags, when there are any (`new`).
+            let known = unsafe { &*self.known.get_unchecked(way).get() };
+            if known.matches(caller, at, size, generation) {
+                return Some(&known.decision);
             }
         }
         None
@@ -175,11 +182,16 @@ impl Cache {
 
     /// Under the guard.
     fn keep(&self, known: &Known) {
-        let set = self.set(known.caller, known.at);
+        let (tag, set) = Self::tag(known.caller, known.at);
         let way = self.next.load(Relaxed);
         self.next.store(way.wrapping_add(1), Relaxed);
-        // SAFETY: see `Sync`.
-        unsafe { *set[way as usize % WAYS].get() = *known };
+        let place = set + way as usize % WAYS;
+        if let Some(entry) = self.known.get(place) {
+            self.tags[place].store(0, Relaxed);
+            // SAFETY: see `Sync`.
+            unsafe { *entry.get() = *known };
+            self.tags[place].store(tag, Relaxed);
+        }
     }
 }
 
@@ -201,8 +213,11 @@ fn first() -> Option<&'static Own> {
     thread::block().tiers().filter(|_| thread::is_idle())
 }
 
-fn names_now() -> u32 {
-    if BY_THREAD.load(Relaxed) { NAMES.load(Relaxed) } else { 0 }
+/// Changes when what was decided may be decided otherwise: modules come and go, threads change their names.
+#[inline(always)]
+fn epoch() -> u32 {
+    let names = if BY_THREAD.load(Relaxed) { NAMES.load(Relaxed) << 16 } else { 0 };
+    unwind::generation().wrapping_add(names)
 }
 
 impl Own {
@@ -210,8 +225,8 @@ impl Own {
     #[inline(always)]
     pub fn decide(&self, size: usize) -> Option<Decision> {
         if let Some((caller, at)) = unwind::caller() {
-            if let Some(found) = self.cache.look(caller, at, size, unwind::generation(), names_now()) {
-                return Some(found);
+            if let Some(found) = self.cache.look(caller, at, size, epoch()) {
+                return Some(*found);
             }
         }
         self.decide_slowly(size)
@@ -222,7 +237,7 @@ impl Own {
     fn decide_slowly(&self, size: usize) -> Option<Decision> {
         let Entry::Full(mut scope) = thread::enter() else { return None };
         let state = scope.state;
-        let names = names_now();
+        let epoch = epoch();
         let trace = scope.trace(DEPTH.load(Relaxed) as usize)?;
         let thread_name = if BY_THREAD.load(Relaxed) { state.name() } else { [0; 16] };
         let len = thread_name.iter().position(|b| *b == 0).unwrap_or(16);
@@ -233,11 +248,11 @@ impl Own {
             let answer = policy.decide(&query, &mut names::Here { state });
             (site(&trace, answer.rule, answer.tier, answer.limit), answer)
         };
-        self.remember(&trace, decision, (*answer.sizes.start(), *answer.sizes.end()), answer.depth, names);
+        self.remember(&trace, decision, (*answer.sizes.start(), *answer.sizes.end()), answer.depth, epoch);
         Some(decision)
     }
 
-    fn remember(&self, trace: &Trace, decision: Decision, sizes: (usize, usize), depth: usize, names: u32) {
+    fn remember(&self, trace: &Trace, decision: Decision, sizes: (usize, usize), depth: usize, epoch: u32) {
         let Some(slots) = trace.slots_of(depth.max(1)) else { return };
         let [(at, caller), rest @ ..] = slots else { return };
         if rest.len() > SLOTS {
@@ -250,7 +265,6 @@ impl Own {
             low,
             high,
             generation: trace.generation,
-            names,
             decision,
             ..Known::EMPTY
         };
@@ -277,6 +291,32 @@ fn site(trace: &Trace, rule: Option<u16>, tier: u16, limit: Option<Limit>) -> De
     let account = limit.account + 1;
     accounts::set_account(site, account);
     Decision { tier, rule, site, account, most: limit.bytes, beyond: Beyond::from(limit.beyond) }
+}
+
+/// The site of blocks that lie in another tier than their rule wants, or that are beyond its limit (then of no rule). `site`: the number
+/// and one of the site that they would have had. Its number and one.
+#[cold]
+pub fn site_elsewhere(site: u16, rule: bool, there: u16) -> u16 {
+    const OF: usize = Section::TierSites.capacity() + 1;
+    static OTHER: [[AtomicU16; accounts::TIERS * 2]; OF] =
+        [const { [const { AtomicU16::new(0) }; accounts::TIERS * 2] }; OF];
+    let place = OTHER.get(usize::from(site)).and_then(|of| of.get(usize::from(there) * 2 + usize::from(rule)));
+    let Some(place) = place else { return 0 };
+    let known = place.load(Relaxed);
+    if known != 0 || site == 0 {
+        return known;
+    }
+    let _held = DECIDING.hold();
+    let Some(entry) = recorded::site(&RECORDING, usize::from(site - 1)) else { return 0 };
+    let identity = entry.identity.load(Relaxed);
+    let of_rule = if rule { (identity >> 32) as u16 } else { recorded::NO_RULE };
+    let found = recorded::site_of(&RECORDING, recorded::identity(identity as u32, of_rule, there));
+    let number = found.map_or(0, |(index, _)| index as u16 + 1);
+    if rule {
+        accounts::set_account(number, accounts::account_of(site));
+    }
+    place.store(number, Relaxed);
+    number
 }
 
 /// Was this site decided before? Under [`DECIDING`].

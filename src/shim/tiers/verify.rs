@@ -12,6 +12,7 @@ use super::os::Raw;
 use super::{GRAIN, SITES, accounts, memory, site_of};
 use crate::recording::RECORDING;
 use crate::sys;
+use core::ptr::NonNull;
 use core::sync::atomic::AtomicU8;
 use core::sync::atomic::Ordering::Relaxed;
 use record::layout::Tier as Entry;
@@ -40,9 +41,9 @@ pub fn begin(when: Verify) {
 
 /// A block is about to be freed.
 #[inline(always)]
-pub fn before_free(memory: &Memory, block: usize, size: usize, site: u16) {
+pub fn before_free(memory: &Memory, block: NonNull<u8>, site: u16) {
     if WHEN.load(Relaxed) & AT_FREE != 0 {
-        look_at_block(memory, block, size, site);
+        look_at_block(memory, block.as_ptr() as usize, memory.usable(block), site);
     }
 }
 
@@ -83,7 +84,7 @@ fn look_at_tier(memory: &Memory, index: u16, entry: &Entry) {
                 while block < part_end && left > 0 {
                     let site = site_of(block);
                     if site != 0 {
-                        let size = core::ptr::NonNull::new(block as *mut u8).map_or(0, |block| memory.usable(block));
+                        let size = NonNull::new(block as *mut u8).map_or(0, |block| memory.usable(block));
                         left = left.saturating_sub(looked.pages(block, size, site));
                     }
                     block += 1 << GRAIN;

@@ -31,9 +31,12 @@ const PATIENCE: i32 = 5_000;
 const PROGRESS: u8 = b'.';
 const DONE: u8 = b'!';
 
-/// One fork at a time; its pipe, -1 = none.
+/// One fork at a time, for there is one gate: 1 = somebody is at it.
+static TURN: AtomicU32 = AtomicU32::new(0);
+
+/// The pipe of a fork, each end + 1, 0 = none; what went wrong.
+#[derive(Default)]
 pub struct Forks {
-    turn: AtomicU32,
     read: AtomicI32,
     write: AtomicI32,
     /// Parents that did not wait to the end.
@@ -43,32 +46,27 @@ pub struct Forks {
 }
 
 impl Forks {
-    pub const fn new() -> Self {
-        Self {
-            turn: AtomicU32::new(0),
-            read: AtomicI32::new(-1),
-            write: AtomicI32::new(-1),
-            given_up: AtomicU32::new(0),
-            lost: AtomicU32::new(0),
-        }
+    /// The ends of the pipe, once.
+    fn pipe(&self) -> (i32, i32) {
+        (self.read.swap(0, Relaxed) - 1, self.write.swap(0, Relaxed) - 1)
     }
 
-    pub fn before(&self, os: &'static dyn Os, tiers: &mut dyn Iterator<Item = &'static Tier>) {
-        while self.turn.compare_exchange(0, 1, Acquire, Relaxed).is_err() {
-            os.wait(&self.turn, 1);
+    pub fn before(&self, os: &'static dyn Os, mut tiers: impl Iterator<Item = &'static Tier>) {
+        while TURN.compare_exchange(0, 1, Acquire, Relaxed).is_err() {
+            os.wait(&TURN, 1);
         }
         gate::close(os);
-        if tiers.fold(false, |any, tier| any || tier.needs_copy()) {
+        if tiers.any(Tier::needs_copy) {
             if let Ok((read, write)) = os.pipe() {
-                self.read.store(read, Relaxed);
-                self.write.store(write, Relaxed);
+                self.read.store(read + 1, Relaxed);
+                self.write.store(write + 1, Relaxed);
             }
         }
     }
 
     /// In the parent, whether or not there is a child.
     pub fn parent(&self, os: &'static dyn Os) {
-        let (read, write) = (self.read.swap(-1, Relaxed), self.write.swap(-1, Relaxed));
+        let (read, write) = self.pipe();
         if read >= 0 {
             os.close(write);
             if !wait_for_child(os, read) {
@@ -79,9 +77,9 @@ impl Forks {
         self.end(os);
     }
 
-    pub fn child(&self, os: &'static dyn Os, tiers: &mut dyn Iterator<Item = &'static Tier>) {
+    pub fn child(&self, os: &'static dyn Os, tiers: impl Iterator<Item = &'static Tier>) {
         gate::alone();
-        let (read, write) = (self.read.swap(-1, Relaxed), self.write.swap(-1, Relaxed));
+        let (read, write) = self.pipe();
         if read >= 0 {
             os.close(read);
         }
@@ -104,8 +102,8 @@ impl Forks {
 
     fn end(&self, os: &'static dyn Os) {
         gate::open(os);
-        self.turn.store(0, Release);
-        os.wake(&self.turn, u32::MAX);
+        TURN.store(0, Release);
+        os.wake(&TURN, u32::MAX);
     }
 }
 

@@ -46,7 +46,7 @@ static MACHINE: AtomicPtr<&'static dyn Os> = AtomicPtr::new(null_mut());
 
 fn gate() -> &'static AtomicU32 {
     // SAFETY: a static of mimalloc.c that is only used as an atomic word.
-    unsafe { &*(&raw const GATE) }
+    unsafe { &GATE }
 }
 
 /// The kernel for whoever has no other way to it: the first that was given.

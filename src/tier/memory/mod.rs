@@ -4,7 +4,7 @@
 //! allocate(tier, size, align)
 //!   tier.rs       one tier; without room: its `full` says where next, here
 //!     small.rs    below 1 MiB: mimalloc, in arenas that the tier lends it      small/mimalloc.{c,rs}
-//!     extents.rs  from 1 MiB: runs of slices
+//!     extents.rs  from 1 MiB: runs of slices; recent.rs keeps a few that were just freed
 //!       ledger.rs   slices in use, chunks committed, the capacity
 //!         backing.rs  what makes a chunk memory: backing/anonymous.rs, backing/file.rs
 //! ```
@@ -27,6 +27,7 @@ pub mod lock;
 pub mod nodes;
 pub mod os;
 pub mod range;
+mod recent;
 pub mod small;
 pub mod tier;
 
@@ -50,8 +51,8 @@ const UNKNOWN: u64 = 32 << 30;
 /// What came of a wish for a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obtained {
-    /// `tier` is where it is, which may be another than was asked for.
-    Block { block: NonNull<u8>, tier: u16 },
+    /// `tier` is where it is, which may be another than was asked for; `usable`: how many bytes it holds.
+    Block { block: NonNull<u8>, tier: u16, usable: usize },
     /// The ordinary allocator is to be asked.
     Heap,
     /// There is none: malloc fails.
@@ -80,7 +81,7 @@ impl Memory {
             devices.push(found(os, spec, specs, &mut complaints));
         }
         let capacities = devices.iter().flatten().map(|(_, capacity)| *capacity);
-        let window = capacities.max().unwrap_or(0).saturating_mul(2).max(1 << 30).min(1 << 45);
+        let window = capacities.max().unwrap_or(0).saturating_mul(2).clamp(1 << 30, 1 << 45);
         let wanted = if devices.iter().any(Option::is_some) { devices.len() - 1 } else { 0 };
         let range = match Range::reserve(os, wanted, window as usize) {
             Ok(range) => range,
@@ -108,7 +109,7 @@ impl Memory {
             }));
         }
         let full = specs.iter().map(|spec| spec.full).collect();
-        (Self { os, inside, range, tiers, full, forks: fork::Forks::new() }, complaints)
+        (Self { os, inside, range, tiers, full, forks: fork::Forks::default() }, complaints)
     }
 
     /// The tier that an address belongs to.
@@ -135,8 +136,8 @@ impl Memory {
         // A chain is never longer than the list: what leads in a circle leads to the heap.
         for _ in 0..self.tiers.len() {
             if let Some(its) = self.tier(at) {
-                if let Some(block) = its.allocate(size, align, zeroed) {
-                    return Obtained::Block { block, tier: at };
+                if let Some((block, usable)) = its.allocate(size, align, zeroed) {
+                    return Obtained::Block { block, tier: at, usable };
                 }
             }
             match self.full.get(usize::from(at)) {
@@ -150,10 +151,9 @@ impl Memory {
 
     /// `block` is one that [`Self::owner`] knows. What is no block is counted, and nothing else.
     #[inline]
-    pub fn free(&self, block: NonNull<u8>) {
-        if let Some(tier) = self.of(block) {
-            tier.free(block);
-        }
+    /// How many bytes it held.
+    pub fn free(&self, block: NonNull<u8>) -> usize {
+        self.of(block).map_or(0, |tier| tier.free(block))
     }
 
     /// How many bytes the block holds; 0 for what is none.
@@ -203,7 +203,7 @@ impl Memory {
 
     /// Before fork, on the forking thread, while the global allocator still works for others: it waits until they are out.
     pub fn before_fork(&self) {
-        self.forks.before(self.os, &mut self.tiers.iter().flatten().copied());
+        self.forks.before(self.os, self.tiers.iter().flatten().copied());
     }
 
     /// After fork in the parent, or when there is no child.
@@ -213,7 +213,7 @@ impl Memory {
 
     /// After fork in the child, with its global allocator in order.
     pub fn after_fork_child(&self) {
-        self.forks.child(self.os, &mut self.tiers.iter().flatten().copied());
+        self.forks.child(self.os, self.tiers.iter().flatten().copied());
     }
 
     /// Forks whose parent did not wait to the end, and tiers of which this child has lost some.
@@ -269,7 +269,7 @@ fn found(os: &dyn Os, spec: &TierSpec, specs: &[TierSpec], complaints: &mut Vec<
     }
     if let Source::File { .. } = device.source {
         // Beyond it the kernel raises SIGXFSZ.
-        capacity = capacity.min(os.limit(libc::RLIMIT_FSIZE as u32));
+        capacity = capacity.min(os.limit(libc::RLIMIT_FSIZE));
     }
     if capacity < device.grain as u64 {
         close(os, &device);

@@ -25,7 +25,7 @@ impl Range {
         if windows == 0 {
             return Ok(Self::default());
         }
-        let left = match os.limit(libc::RLIMIT_AS as u32) {
+        let left = match os.limit(libc::RLIMIT_AS) {
             u64::MAX => usize::MAX,
             limit => (limit.saturating_sub(taken(os)) / 2) as usize,
         };

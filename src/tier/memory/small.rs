@@ -13,10 +13,10 @@ use core::ptr::NonNull;
 pub trait Inside: Sync {
     /// A heap over `[at, at + size)`, whose slices it gets from the tier when it needs them. `giving_back`: it may return them.
     fn heap(&self, at: usize, size: usize, giving_back: bool, of: &'static Tier) -> Option<Heap>;
-    /// `align` is a power of two.
-    fn allocate(&self, heap: Heap, size: usize, align: usize, zeroed: bool) -> Option<NonNull<u8>>;
-    /// `block` came from `allocate`, whichever thread and heap.
-    fn free(&self, block: NonNull<u8>);
+    /// A block, and how many bytes it holds. `align` is a power of two.
+    fn allocate(&self, heap: Heap, size: usize, align: usize, zeroed: bool) -> Option<(NonNull<u8>, usize)>;
+    /// `block` came from `allocate`, whichever thread and heap. How many bytes it held.
+    fn free(&self, block: NonNull<u8>) -> usize;
     fn usable(&self, block: NonNull<u8>) -> usize;
     /// Does the block hold so many bytes where it is, without waste?
     fn resize(&self, block: NonNull<u8>, size: usize) -> bool {

@@ -10,9 +10,10 @@
 use super::backing::Backing;
 use super::extents::Extents;
 use super::gate;
-use super::ledger::{Ledger, SLICE};
+use super::ledger::{Ledger, SLICE, Taken};
 use super::lock::Lock;
 use super::os::Os;
+use super::recent::Recent;
 use super::small::mimalloc::Mimalloc;
 use super::small::{Heap, Inside, next_arena};
 use crate::spec::Fork;
@@ -27,6 +28,9 @@ pub const LARGE: usize = 1 << 20;
 pub const ALIGN_MOST: usize = 64 << 10;
 
 const ARENAS: usize = 96;
+
+/// Of freed runs that are kept at hand; never more than an eighth of the capacity.
+const RECENT_BYTES: u64 = 64 << 20;
 
 pub struct Tier {
     os: &'static dyn Os,
@@ -61,6 +65,7 @@ pub struct Tier {
 struct State {
     ledger: Ledger,
     extents: Extents,
+    recent: Recent,
 }
 
 /// How a tier is made.
@@ -103,7 +108,7 @@ impl Tier {
         let slices = (half / SLICE) as u32;
         let shared = plan.backing.is_shared();
         let ledger = Ledger::new(plan.backing, plan.chunk, plan.capacity.min(half as u64), plan.window);
-        let state = State { ledger, extents: Extents::new(slices) };
+        let state = State { ledger, extents: Extents::new(slices), recent: Recent::default() };
         Self {
             os,
             inside,
@@ -127,9 +132,9 @@ impl Tier {
         }
     }
 
-    /// A block, or `None` when there is no room. `align` is a power of two.
+    /// A block and how many bytes it holds, or `None` when there is no room. `align` is a power of two.
     #[inline]
-    pub fn allocate(&'static self, size: usize, align: usize, zeroed: bool) -> Option<NonNull<u8>> {
+    pub fn allocate(&'static self, size: usize, align: usize, zeroed: bool) -> Option<(NonNull<u8>, usize)> {
         if self.closed.load(Relaxed) {
             return None;
         }
@@ -149,7 +154,7 @@ impl Tier {
     }
 
     #[inline]
-    fn small(&'static self, size: usize, align: usize, zeroed: bool) -> Option<NonNull<u8>> {
+    fn small(&'static self, size: usize, align: usize, zeroed: bool) -> Option<(NonNull<u8>, usize)> {
         let current = self.current.load(Relaxed);
         if size < self.starved.load(Relaxed) {
             if let Some(heap) = self.heap(current) {
@@ -164,7 +169,13 @@ impl Tier {
 
     /// The current arena is full: another, or a new one.
     #[cold]
-    fn small_elsewhere(&'static self, not: usize, size: usize, align: usize, zeroed: bool) -> Option<NonNull<u8>> {
+    fn small_elsewhere(
+        &'static self,
+        not: usize,
+        size: usize,
+        align: usize,
+        zeroed: bool,
+    ) -> Option<(NonNull<u8>, usize)> {
         let _inside = gate::enter();
         for at in 0..ARENAS {
             let Some(heap) = self.heap(at).or_else(|| self.add_arena(at)) else { break };
@@ -224,29 +235,32 @@ impl Tier {
         begin..begin + size.div_ceil(SLICE)
     }
 
-    fn large(&self, size: usize, align: usize, zeroed: bool) -> Option<NonNull<u8>> {
+    fn large(&self, size: usize, align: usize, zeroed: bool) -> Option<(NonNull<u8>, usize)> {
         let _inside = gate::enter();
         let length = u32::try_from(size.max(1).div_ceil(SLICE)).ok()?;
         let natural = if length as usize >= self.natural { self.natural } else { 1 };
         let align = u32::try_from((align / SLICE).max(natural)).ok()?;
         let half = self.half / SLICE;
         // Windows begin at multiples of 1 GiB; larger alignments count from address 0.
-        let offset = (self.base / SLICE + half) & (align as usize - 1);
-        let (at, taken) = {
-            let mut state = self.state.hold(self.os);
-            let at = state.extents.take(length, align, offset as u32)?;
-            let slices = half + at as usize..half + (at + length) as usize;
-            match state.ledger.take(self.os, slices) {
-                Some(taken) => (at, taken),
-                None => {
-                    state.extents.give(at, length);
-                    return None;
-                }
+        let offset = ((self.base / SLICE + half) & (align as usize - 1)) as u32;
+        let mut state = self.state.hold(self.os);
+        if let Some(at) = state.recent.take(length, align, offset) {
+            drop(state);
+            let address = self.base + self.half + at as usize * SLICE;
+            if zeroed {
+                memory::zero(address, length as usize * SLICE);
             }
-        };
+            return self.handed_out(address, at, length);
+        }
+        let mut found = self.new_run(&mut state, length, align, offset);
+        if found.is_none() && self.forget_recent(&mut state) {
+            found = self.new_run(&mut state, length, align, offset);
+        }
+        drop(state);
+        let (at, taken) = found?;
         let address = self.base + self.half + at as usize * SLICE;
         if self.prefault && !self.touch(address, length as usize * SLICE) {
-            self.large_free(at, length);
+            self.large_free(&mut self.state.hold(self.os), at, length);
             return None;
         }
         if zeroed {
@@ -254,14 +268,53 @@ impl Tier {
                 memory::zero(self.base + run.start * SLICE, run.len() * SLICE);
             }
         }
-        self.lengths[at as usize].store(length, Release);
-        self.large_slices.fetch_add(u64::from(length), Relaxed);
-        NonNull::new(address as *mut u8)
+        self.handed_out(address, at, length)
     }
 
-    fn large_free(&self, at: u32, length: u32) {
+    fn handed_out(&self, address: usize, at: u32, length: u32) -> Option<(NonNull<u8>, usize)> {
+        self.lengths[at as usize].store(length, Release);
+        self.large_slices.fetch_add(u64::from(length), Relaxed);
+        NonNull::new(address as *mut u8).map(|block| (block, length as usize * SLICE))
+    }
+
+    /// Addresses and memory for a run that was nobody's.
+    fn new_run(&self, state: &mut State, length: u32, align: u32, offset: u32) -> Option<(u32, Taken)> {
         let half = self.half / SLICE;
+        let at = state.extents.take(length, align, offset)?;
+        match state.ledger.take(self.os, half + at as usize..half + (at + length) as usize) {
+            Some(taken) => Some((at, taken)),
+            None => {
+                state.extents.give(at, length);
+                None
+            }
+        }
+    }
+
+    /// Gives back the runs that were kept at hand. False: there was none.
+    fn forget_recent(&self, state: &mut State) -> bool {
+        let mut any = false;
+        while let Some((at, length)) = state.recent.oldest() {
+            self.large_free(state, at, length);
+            any = true;
+        }
+        any
+    }
+
+    /// A run that is nobody's any more: kept at hand, when it is of a size that may be.
+    fn large_freed(&self, at: u32, length: u32) {
         let mut state = self.state.hold(self.os);
+        let most = (state.ledger.capacity() / 8).min(RECENT_BYTES) / SLICE as u64;
+        if u64::from(length) > most {
+            return self.large_free(&mut state, at, length);
+        }
+        while let Some((at, length)) = state.recent.make_room(length, most) {
+            self.large_free(&mut state, at, length);
+        }
+        state.recent.add(at, length);
+    }
+
+    fn large_free(&self, state: &mut State, at: u32, length: u32) {
+        let half = self.half / SLICE;
         state.ledger.give(self.os, half + at as usize..half + (at + length) as usize);
         state.extents.give(at, length);
     }
@@ -273,31 +326,31 @@ impl Tier {
     }
 
     #[inline]
-    pub fn free(&self, block: NonNull<u8>) {
-        match self.large_at(block) {
-            None => {
-                if !self.closed.load(Relaxed) {
-                    self.inside.free(block);
-                }
-            }
+    /// How many bytes the block held; 0 where that is not known.
+    pub fn free(&self, block: NonNull<u8>) -> usize {
+        let held = match self.large_at(block) {
+            None if self.closed.load(Relaxed) => 0,
+            None => self.inside.free(block),
             Some((at, exact)) => {
                 let _inside = gate::enter();
                 let length = if exact { self.lengths[at as usize].swap(0, AcqRel) } else { 0 };
                 if length == 0 {
                     self.bad_frees.fetch_add(1, Relaxed);
-                    return;
+                    return 0;
                 }
                 self.large_slices.fetch_sub(u64::from(length), Relaxed);
                 if !self.closed.load(Relaxed) {
-                    self.large_free(at, length);
+                    self.large_freed(at, length);
                 } else if self.fork == Fork::Copy || !self.shared {
                     let _ = self.os.madvise(block.as_ptr() as usize, length as usize * SLICE, libc::MADV_DONTNEED);
                 }
+                length as usize * SLICE
             }
-        }
+        };
         if self.starved.load(Relaxed) != usize::MAX {
             self.starved.store(usize::MAX, Relaxed);
         }
+        held
     }
 
     pub fn usable(&self, block: NonNull<u8>) -> usize {
@@ -328,6 +381,7 @@ impl Tier {
         let cells = |from: u32, to: u32| half + (at + from) as usize..half + (at + to) as usize;
         if wanted > length {
             let mut state = self.state.hold(self.os);
+            self.forget_recent(&mut state);
             if !state.extents.take_at(at + length, wanted - length) {
                 return false;
             }
@@ -338,13 +392,13 @@ impl Tier {
             drop(state);
             let begin = self.base + self.half + (at + length) as usize * SLICE;
             if self.prefault && !self.touch(begin, (wanted - length) as usize * SLICE) {
-                self.large_free(at + length, wanted - length);
+                self.large_free(&mut self.state.hold(self.os), at + length, wanted - length);
                 return false;
             }
         }
         self.lengths[at as usize].store(wanted, Release);
         if wanted < length {
-            self.large_free(at + wanted, length - wanted);
+            self.large_free(&mut self.state.hold(self.os), at + wanted, length - wanted);
         }
         self.large_slices.fetch_add(u64::from(wanted).wrapping_sub(u64::from(length)), Relaxed);
         true
@@ -368,7 +422,8 @@ impl Tier {
         let (capacity, committed, high_water, live) = {
             let state = self.state.hold(self.os);
             let ledger = &state.ledger;
-            (ledger.capacity(), ledger.committed(), ledger.high(), ledger.used_bytes())
+            let live = ledger.used_bytes() - state.recent.slices() * SLICE as u64;
+            (ledger.capacity(), ledger.committed(), ledger.high(), live)
         };
         Facts {
             capacity,

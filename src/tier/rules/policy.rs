@@ -48,6 +48,8 @@ pub struct RuleFacts<'a> {
     pub limit: Option<Limit>,
     /// How many decisions were this one: not how many blocks. 0: it never matched.
     pub decisions: u64,
+    /// False: sizes that it wants pass the filter of the hooks, so it may have matched unseen.
+    pub is_counted: bool,
 }
 
 /// What a policy is made of.
@@ -70,9 +72,24 @@ impl Policy {
 
     /// Sizes outside of this range go to the heap whatever the stack is: the filter of the hooks. Empty: all do.
     pub fn sizes(&self) -> RangeInclusive<usize> {
-        let wanted = self.rules.iter().filter(|rule| rule.tier != 0 || rule.limit.is_some()).map(|rule| rule.sizes);
+        self.reach().map_or(RangeInclusive::new(1, 0), |reach| as_size(reach.first)..=as_size(reach.last))
+    }
+
+    fn reach(&self) -> Option<Window> {
+        let leaves = |rule: &&Rule| rule.tier != 0 || rule.limit.is_some();
+        let wanted = self.rules.iter().filter(leaves).map(|rule| rule.sizes);
         let hull = wanted.reduce(|a, b| Window { first: a.first.min(b.first), last: a.last.max(b.last) });
-        hull.map_or(RangeInclusive::new(1, 0), |hull| as_size(hull.first)..=as_size(hull.last))
+        // What goes to the heap before anything else is asked for is cut off.
+        self.rules.iter().take_while(|rule| !leaves(rule)).filter(|rule| rule.is_bare()).fold(hull, |hull, rule| {
+            let hull = hull?;
+            let Window { first, last } = rule.sizes;
+            match (first <= hull.first && hull.first <= last, first <= hull.last && hull.last <= last) {
+                (true, true) => None,
+                (true, false) => Some(Window { first: last + 1, ..hull }),
+                (false, true) => Some(Window { last: first - 1, ..hull }),
+                (false, false) => Some(hull),
+            }
+        })
     }
 
     /// The most frames that any rule looks at. 1: the caller alone. 0: none.
@@ -90,7 +107,9 @@ impl Policy {
     }
 
     pub fn rules(&self) -> impl ExactSizeIterator<Item = RuleFacts<'_>> {
-        self.rules.iter().map(|rule| RuleFacts {
+        let reach = self.reach();
+        self.rules.iter().map(move |rule| RuleFacts {
+            is_counted: reach.is_some_and(|reach| reach.covers(rule.sizes)),
             name: &rule.name,
             tier: rule.tier,
             at: &rule.at,

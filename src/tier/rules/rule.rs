@@ -84,6 +84,12 @@ impl Rule {
             && self.within.is_none_or(|function| view.is_within(function))
     }
 
+    /// Does it ask for nothing but the size?
+    pub fn is_bare(&self) -> bool {
+        let asks = self.function.is_some() || self.within.is_some() || self.module.is_some();
+        !asks && self.thread.is_none() && self.rank.is_none() && self.sites == Sites::Anywhere
+    }
+
     /// How many frames it looks at.
     pub fn depth(&self) -> usize {
         let caller = usize::from(self.function.is_some() || self.module.is_some());

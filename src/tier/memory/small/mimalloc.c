@@ -241,6 +241,11 @@ tier_thread_t* tier_gate_forget(void) {
 void tier_small_start(const tier_machine_t* machine) {
   tier_machine = machine;
   _mi_auto_process_init();
+  /* From here on nobody is mimalloc's main thread. It knows that thread by an address, which another thread gets when the first one
+   * has ended, and then takes over what the dead one left in static memory. The starting thread gets its own part when it asks. */
+  _mi_theap_default_set((mi_theap_t*)&_mi_theap_empty);
+  __mi_theap_main = NULL;
+  tld_main.thread_id = ~(mi_threadid_t)7;
 }
 
 /* What lies there may not be zero: only what `commit` says is. */
@@ -251,7 +256,8 @@ mi_heap_t* tier_small_heap(void* at, size_t size, bool pinned, mi_commit_fun_t* 
   return mi_heap_new_in_arena(arena);
 }
 
-void* tier_small_allocate(mi_heap_t* heap, size_t size, size_t align, bool zeroed) {
+/* `usable`: how many bytes the block holds. */
+void* tier_small_allocate(mi_heap_t* heap, size_t size, size_t align, bool zeroed, size_t* usable) {
   tier_thread_t* me = tier_enter();
   void* block;
   if (size < MI_MAX_ALIGN_SIZE) size = MI_MAX_ALIGN_SIZE; /* smaller ones it aligns to 8 bytes */
@@ -260,14 +266,18 @@ void* tier_small_allocate(mi_heap_t* heap, size_t size, size_t align, bool zeroe
   } else {
     block = zeroed ? mi_heap_zalloc_aligned(heap, size, align) : mi_heap_malloc_aligned(heap, size, align);
   }
+  if (block != NULL) *usable = mi_usable_size(block);
   tier_leave(me);
   return block;
 }
 
-void tier_small_free(void* block) {
+/* How many bytes the block held. */
+size_t tier_small_free(void* block) {
   tier_thread_t* me = tier_enter();
+  const size_t usable = mi_usable_size(block);
   mi_free(block);
   tier_leave(me);
+  return usable;
 }
 
 size_t tier_small_usable(const void* block) { return mi_usable_size(block); }

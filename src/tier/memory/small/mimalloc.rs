@@ -31,8 +31,8 @@ struct Machine {
 unsafe extern "C" {
     fn tier_small_start(machine: *const Machine);
     fn tier_small_heap(at: *mut c_void, size: usize, pinned: bool, commit: CommitFunction, of: *mut c_void) -> *mut u8;
-    fn tier_small_allocate(heap: *mut u8, size: usize, align: usize, zeroed: bool) -> *mut u8;
-    fn tier_small_free(block: *mut u8);
+    fn tier_small_allocate(heap: *mut u8, size: usize, align: usize, zeroed: bool, usable: *mut usize) -> *mut u8;
+    fn tier_small_free(block: *mut u8) -> usize;
     fn tier_small_usable(block: *const u8) -> usize;
     fn tier_small_thread_ends();
     fn tier_small_abandon(heap: *mut u8);
@@ -88,13 +88,15 @@ impl Inside for Mimalloc {
     }
 
     #[inline]
-    fn allocate(&self, heap: Heap, size: usize, align: usize, zeroed: bool) -> Option<NonNull<u8>> {
-        // SAFETY: a heap of ours.
-        NonNull::new(unsafe { tier_small_allocate(heap.0.as_ptr(), size, align, zeroed) })
+    fn allocate(&self, heap: Heap, size: usize, align: usize, zeroed: bool) -> Option<(NonNull<u8>, usize)> {
+        let mut usable = 0;
+        // SAFETY: a heap of ours, and a number to write.
+        let block = unsafe { tier_small_allocate(heap.0.as_ptr(), size, align, zeroed, &raw mut usable) };
+        NonNull::new(block).map(|block| (block, usable))
     }
 
     #[inline]
-    fn free(&self, block: NonNull<u8>) {
+    fn free(&self, block: NonNull<u8>) -> usize {
         // SAFETY: as the trait demands.
         unsafe { tier_small_free(block.as_ptr()) }
     }
@@ -141,8 +143,8 @@ extern "C" fn map(size: usize, accessible: bool) -> *mut c_void {
 }
 
 /// 0, or an error number.
-fn answer(call: impl FnOnce(&dyn Os) -> crate::memory::os::Answer<()>) -> c_int {
-    match gate::machine().map(|os| call(os)) {
+fn answer(call: impl FnOnce(&'static dyn Os) -> crate::memory::os::Answer<()>) -> c_int {
+    match gate::machine().map(call) {
         Some(Ok(())) => 0,
         Some(Err(error)) => error.0,
         None => libc::ENOSYS,

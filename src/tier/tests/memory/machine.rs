@@ -39,7 +39,7 @@ pub fn start(mut specs: Vec<TierSpec>) -> (Memory, Vec<Complaint>) {
 /// A block of tier 1 and where it is, or nothing.
 pub fn block(memory: &Memory, tier: u16, size: usize, align: usize, zeroed: bool) -> Option<NonNull<u8>> {
     match memory.allocate(tier, size, align, zeroed) {
-        Obtained::Block { block, tier: its } => {
+        Obtained::Block { block, tier: its, .. } => {
             assert_eq!(its, tier);
             assert_eq!(memory.owner(block.as_ptr() as usize), Some(tier));
             assert_eq!(memory.owner(block.as_ptr() as usize + size.max(1) - 1), Some(tier));

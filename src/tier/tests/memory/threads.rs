@@ -54,7 +54,7 @@ fn leave_their_memory_to_others() {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let blocks: Vec<_> = (0..100).map(|_| block(&memory, 1, 10_000, 16, false).unwrap()).collect();
-                blocks.into_iter().for_each(|block| memory.free(block));
+                blocks.into_iter().for_each(|block| _ = memory.free(block));
                 memory.thread_ends();
             });
         });

@@ -4,6 +4,7 @@
 mod faults;
 mod flexmalloc;
 mod model;
+mod papers;
 mod process;
 mod rules;
 mod speed;

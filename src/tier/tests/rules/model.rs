@@ -27,11 +27,12 @@ struct Said {
     stack: Vec<Place>,
     thread: bool,
     rank: Option<u32>,
+    is_heap: bool,
 }
 
 impl Said {
     fn text(&self) -> String {
-        let mut text = String::from("[[rule]]\ntier = 'x'\n");
+        let mut text = format!("[[rule]]\ntier = '{}'\n", if self.is_heap { "heap" } else { "x" });
         if let Some((from, to)) = self.size {
             text.push_str(&format!("size = '{from}..={to}'\n"));
         }
@@ -91,8 +92,24 @@ fn places() -> impl Strategy<Value = Vec<Place>> {
 fn said() -> impl Strategy<Value = Said> {
     let window = proptest::option::of((0..16usize, 0..8usize).prop_map(|(from, more)| (from, from + more)));
     let maybe = |some: u32| proptest::option::weighted(f64::from(some) / 10.0, 0..3usize);
-    (window, maybe(2), maybe(2), places(), proptest::bool::weighted(0.1), proptest::option::weighted(0.1, 0..3u32))
-        .prop_map(|(size, function, within, stack, thread, rank)| Said { size, function, within, stack, thread, rank })
+    (
+        window,
+        maybe(2),
+        maybe(2),
+        places(),
+        proptest::bool::weighted(0.1),
+        proptest::option::weighted(0.1, 0..3u32),
+        proptest::bool::weighted(0.3),
+    )
+        .prop_map(|(size, function, within, stack, thread, rank, is_heap)| Said {
+            size,
+            function,
+            within,
+            stack,
+            thread,
+            rank,
+            is_heap,
+        })
 }
 
 proptest! {
@@ -131,9 +148,9 @@ proptest! {
                     prop_assert_eq!(naive(*size, &other), decision.rule, "beyond {}", decision.depth);
                 }
             }
-            // The filter lets through all that a rule wants.
+            // The filter lets through all that belongs elsewhere.
+            prop_assert!(decision.tier == 0 || policy.sizes().contains(size));
             if decision.rule.is_some() {
-                prop_assert!(policy.sizes().contains(size));
                 prop_assert!(decision.depth <= policy.depth());
             }
         }
@@ -150,9 +167,112 @@ fn the_vocabulary_means_what_it_says() {
         stack: vec![Place::Line(4), Place::Code(7)],
         thread: false,
         rank: None,
+        is_heap: false,
     };
     let mut policy = policy(&format!("[[tier]]\nname = 'x'\nkind = 'memfd'\n{}", rule.text()));
     let mut process = process();
     assert_eq!(policy.decide(&query(1, &[address(4), address(7)]), &mut process).rule, Some(0));
     assert_eq!(policy.decide(&query(1, &[address(4), address(8)]), &mut process).rule, None);
+}
+
+/// FlexMalloc as it is said to work: locations sorted by length, stacks cut to the longest, lines trimmed and compared in turn.
+mod flexmalloc {
+    use super::*;
+    use tier::rules::Policy;
+    use tier::rules::flexmalloc::Files;
+
+    /// A frame from 9 on has no line.
+    const FRAMES: usize = 12;
+
+    #[derive(Clone, Debug)]
+    pub enum Said {
+        Frame(usize),
+        Unknown,
+    }
+
+    pub fn locations() -> impl Strategy<Value = Vec<Vec<Said>>> {
+        let frame = prop_oneof![6 => (0..FRAMES).prop_map(Said::Frame), 1 => Just(Said::Unknown)];
+        proptest::collection::vec(proptest::collection::vec(frame, 1..5), 1..10)
+    }
+
+    fn text(location: &[Said], is_raw: bool) -> String {
+        let frames = location.iter().map(|said| match said {
+            Said::Frame(frame) if is_raw => format!("/srv/app!{:x}", address(*frame) - 0x10000),
+            Said::Frame(frame) => format!("{}:{}", FILES[frame % 3].to_uppercase(), 1 + frame / 3),
+            Said::Unknown if is_raw => "/gone!1".to_owned(),
+            Said::Unknown => "Unresolved:0".to_owned(),
+        });
+        format!("{} @ memkind/pmem\n", frames.collect::<Vec<_>>().join(" > "))
+    }
+
+    pub fn policy(locations: &[Vec<Said>], is_raw: bool) -> Policy {
+        let locations: String = locations.iter().map(|location| text(location, is_raw)).collect();
+        let definitions = b"# Memory configuration for allocator memkind/pmem\n@ /mnt/pmem0\n";
+        let files = Files { definitions: (definitions, "D"), locations: (locations.as_bytes(), "L") };
+        Policy::read_flexmalloc(&files, &mut |_| None, &mut |_| None).policy.unwrap()
+    }
+
+    pub fn process() -> Process {
+        let mut process = Process::new();
+        for frame in 0..9 {
+            // Of the address that is returned to.
+            process.lines.insert(address(frame), (FILES[frame % 3], 1 + frame as u32 / 3));
+        }
+        process
+    }
+
+    pub fn naive(locations: &[Vec<Said>], is_raw: bool, stack: &[usize]) -> Option<u16> {
+        let trimmed: Vec<Vec<Said>> = locations
+            .iter()
+            .map(|location| {
+                let mut location = location.clone();
+                while !is_raw && location.len() > 1 && matches!(location.last(), Some(Said::Unknown)) {
+                    location.pop();
+                }
+                location
+            })
+            .collect();
+        let longest = trimmed.iter().map(Vec::len).max()?;
+        let mut stack: &[usize] = &stack[..stack.len().min(longest)];
+        if !is_raw {
+            let has_line = |frame: &usize| *frame < 9;
+            let first = stack.iter().position(has_line)?;
+            let last = stack.iter().rposition(has_line)?;
+            stack = &stack[first..=last];
+        }
+        let matches = |location: &Vec<Said>| {
+            location.len() == stack.len()
+                && location.iter().zip(stack).all(|(said, frame)| match said {
+                    Said::Unknown => !is_raw,
+                    Said::Frame(said) => said == frame || !is_raw && *frame >= 9,
+                })
+        };
+        trimmed.iter().position(matches).map(|at| at as u16)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+    #[test]
+    fn as_flexmalloc(
+        locations in flexmalloc::locations(),
+        is_raw in any::<bool>(),
+        stacks in proptest::collection::vec(proptest::collection::vec(0..12usize, 0..7), 1..20),
+    ) {
+        let mut policy = flexmalloc::policy(&locations, is_raw);
+        prop_assert_eq!(policy.rules().len(), locations.len());
+        let mut process = flexmalloc::process();
+        for stack in &stacks {
+            let addresses: Vec<u64> = stack.iter().map(|frame| address(*frame)).collect();
+            let decision = policy.decide(&query(1, &addresses), &mut process);
+            prop_assert_eq!(decision.rule, flexmalloc::naive(&locations, is_raw, stack), "{:?}", stack);
+            if decision.depth <= stack.len() {
+                for beyond in [&[][..], &[0, 1, 2], &[11, 8]] {
+                    let other = [&stack[..decision.depth], beyond].concat();
+                    prop_assert_eq!(flexmalloc::naive(&locations, is_raw, &other), decision.rule, "beyond {}", decision.depth);
+                }
+            }
+        }
+    }
 }

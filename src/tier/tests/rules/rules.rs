@@ -220,6 +220,32 @@ fn limits_and_decisions() {
 }
 
 #[test]
+fn the_filter_of_sizes() {
+    for (rules, wanted) in [
+        ("[[rule]]\ntier='heap'\nsize='..4K'\n[[rule]]\ntier='a'\n", 4096..=usize::MAX),
+        (
+            "[[rule]]\ntier='heap'\nsize='1M..'\n[[rule]]\ntier='heap'\nsize='..4K'\n[[rule]]\ntier='a'\n",
+            4096..=(1 << 20) - 1,
+        ),
+        ("[[rule]]\ntier='heap'\nsize='4K..8K'\n[[rule]]\ntier='a'\n", 0..=usize::MAX),
+        ("[[rule]]\ntier='heap'\nsize='..4K'\nthread='x'\n[[rule]]\ntier='a'\n", 0..=usize::MAX),
+        (
+            "[[rule]]\ntier='a'\nsize='16..32'\n[[rule]]\ntier='heap'\nsize='..20'\n[[rule]]\ntier='b'\nsize='64'\n",
+            16..=64,
+        ),
+    ] {
+        assert_eq!(with_tiers(rules).sizes(), wanted, "{rules}");
+    }
+    let read = Policy::read(format!("{TIERS}[[rule]]\ntier='heap'\n[[rule]]\ntier='a'\n").as_bytes(), "t");
+    assert!(read.policy.unwrap().sizes().is_empty());
+    // A rule whose sizes never come is not said to have never matched.
+    let policy = with_tiers(
+        "[[rule]]\ntier='heap'\nsize='..4K'\n[[rule]]\ntier='a'\nsize='2K..5K'\n[[rule]]\ntier='b'\nsize='9K'\n[[rule]]\ntier='heap'\nsize='10K'\n",
+    );
+    assert_eq!(policy.rules().map(|r| r.is_counted).collect::<Vec<_>>(), [false, false, true, false]);
+}
+
+#[test]
 fn nothing_wanted() {
     let mut empty = policy("");
     assert!(empty.sizes().is_empty());
