@@ -1,5 +1,9 @@
 //! The command line: what clap accepts, and one line for what it does not.
 
+mod keys;
+
+pub use keys::Keys;
+
 use crate::advise::{FileFormat, Objective, Room};
 use crate::escape::bytes;
 use crate::heap::export::Format;
@@ -7,12 +11,10 @@ use crate::heap::profile::Measure;
 use crate::locks::table::Sort as LockSort;
 use crate::merge::Sort;
 use crate::message::{exit, say};
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use record::kind::Severity;
 use std::ffi::OsString;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -30,6 +32,7 @@ Examples:
   shim suppress /var/tmp/r -o known.supp    what not to report from now on
   shim explain fd.double-close              what it means and how to fix it
   shim doctor ./server                      can it be watched?
+  shim tiers                                which kinds of memory are there to place blocks on
 
 Exit status:
   run      that of the program, or its signal; 125 shim itself failed, 126 the program
@@ -38,6 +41,7 @@ Exit status:
   report   0, or 1 when something could not be read; suppress likewise
   heap, diff, advise   0; 1 when something could not be read, or nothing is known of a heap
   snapshot, top, metrics   0; 1 without such a process or recording
+  tiers    0
   doctor   0 when the program can be watched, else 1
   all      2 for a usage error (run: 125)
 
@@ -135,6 +139,8 @@ pub enum Command {
     Hooks,
     /// Tell whether a program can be watched
     Doctor(DoctorArgs),
+    /// Tell which kinds of memory this machine has, with the lines of a rule file that name them
+    Tiers(TiersArgs),
 }
 
 #[derive(Args)]
@@ -187,6 +193,9 @@ pub struct ReportArgs {
     /// Also the table of thread-specific keys of each process
     #[arg(long, conflicts_with = "format")]
     pub keys: bool,
+    /// What was placed on which memory tier, instead of findings
+    #[arg(long, conflicts_with_all = ["csv", "html", "keys"])]
+    pub tiers: bool,
 }
 
 /// A severity by its name.
@@ -362,126 +371,6 @@ pub struct DoctorArgs {
     pub program: OsString,
 }
 
-/// The keys of SHIM_OPTIONS, each as an option of the same name.
-#[derive(Args, Default)]
-#[command(next_help_heading = "Keys of SHIM_OPTIONS")]
-pub struct Keys {
-    /// Sets the rest; the other keys override it
-    #[arg(long, value_name = "PRESET", value_parser = ["observe", "protect", "hunt"])]
-    pub preset: Option<String>,
-    /// Descriptors and sockets
-    #[arg(long, value_name = "MODE", value_parser = ["observe", "protect", "abort", "off"])]
-    pub fd: Option<String>,
-    /// Heap blocks
-    #[arg(long, value_name = "MODE", value_parser = ["sites", "count", "full", "protect", "abort", "off"])]
-    pub heap: Option<String>,
-    /// One byte of the heap in so many is sampled
-    #[arg(long = "heap_sampling", visible_alias = "heap-sampling", value_name = "SIZE", value_parser = size)]
-    pub heap_sampling: Option<String>,
-    /// Which blocks are touched: one in so many loads and stores, or page faults
-    #[arg(long, value_name = "N|faults|0", value_parser = access)]
-    pub access: Option<String>,
-    /// Bytes held after free
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    pub quarantine: Option<String>,
-    /// One in N heap blocks on guard pages
-    #[arg(long, value_name = "N", value_parser = size)]
-    pub guard: Option<String>,
-    /// Redzones around heap blocks
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    pub canary: Option<String>,
-    /// Thread-specific keys
-    #[arg(long, value_name = "MODE", value_parser = ["observe", "protect", "abort", "off"])]
-    pub keys: Option<String>,
-    /// Keep index 0 from everybody: a key variable that nobody has initialised is 0
-    #[arg(long = "key_decoy", visible_alias = "key-decoy", value_name = "0|1", value_parser = ["0", "1"])]
-    pub key_decoy: Option<String>,
-    /// Locks; order also builds the order graph
-    #[arg(long, value_name = "MODE", value_parser = ["observe", "protect", "abort", "order", "off"])]
-    pub locks: Option<String>,
-    /// How long locks are held and waited for
-    #[arg(long = "lock_times", visible_alias = "lock-times", value_name = "0|1", value_parser = ["0", "1"])]
-    pub lock_times: Option<String>,
-    /// Writes to what is locked for reading only
-    #[arg(long = "lock_watch", visible_alias = "lock-watch", value_name = "0|1", value_parser = ["0", "1"])]
-    pub lock_watch: Option<String>,
-    /// Memory placement: a rule file
-    #[arg(long, value_name = "FILE")]
-    pub tiers: Option<PathBuf>,
-    /// Frames per stack
-    #[arg(long = "stack_depth", visible_alias = "stack-depth", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub stack_depth: Option<u32>,
-    /// Where text goes as it is found: stderr, or a path with %p pid, %e program, %r rank
-    #[arg(long, value_name = "PATH")]
-    pub report: Option<PathBuf>,
-    /// Where findings go as lines of JSON, as they are found: a path as for --report, or fd:N
-    #[arg(long = "json-lines", visible_alias = "json", value_name = "PATH|fd:N", value_parser = OsStringValueParser::new().try_map(json_target))]
-    pub json: Option<OsString>,
-    /// What not to report: a file
-    #[arg(long, value_name = "FILE")]
-    pub suppressions: Option<PathBuf>,
-    /// Exit status when a process of the run had errors
-    #[arg(long = "error_exitcode", visible_alias = "error-exitcode", value_name = "N")]
-    pub error_exitcode: Option<u8>,
-    /// The signal that asks a program for a snapshot, such as USR2 or RTMIN+3
-    #[arg(long = "snapshot_signal", visible_alias = "snapshot-signal", value_name = "SIGNAL")]
-    pub snapshot_signal: Option<String>,
-    /// Whether programs that it executes are watched too
-    #[arg(long, value_name = "0|1", value_parser = ["0", "1"])]
-    pub follow: Option<String>,
-}
-
-impl Keys {
-    /// What was given, in an order in which the preset does not override the rest. Paths become absolute: the program
-    /// may change its directory before it executes the next one.
-    pub fn pairs(&self) -> Vec<(&'static str, OsString)> {
-        let word = |w: &Option<String>| w.as_ref().map(OsString::from);
-        let path =
-            |p: &Option<PathBuf>| p.as_ref().map(|p| std::path::absolute(p).unwrap_or(p.clone()).into_os_string());
-        let report = match &self.report {
-            Some(to) if to.as_os_str() == "stderr" => Some("stderr".into()),
-            other => path(other),
-        };
-        [
-            ("preset", word(&self.preset)),
-            ("fd", word(&self.fd)),
-            ("heap", word(&self.heap)),
-            ("heap_sampling", word(&self.heap_sampling)),
-            ("access", word(&self.access)),
-            ("quarantine", word(&self.quarantine)),
-            ("guard", word(&self.guard)),
-            ("canary", word(&self.canary)),
-            ("keys", word(&self.keys)),
-            ("key_decoy", word(&self.key_decoy)),
-            ("locks", word(&self.locks)),
-            ("lock_times", word(&self.lock_times)),
-            ("lock_watch", word(&self.lock_watch)),
-            ("tiers", path(&self.tiers)),
-            ("stack_depth", self.stack_depth.map(|n| n.to_string().into())),
-            ("report", report),
-            ("json", self.json.clone()),
-            ("suppressions", path(&self.suppressions)),
-            ("error_exitcode", self.error_exitcode.map(|n| n.to_string().into())),
-            ("snapshot_signal", word(&self.snapshot_signal)),
-            ("follow", word(&self.follow)),
-        ]
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)))
-        .collect()
-    }
-}
-
-/// A path becomes absolute. A descriptor is named with what is behind it now: in a program that CMD executes later, the
-/// number may be another file.
-fn json_target(given: OsString) -> Result<OsString, String> {
-    let Some(number) = given.to_str().and_then(|text| text.strip_prefix("fd:")) else {
-        return Ok(std::path::absolute(&given).unwrap_or_else(|_| PathBuf::from(&given)).into_os_string());
-    };
-    let number: i32 = number.parse().ok().filter(|n| *n >= 0).ok_or("expected a path or fd:N")?;
-    let behind = std::fs::metadata(format!("/proc/self/fd/{number}")).map_err(|_| "this descriptor is not open")?;
-    Ok(format!("fd:{number}@{}", behind.ino()).into())
-}
-
 /// `fast=4G`
 fn room(text: &str) -> Result<Room, String> {
     const EXPECTED: &str = "expected TIER=SIZE, as in fast=4G";
@@ -502,22 +391,14 @@ fn room(text: &str) -> Result<Room, String> {
     }
 }
 
-/// `faults`, or a number of accesses.
-fn access(text: &str) -> Result<String, String> {
-    if text == "faults" {
-        Ok(text.to_owned())
-    } else {
-        size(text).map_err(|_| "expected faults, or a number".to_owned())
-    }
-}
-
-/// A number that may end in K, M or G; passed on as it is.
-fn size(text: &str) -> Result<String, String> {
-    let digits = text.strip_suffix(['K', 'M', 'G', 'k', 'm', 'g']).unwrap_or(text);
-    match digits.parse::<u64>() {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("expected a number, which may end in K, M or G".to_owned()),
-    }
+#[derive(Args)]
+pub struct TiersArgs {
+    /// As JSON: a line for the machine, one per node, pool of huge pages, device, file system and tier
+    #[arg(long)]
+    pub json: bool,
+    /// Where sys, proc and dev are found: for tests
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub sysfs: Option<PathBuf>,
 }
 
 /// The command, or the exit code of what clap had to say.

@@ -8,7 +8,8 @@
 //!      ─→ heap, diff ─→ recordings ─→ profile ─→ symbolise ─→ text, json, exports, a page
 //!      ─→ advise ───→ recordings ─→ profile ─→ plan ─→ a rule file
 //!      ─→ suppress ─→ recordings ─→ merge ─→ a suppressions file
-//!      ─→ explain, hooks, doctor: a text, the roster in the library, an ELF file
+//!      ─→ report --tiers, run ─→ recordings ─→ placement ─→ text, json, a page
+//!      ─→ explain, hooks, doctor, tiers: a text, the roster in the library, an ELF file, what the kernel says of memory
 //! ```
 //!
 //! Rules: one place owns messages and exit codes ([`message`]); what came from the program, a recording or a file name
@@ -33,6 +34,9 @@ mod message;
 mod metrics;
 mod modules;
 mod options;
+mod placement;
+mod ranges;
+mod ranks;
 mod recordings;
 mod report;
 mod run;
@@ -43,6 +47,7 @@ mod suppress;
 mod suppressions;
 mod symbolise;
 mod target;
+mod tiers;
 mod top;
 mod unexited;
 mod when;
@@ -69,6 +74,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::explain(args),
         Command::Hooks => hooks::hooks(),
         Command::Doctor(args) => doctor::doctor(args),
+        Command::Tiers(args) => tiers::tiers(&args),
     };
     message::finish(done)
 }

@@ -11,6 +11,7 @@
 use super::extract::{Extract, LOSSES};
 use crate::merge::tables::Tables;
 use crate::merge::{ModuleId, Site, program};
+use crate::ranks::Spread;
 use record::heap::{Amount, level};
 use record::layout::SIZE_CLASSES;
 use record::reader::{Calls, Heap, HeapSite, MOST};
@@ -114,6 +115,8 @@ impl Entry {
 pub struct Watched {
     pub program: Vec<u8>,
     pub pid: u32,
+    /// Of MPI.
+    pub rank: Option<u32>,
     pub running: bool,
     pub started: u64,
     pub started_real: u64,
@@ -134,6 +137,7 @@ impl Watched {
         Self {
             program: program(head).to_vec(),
             pid: head.pid,
+            rank: head.rank,
             running: extract.is_running(),
             started: head.started,
             started_real: head.started_real,
@@ -293,6 +297,17 @@ impl Profile {
         let missing = total.saturating_sub(self.sum(measure).bytes);
         // Threads allocate while their numbers are read.
         if self.losses.iter().any(|lost| *lost > 0) && missing > total / 100 { missing } else { 0 }
+    }
+
+    /// A number of the processes, by rank of MPI; nothing of fewer than two ranks.
+    pub fn spread(&self, number: impl Fn(&Watched) -> u64) -> Option<Spread> {
+        let ranked = self.processes.iter().filter(|(_, one)| one.rank.is_some());
+        Spread::of(ranked.map(|(_, one)| (one.rank, number(one))))
+    }
+
+    /// The ranks of MPI of all processes.
+    pub fn ranks(&self) -> Vec<u32> {
+        self.processes.iter().filter_map(|(_, one)| one.rank).collect()
     }
 
     /// The processes together.

@@ -19,6 +19,7 @@ use tier::rules::MOST_RULES;
 
 const EVENTS: u32 = 1024;
 const BYTES: i64 = 4 << 20;
+/// As many as `Accounts::untold` has bits.
 const SITES: usize = 64;
 /// The ordinary heap is number 0.
 pub const TIERS: usize = 16;
@@ -39,10 +40,14 @@ struct Site {
 
 pub struct Accounts {
     sites: [Site; SITES],
+    /// Bit n: sums number n has something to tell.
+    untold: AtomicU64,
     /// Bytes allocated more than freed, of all sites.
     net: AtomicI64,
     /// By tier: allocations that found no room, their bytes; those that came from another tier.
     refused: [[AtomicU64; 3]; TIERS],
+    /// There is something in it.
+    has_refused: AtomicU32,
 }
 
 #[inline(always)]
@@ -106,8 +111,10 @@ impl Accounts {
     pub fn new() -> Self {
         Self {
             sites: core::array::from_fn(|_| Site::default()),
+            untold: AtomicU64::new(0),
             net: AtomicI64::new(0),
             refused: core::array::from_fn(|_| core::array::from_fn(|_| AtomicU64::new(0))),
+            has_refused: AtomicU32::new(0),
         }
     }
 
@@ -153,6 +160,7 @@ impl Accounts {
     #[cold]
     pub fn elsewhere(&self, decision: &Decision, bytes: u64, there: Option<u16>) {
         add(&self.site(decision.site).elsewhere, 1);
+        self.has_refused.store(1, Relaxed);
         if let Some([refused, refused_bytes, _]) = self.refused.get(usize::from(decision.tier)) {
             add(refused, 1);
             add(refused_bytes, bytes);
@@ -164,7 +172,9 @@ impl Accounts {
 
     #[inline(always)]
     fn site(&self, site: u16) -> &Site {
-        let sums = &self.sites[usize::from(site) % SITES];
+        let place = usize::from(site) % SITES;
+        let (sums, untold) = (&self.sites[place], self.untold.load(Relaxed));
+        self.untold.store(untold | 1 << place, Relaxed);
         if sums.site.load(Relaxed) != u32::from(site) {
             replace(sums, site);
         }
@@ -188,7 +198,16 @@ impl Accounts {
     #[inline(never)]
     pub fn tell(&self) {
         self.net.store(0, Relaxed);
-        self.sites.iter().for_each(give);
+        let mut untold = self.untold.load(Relaxed);
+        self.untold.store(0, Relaxed);
+        while untold != 0 {
+            give(&self.sites[untold.trailing_zeros() as usize % SITES]);
+            untold &= untold - 1;
+        }
+        if self.has_refused.load(Relaxed) == 0 {
+            return;
+        }
+        self.has_refused.store(0, Relaxed);
         for (index, sums) in self.refused.iter().enumerate() {
             let [refused, refused_bytes, taken_in] = sums.each_ref().map(take);
             if refused | taken_in == 0 {
@@ -205,10 +224,16 @@ impl Accounts {
     pub fn forget(&self) {
         for sums in &self.sites {
             let Site { site, events, allocations, allocated, frees, freed, high, elsewhere } = sums;
-            [site, events].map(|field| field.store(0, Relaxed));
-            [allocations, allocated, frees, freed, high, elsewhere].map(|field| field.store(0, Relaxed));
+            for field in [site, events] {
+                field.store(0, Relaxed);
+            }
+            for field in [allocations, allocated, frees, freed, high, elsewhere] {
+                field.store(0, Relaxed);
+            }
         }
         self.net.store(0, Relaxed);
+        self.untold.store(0, Relaxed);
+        self.has_refused.store(0, Relaxed);
         self.refused.iter().flatten().for_each(|field| field.store(0, Relaxed));
     }
 }

@@ -259,15 +259,7 @@ impl Own {
             return;
         }
         let (low, high) = sizes;
-        let mut known = Known {
-            caller: *caller,
-            at: *at,
-            low,
-            high,
-            generation: trace.generation,
-            decision,
-            ..Known::EMPTY
-        };
+        let mut known = Known { caller: *caller, at: *at, low, high, generation: epoch, decision, ..Known::EMPTY };
         for (i, (slot, value)) in rest.iter().enumerate() {
             let Ok(offset) = u32::try_from(slot.wrapping_sub(*at)) else { return };
             known.offset[i] = offset;

@@ -41,7 +41,6 @@ pub fn caller() -> Option<(u64, u64)> {
 pub struct Trace {
     /// Its id in the recording.
     pub id: u32,
-    pub generation: u32,
     frames: [u64; MAX_FRAMES],
     len: usize,
     /// Addresses and values of the return addresses behind our own frames, libc's own included; none when they are not all known.
@@ -82,7 +81,6 @@ pub fn trace(state: &'static State, scratch: &mut Scratch, depth: usize) -> Opti
         }
         let mut trace = Trace {
             id: intern_frames(list, &frames[..walked.len]),
-            generation: list.generation,
             frames,
             len: walked.len,
             slots: [(0, 0); SLOTS],

@@ -23,6 +23,8 @@ pub trait Inside: Sync {
         let usable = self.usable(block);
         size <= usable && size >= usable / 2
     }
+    /// Gives back at once what is free, of all heaps as far as the calling thread can.
+    fn give_back(&self, heap: Heap);
     /// The calling thread will not come back.
     fn thread_ends(&self);
     /// In a forked child: the calling thread lets go of this heap without touching its memory.

@@ -37,6 +37,7 @@ pub struct Tier {
     inside: Mimalloc,
     pub base: usize,
     half: usize,
+    capacity: u64,
     /// Runs of this many slices and more begin at a multiple of it: huge pages.
     natural: usize,
     prefault: bool,
@@ -114,6 +115,7 @@ impl Tier {
             inside,
             base: plan.base,
             half,
+            capacity: plan.capacity,
             natural: (plan.natural / SLICE).max(1),
             prefault: plan.prefault,
             shared,
@@ -177,6 +179,22 @@ impl Tier {
         zeroed: bool,
     ) -> Option<(NonNull<u8>, usize)> {
         let _inside = gate::enter();
+        let block = self.small_anywhere(not, size, align, zeroed).or_else(|| {
+            // mimalloc asks for slices where it likes, also when it has others: it gives those back first, but only one thread at
+            // a time does so, and the rest find nothing.
+            let state = self.state.hold(self.os);
+            let room = state.ledger.capacity().saturating_sub(state.ledger.used_bytes());
+            drop(state);
+            if room > size as u64 { self.small_anywhere(usize::MAX, size, align, zeroed) } else { None }
+        });
+        if block.is_none() {
+            self.starved.fetch_min(size, Relaxed);
+        }
+        block
+    }
+
+    /// From any arena, perhaps a new one; all but the one that was just asked.
+    fn small_anywhere(&'static self, not: usize, size: usize, align: usize, zeroed: bool) -> Option<NonNull<u8>> {
         for at in 0..ARENAS {
             let Some(heap) = self.heap(at).or_else(|| self.add_arena(at)) else { break };
             if at == not && self.current.load(Relaxed) == not && at > 0 {
@@ -187,7 +205,6 @@ impl Tier {
                 return Some(block);
             }
         }
-        self.starved.fetch_min(size, Relaxed);
         None
     }
 
@@ -202,7 +219,9 @@ impl Tier {
             return None;
         }
         let size = next_arena(*arenas, self.half - *arenas)?;
-        let heap = self.inside.heap(self.base + *arenas, size, !self.shared, self)?;
+        // With `share` a child's mimalloc must not tidy up in the parent's memory.
+        let giving_back = !self.shared || self.fork == Fork::Copy;
+        let heap = self.inside.heap(self.base + *arenas, size, giving_back, self)?;
         *arenas += size;
         self.heaps[at].store(heap.0.as_ptr(), Release);
         Some(heap)
@@ -237,6 +256,18 @@ impl Tier {
 
     fn large(&self, size: usize, align: usize, zeroed: bool) -> Option<(NonNull<u8>, usize)> {
         let _inside = gate::enter();
+        self.large_now(size, align, zeroed).or_else(|| {
+            // Some of what the small blocks had may be free.
+            let state = self.state.hold(self.os);
+            let room = state.ledger.used_bytes() > self.large_slices.load(Relaxed) * SLICE as u64;
+            drop(state);
+            let heap = self.heap(0).filter(|_| room && size as u64 <= self.capacity)?;
+            self.inside.give_back(heap);
+            self.large_now(size, align, zeroed)
+        })
+    }
+
+    fn large_now(&self, size: usize, align: usize, zeroed: bool) -> Option<NonNull<u8>> {
         let length = u32::try_from(size.max(1).div_ceil(SLICE)).ok()?;
         let natural = if length as usize >= self.natural { self.natural } else { 1 };
         let align = u32::try_from((align / SLICE).max(natural)).ok()?;

@@ -282,6 +282,8 @@ size_t tier_small_free(void* block) {
 
 size_t tier_small_usable(const void* block) { return mi_usable_size(block); }
 
+void tier_small_give_back(mi_heap_t* heap) { mi_heap_collect(heap, true); }
+
 void tier_small_thread_ends(void) { mi_thread_done(); }
 
 /* In a forked child: the calling thread's pages of this heap are nobody's any more. They lie in memory that is, or was, the

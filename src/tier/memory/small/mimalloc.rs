@@ -34,6 +34,7 @@ unsafe extern "C" {
     fn tier_small_allocate(heap: *mut u8, size: usize, align: usize, zeroed: bool, usable: *mut usize) -> *mut u8;
     fn tier_small_free(block: *mut u8) -> usize;
     fn tier_small_usable(block: *const u8) -> usize;
+    fn tier_small_give_back(heap: *mut u8);
     fn tier_small_thread_ends();
     fn tier_small_abandon(heap: *mut u8);
 }
@@ -104,6 +105,11 @@ impl Inside for Mimalloc {
     fn usable(&self, block: NonNull<u8>) -> usize {
         // SAFETY: as the trait demands.
         unsafe { tier_small_usable(block.as_ptr()) }
+    }
+
+    fn give_back(&self, heap: Heap) {
+        // SAFETY: a heap of ours.
+        unsafe { tier_small_give_back(heap.0.as_ptr()) }
     }
 
     fn thread_ends(&self) {

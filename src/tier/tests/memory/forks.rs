@@ -8,7 +8,7 @@ use tier::memory::{Memory, Obtained};
 use tier::spec::{Fork, Full, Kind, TierSpec};
 
 /// Runs `child` in a forked child, as shim's handlers would; what it says is its exit status.
-fn forked(memory: &Memory, child: impl FnOnce() -> bool) -> libc::pid_t {
+pub fn forked(memory: &Memory, child: impl FnOnce() -> bool) -> libc::pid_t {
     memory.before_fork();
     // SAFETY: the child only calls what is under test, and _exit.
     match unsafe { libc::fork() } {
@@ -27,7 +27,7 @@ fn forked(memory: &Memory, child: impl FnOnce() -> bool) -> libc::pid_t {
 }
 
 /// Within 20 seconds, or it hangs.
-fn ended_well(pid: libc::pid_t) -> bool {
+pub fn ended_well(pid: libc::pid_t) -> bool {
     for _ in 0..2000 {
         let mut status = 0;
         // SAFETY: our own child.

@@ -58,6 +58,9 @@ fn share_their_capacity_between_both_halves() {
     let (much, more) = fill_up(&memory, 1000);
     assert!(much > 90 << 20, "{much}");
     blocks.into_iter().chain(more).for_each(|one| _ = memory.free(one));
+    let one = block(&memory, 1, 100 << 20, 16, false).expect("what the small ones had");
+    fill(one, 100 << 20, 1);
+    memory.free(one);
 }
 
 #[test]
@@ -161,4 +164,67 @@ fn a_named_file_serves_one_process() {
     let (_, complaints) = start(vec![one]);
     assert!(complaints[0].to_string().contains("another process has it"), "{complaints:?}");
     std::fs::remove_file(path).unwrap();
+}
+
+/// A file system that others fill: what has been handed out can be written to, and the rest is refused; no SIGBUS. Needs the right
+/// to mount; without it nothing is shown here, and `faults.rs` has the same with a kernel that refuses.
+#[test]
+fn a_file_system_that_others_fill() {
+    let place = std::env::temp_dir().join(format!("tier-mount-{}", std::process::id()));
+    std::fs::create_dir(&place).unwrap();
+    let run = |tool: &str, arguments: &[&std::ffi::OsStr]| {
+        std::process::Command::new(tool).args(arguments).output().is_ok_and(|output| output.status.success())
+    };
+    let options = ["-t", "tmpfs", "-o", "size=24m", "tmpfs"].map(std::ffi::OsStr::new);
+    if run("mount", &[&options[..], &[place.as_os_str()]].concat()) {
+        let kind = Kind::File { path: place.clone().into_os_string().into_encoded_bytes() };
+        let (memory, complaints) = start(vec![TierSpec { full: Full::Fail, ..TierSpec::new("little", kind) }]);
+        assert_eq!(complaints, []);
+        let first = block(&memory, 1, 4 << 20, 16, false).unwrap();
+        std::fs::write(place.join("others"), vec![1; 12 << 20]).unwrap();
+        let (bytes, blocks) = fill_up(&memory, 1 << 20);
+        fill(first, 4 << 20, 77);
+        assert!((4 << 20..=8 << 20).contains(&bytes), "{bytes}: {:?}", memory.facts(1));
+        for (seed, one) in blocks.iter().enumerate() {
+            assert_eq!(spoilt(*one, 1 << 20, seed as u64, 1 << 20), None);
+        }
+        // What others give up can be had.
+        std::fs::remove_file(place.join("others")).unwrap();
+        memory.free(blocks[0]);
+        assert!(fill_up(&memory, 1 << 20).0 > 10 << 20);
+        assert!(run("umount", &["-l".as_ref(), place.as_os_str()]));
+    }
+    std::fs::remove_dir(place).unwrap();
+}
+
+/// `ulimit -v` and `ulimit -f`: windows shrink, files stay below; no signal.
+#[test]
+fn under_limits_of_the_process() {
+    let nothing = machine::tiers(&[machine::numa()], 1 << 20);
+    let pid = crate::forks::forked(&nothing, || {
+        let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let taken = pages.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096;
+        let set = |resource, bytes: u64| {
+            let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+            // SAFETY: a live structure.
+            #[allow(unsafe_code)]
+            let answer = unsafe { libc::setrlimit(resource, &raw const limit) };
+            assert_eq!(answer, 0);
+        };
+        set(libc::RLIMIT_AS, taken + (6 << 30));
+        set(libc::RLIMIT_FSIZE, 10 << 20);
+        let (memory, complaints) = start(vec![
+            spec("one", machine::numa(), 64 << 20, Full::Fail),
+            spec("file", machine::directory(), 64 << 20, Full::Fail),
+        ]);
+        assert_eq!(complaints, []);
+        let (mut bytes, one) = (0, block(&memory, 1, 30 << 20, 16, false).unwrap());
+        fill(one, 30 << 20, 1);
+        while let Some(one) = block(&memory, 2, 1 << 20, 16, false) {
+            fill(one, 1 << 20, 1);
+            bytes += 1 << 20;
+        }
+        memory.facts(2).unwrap().capacity == 10 << 20 && bytes == 10 << 20
+    });
+    assert!(crate::forks::ended_well(pid));
 }
