@@ -204,6 +204,7 @@ fn a_heap_that_was_not_begun_has_nothing() {
 #[test]
 fn how_blocks_were_used_comes_back() {
     use record::reader::{Accesses, Usage};
+    use record::store::Store;
     use record::usage::{self, Access, access};
     let memory = Memory::new();
     let heap = begin(&memory, level::FULL, 0);
