@@ -183,22 +183,25 @@ fn check_rooms(args: &AdviseArgs, given: Option<&(String, Vec<TierSpec>)>) -> Re
     Ok(())
 }
 
+/// What was seen of one, and the entry of each of its sites.
+type Process = (Seen, Vec<u32>);
+
 /// Reads the files; what is wrong with them, one line each.
-fn read(files: &[PathBuf]) -> (Profile, Vec<(Seen, Vec<u32>)>, Vec<String>) {
-    let all: Mutex<(Profile, Vec<(usize, Seen, Vec<u32>)>)> = Mutex::default();
+fn read(files: &[PathBuf]) -> (Profile, Vec<Process>, Vec<String>) {
+    let all: Mutex<(Profile, Vec<(usize, Process)>)> = Mutex::default();
     let problems = read_each(files, &|number, recording| {
         let extract = Extract::new(recording);
         let seen = Seen::new(recording, &extract);
         let (profile, all) = &mut *all.lock().unwrap_or_else(PoisonError::into_inner);
         let entries = profile.take(number, &extract);
         if extract.heap.is_some() {
-            all.push((number, seen, entries));
+            all.push((number, (seen, entries)));
         }
     });
     let (mut profile, mut seen) = all.into_inner().unwrap_or_else(PoisonError::into_inner);
     profile.finish();
-    seen.sort_by_key(|(number, ..)| *number);
-    (profile, seen.into_iter().map(|(_, seen, entries)| (seen, entries)).collect(), problems)
+    seen.sort_by_key(|(number, _)| *number);
+    (profile, seen.into_iter().map(|(_, process)| process).collect(), problems)
 }
 
 /// Rules and stacks with their names; and how many stacks have none.
@@ -286,7 +289,7 @@ fn table(
     profile: &Profile,
     candidates: &Candidates,
     advice: &Advice,
-    seen: &[(Seen, Vec<u32>)],
+    seen: &[Process],
     objective: Objective,
     args: &AdviseArgs,
     names: &mut Names,
@@ -346,7 +349,7 @@ fn per_byte(density: f64) -> String {
 }
 
 /// What stands behind accesses.
-fn measured(seen: &[(Seen, Vec<u32>)], objective: Objective, out: &mut dyn Write) -> io::Result<()> {
+fn measured(seen: &[Process], objective: Objective, out: &mut dyn Write) -> io::Result<()> {
     if objective == Objective::Allocated {
         return Ok(());
     }

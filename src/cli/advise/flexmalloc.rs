@@ -66,10 +66,13 @@ fn allocator(name: &str, capacity: u64, tiers: Option<&[TierSpec]>) -> Result<(&
     }
 }
 
-/// Of each module its segments: address, size, place in the file. Nothing where the file cannot be used.
+/// Of each its address, its size and its place in the file.
+type Segments = Vec<(u64, u64, u64)>;
+
+/// The segments of each module. Nothing where the file cannot be used.
 #[derive(Default)]
 struct Files {
-    known: HashMap<Arc<ModuleId>, Option<Vec<(u64, u64, u64)>>>,
+    known: HashMap<Arc<ModuleId>, Option<Segments>>,
 }
 
 impl Files {
@@ -87,7 +90,7 @@ impl Files {
     }
 }
 
-fn segments(module: &ModuleId) -> Option<Vec<(u64, u64, u64)>> {
+fn segments(module: &ModuleId) -> Option<Segments> {
     let content = std::fs::read(Path::new(OsStr::from_bytes(&module.path))).ok()?;
     let file = object::File::parse(&content[..]).ok()?;
     let build_id = file.build_id().ok().flatten().unwrap_or_default();

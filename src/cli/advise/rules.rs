@@ -131,7 +131,8 @@ fn string(text: &str) -> String {
 
 /// A size that reads back as the same number, in the largest unit that it is a whole number of.
 fn exactly(bytes: u64) -> String {
-    let unit = [(30, "G"), (20, "M"), (10, "K")].into_iter().find(|(bits, _)| bytes > 0 && bytes % (1 << bits) == 0);
+    let unit =
+        [(30, "G"), (20, "M"), (10, "K")].into_iter().find(|(bits, _)| bytes > 0 && bytes.is_multiple_of(1 << bits));
     match unit {
         Some((bits, unit)) => format!("{}{unit}", bytes >> bits),
         None => bytes.to_string(),
@@ -198,7 +199,7 @@ mod tests {
         assert_eq!([4 << 30, 3 << 20, 1024, 1023, 0].map(exactly), ["4G", "3M", "1K", "1023", "0"]);
         for bytes in [1, 4096, 1_000_000, 5 << 30, u64::MAX >> 3] {
             let limit = with_headroom(bytes, 0.0);
-            assert!(limit >= bytes + bytes / 10 && limit % 4096 == 0, "{bytes} {limit}");
+            assert!(limit >= bytes + bytes / 10 && limit.is_multiple_of(4096), "{bytes} {limit}");
             assert!(limit <= bytes + bytes / 2 + 4096, "{bytes} {limit}");
         }
         assert!(with_headroom(1 << 30, 0.3) >= (1 << 30) * 16 / 10);

@@ -131,7 +131,11 @@ fn json_target(given: OsString) -> Result<OsString, String> {
 
 /// `faults`, or a number of accesses.
 fn access(text: &str) -> Result<String, String> {
-    if text == "faults" { Ok(text.to_owned()) } else { size(text).map_err(|_| "expected faults, or a number".to_owned()) }
+    if text == "faults" {
+        Ok(text.to_owned())
+    } else {
+        size(text).map_err(|_| "expected faults, or a number".to_owned())
+    }
 }
 
 /// A number that may end in K, M or G; passed on as it is.
