@@ -40,7 +40,7 @@ use record::layout::{Counter, ThreadCounter};
 use record::stacks::{MAX_FRAMES, hash, intern};
 use remembered::{CACHED, CHECK_EVERY, Known, ORIGINS, WAYS, remember};
 pub use remembered::{Scratch, boxed};
-pub use trace::{Trace, caller, generation, trace};
+pub use trace::{Trace, caller, ends, generation, trace};
 
 static STACK_END: AtomicU64 = AtomicU64::new(0);
 

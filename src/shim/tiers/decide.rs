@@ -244,6 +244,12 @@ impl Own {
         let (decision, answer) = {
             let _held = DECIDING.hold();
             let policy = start::policy()?;
+            // A plugin may lie where another one lay.
+            static ENDS: AtomicU32 = AtomicU32::new(0);
+            let ends = unwind::ends();
+            if ENDS.swap(ends, Relaxed) != ends {
+                policy.modules_changed();
+            }
             let query = Query { size, thread: &thread_name[..len], rank: start::rank(), frames: trace.frames() };
             let answer = policy.decide(&query, &mut names::Here { state });
             (site(&trace, answer.rule, answer.tier, answer.limit), answer)

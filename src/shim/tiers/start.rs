@@ -231,7 +231,8 @@ pub fn tell_unmatched() {
     let (mut matched, mut unmatched) = (false, Vec::new());
     for rule in policy.rules() {
         match rule.decisions {
-            0 => unmatched.push(rule),
+            0 if rule.is_counted => unmatched.push(rule),
+            0 => {}
             _ => matched = true,
         }
     }

@@ -4,7 +4,7 @@
 //! rules have looked at, and begins at the program's call, which [`caller`] finds along our own frame pointers.
 #![allow(unsafe_code)] // Safety: the chain of our own frames.
 
-use super::modules::{GENERATION, learn, modules, ours};
+use super::modules::{ENDS, GENERATION, learn, modules, ours};
 use super::remembered::{SLOTS, Scratch};
 use super::{intern_frames, walk};
 use crate::arch::{self, Registers};
@@ -17,6 +17,11 @@ use record::stacks::MAX_FRAMES;
 #[inline(always)]
 pub fn generation() -> u32 {
     GENERATION.load(Acquire)
+}
+
+/// Addresses that were looked up may mean something else when this has changed.
+pub fn ends() -> u32 {
+    ENDS.load(Acquire)
 }
 
 /// Who has called the hook that we are in: the return address, and where on the stack it lies. Nothing where we were built without
