@@ -4,6 +4,7 @@ mod keys;
 
 pub use keys::Keys;
 
+use crate::advise::{FileFormat, Objective, Room};
 use crate::escape::bytes;
 use crate::heap::export::Format;
 use crate::heap::profile::Measure;
@@ -27,6 +28,7 @@ Examples:
   shim top 4711                             its descriptors, live; PID or recording
   shim heap 4711                            who holds its memory
   shim diff before.shim after.shim          what grew, which findings are new
+  shim advise --capacity fast=4G r          what belongs on the fast memory
   shim suppress /var/tmp/r -o known.supp    what not to report from now on
   shim explain fd.double-close              what it means and how to fix it
   shim doctor ./server                      can it be watched?
@@ -37,7 +39,7 @@ Exit status:
            cannot be executed, 127 it was not found
            --error-exitcode N: N when CMD exited and a process of the run had errors
   report   0, or 1 when something could not be read; suppress likewise
-  heap, diff   0; 1 when something could not be read, or nothing is known of a heap
+  heap, diff, advise   0; 1 when something could not be read, or nothing is known of a heap
   snapshot, top, metrics   0; 1 without such a process or recording
   tiers    0
   doctor   0 when the program can be watched, else 1
@@ -50,7 +52,8 @@ Options of shim end where the command begins; `--` may stand between them. SHIM_
 here override it. In SHIM_OPTIONS a colon inside a value is written `\\:`.
 
 Without --record the recordings are kept in a private temporary directory until the report is printed. A program that
-ends cleanly with nothing found adds no output at all. One that goes on in the background needs --record.";
+ends cleanly with nothing found adds no output at all; with --tiers or --flexmalloc a few lines say what was placed.
+One that goes on in the background needs --record.";
 
 const SNAPSHOT_NOTES: &str = "\
 The program is neither stopped nor asked. `shim report` on the recording compares the first snapshot with the last.
@@ -86,6 +89,13 @@ Call stacks are the same when their modules (by build id) and offsets are; where
 are. Neither addresses nor file names matter. Exit status: 0, whatever has changed; 1 when something could not be read;
 2 for a usage error.";
 
+const ADVISE_NOTES: &str = "\
+Tiers are filled one after the other, the fastest first, with the call stacks that are worth most there, found exactly where
+that takes no longer than a second or two; what is never live together shares the room. A capacity is that of one process.
+Without --tier-file the tiers are ordinary memory, to be edited. --format flexmalloc writes OUTPUT.definitions and
+OUTPUT.locations. The rules are for the build that was measured.
+Exit status: 0; 1 when something could not be read or written, or no call stacks are known; 2 for a usage error.";
+
 #[derive(Parser)]
 #[command(name = "shim", version, about = "A resource-lifetime sanitizer for programs that nobody can recompile")]
 #[command(after_help = EXAMPLES, disable_help_subcommand = true)]
@@ -110,6 +120,9 @@ pub enum Command {
     /// Tell which call stacks hold the heap, or held it at its peak; export it to other tools
     #[command(after_help = HEAP_NOTES)]
     Heap(HeapArgs),
+    /// Tell which call stacks belong on which memory tier, and write the rule file that places them
+    #[command(after_help = ADVISE_NOTES)]
+    Advise(AdviseArgs),
     /// Tell how locks were used: who waited, for how long, and in which order they were taken
     #[command(after_help = LOCKS_NOTES)]
     Locks(LocksArgs),
@@ -263,6 +276,31 @@ pub struct HeapArgs {
 }
 
 #[derive(Args)]
+pub struct AdviseArgs {
+    /// Recordings, directories to search for *.shim, or watched processes
+    #[arg(required = true, value_name = "PATH|PID")]
+    pub targets: Vec<OsString>,
+    /// A tier and its bytes, such as fast=4G; may be repeated, the fastest first
+    #[arg(long, required = true, value_name = "TIER=SIZE", value_parser = room)]
+    pub capacity: Vec<Room>,
+    /// The rule file that says what the tiers are; its own rules stay ahead of the advice
+    #[arg(long, value_name = "FILE")]
+    pub tier_file: Option<PathBuf>,
+    /// What the fast memory is for
+    #[arg(long, value_name = "OBJECTIVE", value_enum, default_value = "auto")]
+    pub objective: Objective,
+    /// Write the rules to this file; `-` is stdout, without the table
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// What is written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "toml")]
+    pub format: FileFormat,
+    /// The first N call stacks of the table [default: 20]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+#[derive(Args)]
 pub struct LocksArgs {
     /// Watched processes, recordings, or directories to search for *.shim
     #[arg(required = true, value_name = "PID|PATH")]
@@ -332,6 +370,26 @@ pub struct ExplainArgs {
 pub struct DoctorArgs {
     /// A path, or a name to look up in PATH
     pub program: OsString,
+}
+
+/// `fast=4G`
+fn room(text: &str) -> Result<Room, String> {
+    const EXPECTED: &str = "expected TIER=SIZE, as in fast=4G";
+    let (name, size) = text.split_once('=').ok_or(EXPECTED)?;
+    if name.is_empty() || name.len() > 64 || name.chars().any(char::is_control) {
+        return Err(EXPECTED.to_owned());
+    }
+    if name == "heap" || name == "fail" {
+        return Err(format!("{name} is no tier of its own"));
+    }
+    let digits = size.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = ["", "K", "M", "G", "T"].iter().position(|unit| unit.eq_ignore_ascii_case(&size[digits.len()..]));
+    let bytes = digits.parse::<u64>().ok().zip(unit).and_then(|(n, unit)| n.checked_mul(1 << (10 * unit)));
+    match bytes.filter(|bytes| *bytes <= i64::MAX as u64) {
+        Some(0) => Err(format!("{name} has a capacity of nothing")),
+        Some(capacity) => Ok(Room { name: name.to_owned(), capacity }),
+        None => Err(EXPECTED.to_owned()),
+    }
 }
 
 #[derive(Args)]

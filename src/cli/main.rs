@@ -6,6 +6,7 @@
 //!      ─→ snapshot, top, metrics ─→ target ─→ look ─→ findings, a screen, a page
 //!      ─→ report ───→ recordings ─→ merge ─→ suppressions ─→ symbolise ─→ text, json
 //!      ─→ heap, diff ─→ recordings ─→ profile ─→ symbolise ─→ text, json, exports, a page
+//!      ─→ advise ───→ recordings ─→ profile ─→ plan ─→ a rule file
 //!      ─→ suppress ─→ recordings ─→ merge ─→ a suppressions file
 //!      ─→ report --tiers, run ─→ recordings ─→ placement ─→ text, json, a page
 //!      ─→ explain, hooks, doctor, tiers: a text, the roster in the library, an ELF file, what the kernel says of memory
@@ -14,6 +15,7 @@
 //! Rules: one place owns messages and exit codes ([`message`]); what came from the program, a recording or a file name
 //! is shown through [`escape`]; each subcommand is one file that says what it does from top to bottom.
 
+mod advise;
 mod args;
 mod deadlock;
 mod diff;
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Command::Snapshot(args) => snapshot::snapshot(&args),
         Command::Top(args) => top::top(&args),
         Command::Heap(args) => heap::heap(&args),
+        Command::Advise(args) => advise::advise(&args),
         Command::Locks(args) => locks::locks(&args),
         Command::Diff(args) => diff::diff(&args),
         Command::Metrics(args) => metrics::metrics(&args),

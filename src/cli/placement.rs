@@ -154,10 +154,13 @@ impl Placement {
     }
 }
 
+/// Calls, rule, tier.
+type SiteKey = (Vec<crate::merge::Site>, Option<usize>, Option<usize>);
+
 /// Where things stand that were met before.
 #[derive(Default)]
 struct Known {
     tiers: HashMap<totals::Key, usize>,
     rules: HashMap<(String, String, Option<usize>), usize>,
-    sites: HashMap<(Vec<crate::merge::Site>, Option<usize>, Option<usize>), usize>,
+    sites: HashMap<SiteKey, usize>,
 }

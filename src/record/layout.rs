@@ -47,7 +47,7 @@ pub use heap::{Heap, HeapSample, SIZE_CLASSES, SizeClass};
 pub use lock::{Lock, LockEdge};
 pub use module::{Module, module_flag};
 pub use process::{Counter, Header, state};
-pub use site::{SAMPLE_SITES, Sample, Site};
+pub use site::{SAMPLE_SITES, Sample, Site, SiteUse};
 pub use thread::{Event, Op, RING_LEN, THREAD_HOLDS, Thread, ThreadCounter, ThreadHold, thread_state};
 pub use tier::{TIER_RULE, Tier, TierRule, TierSite};
 
@@ -101,10 +101,12 @@ pub enum Section {
     TierRules = 16,
     /// What each call stack has placed.
     TierSites = 17,
+    /// How the blocks of a site were used, by the index of the site: see [`crate::usage`].
+    SiteUses = 18,
 }
 
 impl Section {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Threads,
         Self::Descriptors,
         Self::StackIndex,
@@ -122,6 +124,7 @@ impl Section {
         Self::Tiers,
         Self::TierRules,
         Self::TierSites,
+        Self::SiteUses,
     ];
 
     pub const fn from_code(code: u8) -> Option<Self> {
@@ -155,6 +158,7 @@ impl Section {
             Self::Tiers => size_of::<Tier>(),
             Self::TierRules => size_of::<TierRule>(),
             Self::TierSites => size_of::<TierSite>(),
+            Self::SiteUses => size_of::<SiteUse>(),
         }
     }
 
@@ -168,7 +172,7 @@ impl Section {
             Self::Threads => 512,
             Self::Descriptors => 1024,
             Self::StackIndex => 8,
-            Self::StackWords => 374,
+            Self::StackWords => 342,
             Self::Findings => 8,
             Self::Modules => 4,
             Self::Strings => 16,
@@ -182,6 +186,7 @@ impl Section {
             Self::Tiers => 1,
             Self::TierRules => 2,
             Self::TierSites => 8,
+            Self::SiteUses => 32,
         }
     }
 

@@ -21,7 +21,7 @@ mod ring;
 mod tier;
 
 pub use entries::{Finding, Head, Hold, Module, Sample, Site, Thread, Wait, Waiter};
-pub use heap::{Calls, Heap, HeapSample, HeapSite, MOST};
+pub use heap::{Accesses, Calls, Heap, HeapSample, HeapSite, MOST, Usage};
 pub use lock::{Lock, LockEdge};
 pub use ring::Event;
 pub use tier::{Tier, TierRule, TierSite};

@@ -48,6 +48,10 @@ unsafe impl Entry for crate::layout::Site {
     const SECTION: Section = Section::Sites;
 }
 // SAFETY: as above.
+unsafe impl Entry for crate::layout::SiteUse {
+    const SECTION: Section = Section::SiteUses;
+}
+// SAFETY: as above.
 unsafe impl Entry for crate::layout::Sample {
     const SECTION: Section = Section::Samples;
 }

@@ -7,6 +7,7 @@
 //!               and is looked for at the end: which are lost                            leaks.rs
 //! canary=1      full, with redzones around every block                                  redzone.rs
 //! quarantine=N  full, and freed blocks are held back                                    quarantine.rs
+//! access=       full or sites, and which blocks are touched: by samples                   access.rs
 //! guard=N       any of them, and one allocation in N lies between closed pages          guard.rs
 //! ```
 //!
@@ -16,6 +17,7 @@
 //!
 //! `track::heap` decides, `accounts` adds up, `finding` tells.
 
+pub mod access;
 pub mod accounts;
 pub mod allocator;
 pub mod elsewhere;
@@ -105,6 +107,7 @@ pub fn start() {
         Level::Unknown | Level::Off => {}
     }
     LEVEL.store(level as u8, Relaxed);
+    access::start(level);
     if elsewhere::is_owner() && level != Level::Off {
         tell_elsewhere();
     }
@@ -142,6 +145,7 @@ pub fn protects() -> bool {
 
 /// The calling thread ends.
 pub fn thread_ends(scope: &mut Scope) {
+    access::thread_ends(scope.state);
     if samples() {
         sampled::settle(scope.state);
     } else if level() == Level::Full {
@@ -152,6 +156,7 @@ pub fn thread_ends(scope: &mut Scope) {
 
 /// The process ends: what threads have not told yet, and what was lost.
 pub fn at_exit(scope: &mut Scope, here: &leaks::Here) {
+    access::at_exit(scope.state);
     if samples() {
         sampled::settle(scope.state);
     } else if level() == Level::Full {
@@ -217,6 +222,7 @@ pub fn after_fork() {
         guard::after_fork();
     }
     accounts::after_fork();
+    access::after_fork();
     leaks::after_fork();
     for state in thread::registry() {
         accounts::of(state).inspect(|accounts| accounts.forget());

@@ -4,6 +4,7 @@
 //! A key or value that makes no sense is one line on stderr, and the program runs on without it.
 
 use crate::heap::Level;
+use crate::heap::access::Asked;
 use crate::{json_lines, message};
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64};
@@ -23,6 +24,8 @@ static HEAP: AtomicU8 = AtomicU8::new(Level::Unknown as u8);
 static HEAP_MODE: AtomicU8 = AtomicU8::new(0);
 /// One byte in so many is sampled; 0 means the default.
 static HEAP_SAMPLING: AtomicU32 = AtomicU32::new(0);
+/// Accesses: 0 = not sampled, u64::MAX = page faults, else one in so many.
+static ACCESS: AtomicU64 = AtomicU64::new(0);
 /// Redzones around blocks.
 static CANARY: AtomicBool = AtomicBool::new(false);
 /// Bytes of freed blocks that are held; 0 = none.
@@ -142,6 +145,15 @@ pub fn heap_sampling() -> u64 {
     }
 }
 
+/// How accesses to blocks are sampled.
+pub fn access() -> Asked {
+    match ACCESS.load(Relaxed) {
+        0 => Asked::Off,
+        u64::MAX => Asked::Faults,
+        n => Asked::Period(n),
+    }
+}
+
 pub fn canary() -> bool {
     CANARY.load(Relaxed)
 }
@@ -162,7 +174,7 @@ pub fn stack_depth() -> usize {
     }
 }
 
-const KNOWN: &str = "preset, fd, heap, heap_sampling, quarantine, guard, canary, keys, key_decoy, locks, lock_times, \
+const KNOWN: &str = "preset, fd, heap, heap_sampling, access, quarantine, guard, canary, keys, key_decoy, locks, lock_times, \
                      lock_watch, tiers, stack_depth, report, record, \
                      json, suppressions, error_exitcode, follow, snapshot_signal";
 
@@ -308,6 +320,11 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
         b"heap_sampling" => match size(value) {
             Some(n) if (1..=1 << 30).contains(&n) => HEAP_SAMPLING.store(n as u32, Relaxed),
             _ => complain(key, value, "expected 1 to 1G bytes"),
+        },
+        b"access" if value == b"faults" => ACCESS.store(u64::MAX, Relaxed),
+        b"access" => match size(value) {
+            Some(n) if n == 0 || (1000..=1 << 30).contains(&n) => ACCESS.store(n, Relaxed),
+            _ => complain(key, value, "expected 0, faults, or 1000 to 1G accesses between two samples"),
         },
         b"stack_depth" => match number(value) {
             Some(n) if (1..=record::stacks::MAX_FRAMES as u64).contains(&n) => STACK_DEPTH.store(n as u32, Relaxed),

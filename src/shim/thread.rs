@@ -419,6 +419,7 @@ fn register(block: &'static Block) -> *mut State {
     block.watched.store(core::ptr::from_ref(state.entry).cast_mut(), Release);
     state.heap_gap.store(block.heap_left.load(Relaxed), Relaxed);
     heap::sampled::next_gap(state);
+    heap::access::thread_begins(state);
     state.locks.holder.clear();
     state.locks.begin();
     if crate::locks::on() {

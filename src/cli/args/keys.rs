@@ -22,6 +22,9 @@ pub struct Keys {
     /// One byte of the heap in so many is sampled
     #[arg(long = "heap_sampling", visible_alias = "heap-sampling", value_name = "SIZE", value_parser = size)]
     pub heap_sampling: Option<String>,
+    /// Which blocks are touched: one in so many loads and stores, or page faults
+    #[arg(long, value_name = "N|faults|0", value_parser = access)]
+    pub access: Option<String>,
     /// Bytes held after free
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub quarantine: Option<String>,
@@ -91,6 +94,7 @@ impl Keys {
             ("fd", word(&self.fd)),
             ("heap", word(&self.heap)),
             ("heap_sampling", word(&self.heap_sampling)),
+            ("access", word(&self.access)),
             ("quarantine", word(&self.quarantine)),
             ("guard", word(&self.guard)),
             ("canary", word(&self.canary)),
@@ -123,6 +127,15 @@ fn json_target(given: OsString) -> Result<OsString, String> {
     let number: i32 = number.parse().ok().filter(|n| *n >= 0).ok_or("expected a path or fd:N")?;
     let behind = std::fs::metadata(format!("/proc/self/fd/{number}")).map_err(|_| "this descriptor is not open")?;
     Ok(format!("fd:{number}@{}", behind.ino()).into())
+}
+
+/// `faults`, or a number of accesses.
+fn access(text: &str) -> Result<String, String> {
+    if text == "faults" {
+        Ok(text.to_owned())
+    } else {
+        size(text).map_err(|_| "expected faults, or a number".to_owned())
+    }
 }
 
 /// A number that may end in K, M or G; passed on as it is.

@@ -167,14 +167,14 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// What was taken out of a recording, under the number of its file.
-    pub fn take(&mut self, file: usize, extract: &Extract) {
+    /// What was taken out of a recording, under the number of its file: the entry of each of its sites.
+    pub fn take(&mut self, file: usize, extract: &Extract) -> Vec<u32> {
         let Some(heap) = extract.heap.clone() else {
             self.unwatched += 1;
             if self.elsewhere.is_none() {
                 self.elsewhere.clone_from(&extract.elsewhere);
             }
-            return;
+            return Vec::new();
         };
         let sampling = heap.sampling as f64;
         for (sum, lost) in self.losses.iter_mut().zip(extract.losses) {
@@ -186,10 +186,12 @@ impl Profile {
         {
             self.main = Some((file, *main));
         }
+        let mut entries = Vec::new();
         for (site, hash, frames) in extract.sites() {
             let stack = self.tables.stack(hash, frames, &modules);
             let next = self.entries.len() as u32;
             let index = *self.by_stack.entry(stack).or_insert(next);
+            entries.push(index);
             if index == next {
                 self.entries.push(Entry { stack, values: Default::default(), observed: 0 });
             }
@@ -202,6 +204,7 @@ impl Profile {
             }
         }
         self.processes.push((file, Watched::new(extract, heap)));
+        entries
     }
 
     /// In the order of the files, whichever reader was first.

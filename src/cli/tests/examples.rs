@@ -239,7 +239,7 @@ fn jobs_of_mpi_keep_their_status_and_know_their_ranks() {
         command
             .env("SLURM_JOB_ID", "12")
             .env("SHIM_LOCAL", &local)
-            .env("RECORDINGS", place.path(script.replace('/', "-")));
+            .env("RECORDINGS", place.path(&script.replace('/', "-")));
         command.output().unwrap()
     };
     for script in ["mpi/openmpi.sh", "mpi/mpich.sh"] {

@@ -193,7 +193,7 @@ fn freeing_in(scope: &mut Scope, entry: &Entry, address: usize, call: &Call) -> 
     match entry.free(shadow::low(address), call.family, held, thread::alone(), by) {
         Freeing::Freed(ended) => {
             if let Some(accounts) = accounts::of(state).filter(|_| ended.epoch() == start::epoch()) {
-                accounts.freed(state.entry, entry.allocating_stack().0, entry.size());
+                accounts.freed(state.entry, entry.allocating_stack().0, entry.size(), ended.born());
             }
             // A realloc may leave the block where it is.
             if state.moving.load(Relaxed) == 0 {

@@ -194,7 +194,13 @@ impl Tier {
     }
 
     /// From any arena, perhaps a new one; all but the one that was just asked.
-    fn small_anywhere(&'static self, not: usize, size: usize, align: usize, zeroed: bool) -> Option<NonNull<u8>> {
+    fn small_anywhere(
+        &'static self,
+        not: usize,
+        size: usize,
+        align: usize,
+        zeroed: bool,
+    ) -> Option<(NonNull<u8>, usize)> {
         for at in 0..ARENAS {
             let Some(heap) = self.heap(at).or_else(|| self.add_arena(at)) else { break };
             if at == not && self.current.load(Relaxed) == not && at > 0 {
@@ -235,7 +241,13 @@ impl Tier {
     /// mimalloc wants slices: are they all zero? `None`: no room.
     pub fn take(&self, at: usize, size: usize) -> Option<bool> {
         let slices = self.slices(at, size);
-        let taken = self.state.hold(self.os).ledger.take(self.os, slices)?;
+        let taken = {
+            let mut state = self.state.hold(self.os);
+            match state.ledger.take(self.os, slices.clone()) {
+                None if self.forget_recent(&mut state) => state.ledger.take(self.os, slices),
+                taken => taken,
+            }?
+        };
         if self.prefault {
             self.touch(at, size); // If not now, then at the first store.
         }
@@ -267,7 +279,7 @@ impl Tier {
         })
     }
 
-    fn large_now(&self, size: usize, align: usize, zeroed: bool) -> Option<NonNull<u8>> {
+    fn large_now(&self, size: usize, align: usize, zeroed: bool) -> Option<(NonNull<u8>, usize)> {
         let length = u32::try_from(size.max(1).div_ceil(SLICE)).ok()?;
         let natural = if length as usize >= self.natural { self.natural } else { 1 };
         let align = u32::try_from((align / SLICE).max(natural)).ok()?;

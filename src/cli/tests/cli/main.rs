@@ -4,6 +4,7 @@
 //! recording where the library would. The real pair is tested by the C tests.
 #![allow(clippy::expect_used, clippy::unwrap_used)] // A test may end so, in its functions too.
 
+mod advise;
 mod allocations;
 mod bad_files;
 mod built;

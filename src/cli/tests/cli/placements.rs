@@ -88,10 +88,10 @@ fn place(memory: &Memory, stack: u32, by: u16, mib: u64, blocks: u64, freed: u64
         allocated.fetch_add(bytes, Relaxed);
     }
     for live in [site.live(), rule.live(), tier.live()] {
-        live.changed(blocks, bytes);
+        live.changed(blocks, bytes, bytes);
     }
     for live in [site.live(), rule.live(), tier.live()] {
-        live.changed(0, (freed * MIB).wrapping_neg());
+        live.changed(0, (freed * MIB).wrapping_neg(), 0);
     }
     site.pages.store(bytes / 4096, Relaxed);
     site.pages_right.store(bytes / 4096 - 1, Relaxed);
