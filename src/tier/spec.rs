@@ -81,6 +81,7 @@ pub enum Kind {
     /// The ordinary allocator of the process.
     Heap,
     Numa {
+        /// None: those without processors.
         nodes: Vec<u32>,
         policy: NumaPolicy,
     },

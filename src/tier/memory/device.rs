@@ -55,8 +55,10 @@ fn numa(os: &dyn Os, wanted: &[u32], policy: NumaPolicy, huge: Option<PageSize>,
     if let Some(missing) = wanted.iter().find(|node| !there.contains(node)) {
         return Err(format!("node {missing}: not there (nodes: {})", nodes::words(&there)));
     }
+    let far = if wanted.is_empty() { nodes::without_processors(os, &there) } else { Vec::new() };
+    let wanted = if wanted.is_empty() { &far[..] } else { wanted };
     if wanted.is_empty() {
-        return Err("no node is named".to_owned());
+        return Err(format!("all nodes have processors (nodes: {})", nodes::words(&there)));
     }
     let sizes: Option<u64> = wanted.iter().map(|node| nodes::memory(os, *node)).sum();
     // A policy that only prefers has the whole machine behind it.

@@ -26,6 +26,14 @@ pub fn with_memory(os: &dyn Os) -> Vec<u32> {
     vec![0]
 }
 
+/// Those of `there` that have no processor: where HBM and CXL memory show up.
+pub fn without_processors(os: &dyn Os, there: &[u32]) -> Vec<u32> {
+    let mut text = [0; 512];
+    let Ok(count) = os.read_file(b"/sys/devices/system/node/has_cpu\0", &mut text) else { return Vec::new() };
+    let with = list(&text[..count.min(512)]);
+    there.iter().copied().filter(|node| !with.contains(node)).collect()
+}
+
 /// `0-3,8` as numbers; what is no number is left out.
 pub fn list(text: &[u8]) -> Vec<u32> {
     let number = |part: &str| part.trim().parse::<u32>().ok().filter(|number| *number < 4096);
