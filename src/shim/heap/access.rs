@@ -11,7 +11,7 @@
 //!
 //! Why on the slow ways and never by a signal: the program must not be interrupted, and no hook may become slower. So a ring may be full
 //! before somebody comes by; the kernel counts what it had no room for, and so do we. A block may be freed between an access and
-//! the look: then the sample is that of who lies there now, or of nobody.
+//! the look: then the sample is that of who lies there now, or of who did last, or of nobody.
 //!
 //! Rules: a ring is opened by its thread, and read by whoever has its [`Own::held`]; nobody waits for that but the thread that
 //! closes it. A batch is one for the process: who does not get it lets the samples lie.
@@ -47,6 +47,8 @@ pub enum Asked {
 const EVENTS: usize = 2;
 /// Addresses that are looked at together.
 const BATCH: usize = 2048;
+/// See [`before_free`].
+const LARGE: u64 = 64 << 10;
 /// Between two looks at the rings of all threads, ns.
 const ALL_AGAIN: u64 = 20_000_000;
 
@@ -195,6 +197,15 @@ pub fn look() {
     }
 }
 
+/// A sampled block is about to be let go: what hit it is counted while it is known. Small ones are left to luck, because a look costs
+/// more than they are worth. Async-signal-safe.
+#[inline]
+pub fn before_free(size: u64) {
+    if on() && size >= LARGE {
+        look();
+    }
+}
+
 /// By the thread itself.
 fn look_at(state: &State) {
     state.access.open();
@@ -291,12 +302,13 @@ fn drain(ring: Ring, access: Access) -> usize {
     taken
 }
 
-/// Blocks by the side table; how many samples lie in one that was allocated since the last fork.
+/// Blocks by the side table, live or just freed; how many samples lie in one that was allocated since the last fork.
 fn full(samples: &[Sample]) -> usize {
     let hit = |sample: &&Sample| {
-        let Some((start, facts)) = shadow::around(sample.address as usize) else { return false };
-        let inside = (sample.address as usize - start) < facts.size.max(1) as usize;
-        inside && facts.epoch == start::epoch() && touch(facts.allocator.stack.0, sample.access, 1)
+        let at = sample.address as usize;
+        let live = shadow::around(at).filter(|(start, facts)| at - start < facts.size.max(1) as usize);
+        let Some((_, facts)) = live.or_else(|| shadow::was_around(at)) else { return false };
+        facts.epoch == start::epoch() && touch(facts.allocator.stack.0, sample.access, 1)
     };
     samples.iter().filter(hit).count()
 }

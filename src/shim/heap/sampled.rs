@@ -263,6 +263,7 @@ pub fn freed(address: usize) {
         keys.iter().zip(samples).find(|(key, _)| key.load(Acquire) == address)
     });
     let Some((key, sample)) = found else { return };
+    access::before_free(sample.size.load(Relaxed));
     let (stack, blocks, bytes) = (sample.stack.load(Relaxed), sample.blocks.load(Relaxed), sample.bytes.load(Relaxed));
     let born = sample.born.load(Relaxed);
     if key.compare_exchange(address, 0, AcqRel, Relaxed).is_err() {

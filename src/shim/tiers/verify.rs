@@ -78,7 +78,8 @@ fn look_at_tier(memory: &Memory, index: u16, entry: &Entry) {
         let mut at = start;
         while at < end && left > 0 {
             // The part of the table that one page of it holds; what nobody has written is empty, and need not be read.
-            let part_end = (at | (sys::page() / 2 << GRAIN) - 1).saturating_add(1).min(end);
+            let part = (sys::page() / size_of::<u16>()) << GRAIN;
+            let part_end = (at | (part - 1)).saturating_add(1).min(end);
             if is_there(SITES.load(Relaxed) + ((at - super::BASE.load(Relaxed)) >> GRAIN) * 2) {
                 let mut block = at;
                 while block < part_end && left > 0 {
