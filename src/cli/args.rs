@@ -1,17 +1,20 @@
 //! The command line: what clap accepts, and one line for what it does not.
 
+mod keys;
+
+pub use keys::Keys;
+
+use crate::advise::{FileFormat, Objective, Room};
 use crate::escape::bytes;
 use crate::heap::export::Format;
 use crate::heap::profile::Measure;
 use crate::locks::table::Sort as LockSort;
 use crate::merge::Sort;
 use crate::message::{exit, say};
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use record::kind::Severity;
 use std::ffi::OsString;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,17 +28,20 @@ Examples:
   shim top 4711                             its descriptors, live; PID or recording
   shim heap 4711                            who holds its memory
   shim diff before.shim after.shim          what grew, which findings are new
+  shim advise --capacity fast=4G r          what belongs on the fast memory
   shim suppress /var/tmp/r -o known.supp    what not to report from now on
   shim explain fd.double-close              what it means and how to fix it
   shim doctor ./server                      can it be watched?
+  shim tiers                                which kinds of memory are there to place blocks on
 
 Exit status:
   run      that of the program, or its signal; 125 shim itself failed, 126 the program
            cannot be executed, 127 it was not found
            --error-exitcode N: N when CMD exited and a process of the run had errors
   report   0, or 1 when something could not be read; suppress likewise
-  heap, diff   0; 1 when something could not be read, or nothing is known of a heap
+  heap, diff, advise   0; 1 when something could not be read, or nothing is known of a heap
   snapshot, top, metrics   0; 1 without such a process or recording
+  tiers    0
   doctor   0 when the program can be watched, else 1
   all      2 for a usage error (run: 125)
 
@@ -46,7 +52,8 @@ Options of shim end where the command begins; `--` may stand between them. SHIM_
 here override it. In SHIM_OPTIONS a colon inside a value is written `\\:`.
 
 Without --record the recordings are kept in a private temporary directory until the report is printed. A program that
-ends cleanly with nothing found adds no output at all. One that goes on in the background needs --record.";
+ends cleanly with nothing found adds no output at all; with --tiers or --flexmalloc a few lines say what was placed.
+One that goes on in the background needs --record.";
 
 const SNAPSHOT_NOTES: &str = "\
 The program is neither stopped nor asked. `shim report` on the recording compares the first snapshot with the last.
@@ -82,6 +89,13 @@ Call stacks are the same when their modules (by build id) and offsets are; where
 are. Neither addresses nor file names matter. Exit status: 0, whatever has changed; 1 when something could not be read;
 2 for a usage error.";
 
+const ADVISE_NOTES: &str = "\
+Tiers are filled one after the other, the fastest first, with the call stacks that are worth most there, found exactly where
+that takes no longer than a second or two; what is never live together shares the room. A capacity is that of one process.
+Without --tier-file the tiers are ordinary memory, to be edited. --format flexmalloc writes OUTPUT.definitions and
+OUTPUT.locations. The rules are for the build that was measured.
+Exit status: 0; 1 when something could not be read or written, or no call stacks are known; 2 for a usage error.";
+
 #[derive(Parser)]
 #[command(name = "shim", version, about = "A resource-lifetime sanitizer for programs that nobody can recompile")]
 #[command(after_help = EXAMPLES, disable_help_subcommand = true)]
@@ -106,6 +120,9 @@ pub enum Command {
     /// Tell which call stacks hold the heap, or held it at its peak; export it to other tools
     #[command(after_help = HEAP_NOTES)]
     Heap(HeapArgs),
+    /// Tell which call stacks belong on which memory tier, and write the rule file that places them
+    #[command(after_help = ADVISE_NOTES)]
+    Advise(AdviseArgs),
     /// Tell how locks were used: who waited, for how long, and in which order they were taken
     #[command(after_help = LOCKS_NOTES)]
     Locks(LocksArgs),
@@ -123,6 +140,8 @@ pub enum Command {
     Hooks,
     /// Tell whether a program can be watched
     Doctor(DoctorArgs),
+    /// Tell which kinds of memory this machine has, with the lines of a rule file that name them
+    Tiers(TiersArgs),
 }
 
 #[derive(Args)]
@@ -175,6 +194,9 @@ pub struct ReportArgs {
     /// Also the table of thread-specific keys of each process
     #[arg(long, conflicts_with = "format")]
     pub keys: bool,
+    /// What was placed on which memory tier, instead of findings
+    #[arg(long, conflicts_with_all = ["csv", "html", "keys"])]
+    pub tiers: bool,
 }
 
 /// A severity by its name.
@@ -254,6 +276,31 @@ pub struct HeapArgs {
 }
 
 #[derive(Args)]
+pub struct AdviseArgs {
+    /// Recordings, directories to search for *.shim, or watched processes
+    #[arg(required = true, value_name = "PATH|PID")]
+    pub targets: Vec<OsString>,
+    /// A tier and its bytes, such as fast=4G; may be repeated, the fastest first
+    #[arg(long, required = true, value_name = "TIER=SIZE", value_parser = room)]
+    pub capacity: Vec<Room>,
+    /// The rule file that says what the tiers are; its own rules stay ahead of the advice
+    #[arg(long, value_name = "FILE")]
+    pub tier_file: Option<PathBuf>,
+    /// What the fast memory is for
+    #[arg(long, value_name = "OBJECTIVE", value_enum, default_value = "auto")]
+    pub objective: Objective,
+    /// Write the rules to this file; `-` is stdout, without the table
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// What is written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "toml")]
+    pub format: FileFormat,
+    /// The first N call stacks of the table [default: 20]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+#[derive(Args)]
 pub struct LocksArgs {
     /// Watched processes, recordings, or directories to search for *.shim
     #[arg(required = true, value_name = "PID|PATH")]
@@ -325,129 +372,34 @@ pub struct DoctorArgs {
     pub program: OsString,
 }
 
-/// The keys of SHIM_OPTIONS, each as an option of the same name.
-#[derive(Args, Default)]
-#[command(next_help_heading = "Keys of SHIM_OPTIONS")]
-pub struct Keys {
-    /// Sets the rest; the other keys override it
-    #[arg(long, value_name = "PRESET", value_parser = ["observe", "protect", "hunt"])]
-    pub preset: Option<String>,
-    /// Descriptors and sockets
-    #[arg(long, value_name = "MODE", value_parser = ["observe", "protect", "abort", "off"])]
-    pub fd: Option<String>,
-    /// Heap blocks
-    #[arg(long, value_name = "MODE", value_parser = ["sites", "count", "full", "protect", "abort", "off"])]
-    pub heap: Option<String>,
-    /// One byte of the heap in so many is sampled
-    #[arg(long = "heap_sampling", visible_alias = "heap-sampling", value_name = "SIZE", value_parser = size)]
-    pub heap_sampling: Option<String>,
-    /// Bytes held after free
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    pub quarantine: Option<String>,
-    /// One in N heap blocks on guard pages
-    #[arg(long, value_name = "N", value_parser = size)]
-    pub guard: Option<String>,
-    /// Redzones around heap blocks
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    pub canary: Option<String>,
-    /// Thread-specific keys
-    #[arg(long, value_name = "MODE", value_parser = ["observe", "protect", "abort", "off"])]
-    pub keys: Option<String>,
-    /// Keep index 0 from everybody: a key variable that nobody has initialised is 0
-    #[arg(long = "key_decoy", visible_alias = "key-decoy", value_name = "0|1", value_parser = ["0", "1"])]
-    pub key_decoy: Option<String>,
-    /// Locks; order also builds the order graph
-    #[arg(long, value_name = "MODE", value_parser = ["observe", "protect", "abort", "order", "off"])]
-    pub locks: Option<String>,
-    /// How long locks are held and waited for
-    #[arg(long = "lock_times", visible_alias = "lock-times", value_name = "0|1", value_parser = ["0", "1"])]
-    pub lock_times: Option<String>,
-    /// Writes to what is locked for reading only
-    #[arg(long = "lock_watch", visible_alias = "lock-watch", value_name = "0|1", value_parser = ["0", "1"])]
-    pub lock_watch: Option<String>,
-    /// Memory placement: a rule file
-    #[arg(long, value_name = "FILE")]
-    pub tiers: Option<PathBuf>,
-    /// Frames per stack
-    #[arg(long = "stack_depth", visible_alias = "stack-depth", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub stack_depth: Option<u32>,
-    /// Where text goes as it is found: stderr, or a path with %p pid, %e program, %r rank
-    #[arg(long, value_name = "PATH")]
-    pub report: Option<PathBuf>,
-    /// Where findings go as lines of JSON, as they are found: a path as for --report, or fd:N
-    #[arg(long = "json-lines", visible_alias = "json", value_name = "PATH|fd:N", value_parser = OsStringValueParser::new().try_map(json_target))]
-    pub json: Option<OsString>,
-    /// What not to report: a file
-    #[arg(long, value_name = "FILE")]
-    pub suppressions: Option<PathBuf>,
-    /// Exit status when a process of the run had errors
-    #[arg(long = "error_exitcode", visible_alias = "error-exitcode", value_name = "N")]
-    pub error_exitcode: Option<u8>,
-    /// The signal that asks a program for a snapshot, such as USR2 or RTMIN+3
-    #[arg(long = "snapshot_signal", visible_alias = "snapshot-signal", value_name = "SIGNAL")]
-    pub snapshot_signal: Option<String>,
-    /// Whether programs that it executes are watched too
-    #[arg(long, value_name = "0|1", value_parser = ["0", "1"])]
-    pub follow: Option<String>,
-}
-
-impl Keys {
-    /// What was given, in an order in which the preset does not override the rest. Paths become absolute: the program
-    /// may change its directory before it executes the next one.
-    pub fn pairs(&self) -> Vec<(&'static str, OsString)> {
-        let word = |w: &Option<String>| w.as_ref().map(OsString::from);
-        let path =
-            |p: &Option<PathBuf>| p.as_ref().map(|p| std::path::absolute(p).unwrap_or(p.clone()).into_os_string());
-        let report = match &self.report {
-            Some(to) if to.as_os_str() == "stderr" => Some("stderr".into()),
-            other => path(other),
-        };
-        [
-            ("preset", word(&self.preset)),
-            ("fd", word(&self.fd)),
-            ("heap", word(&self.heap)),
-            ("heap_sampling", word(&self.heap_sampling)),
-            ("quarantine", word(&self.quarantine)),
-            ("guard", word(&self.guard)),
-            ("canary", word(&self.canary)),
-            ("keys", word(&self.keys)),
-            ("key_decoy", word(&self.key_decoy)),
-            ("locks", word(&self.locks)),
-            ("lock_times", word(&self.lock_times)),
-            ("lock_watch", word(&self.lock_watch)),
-            ("tiers", path(&self.tiers)),
-            ("stack_depth", self.stack_depth.map(|n| n.to_string().into())),
-            ("report", report),
-            ("json", self.json.clone()),
-            ("suppressions", path(&self.suppressions)),
-            ("error_exitcode", self.error_exitcode.map(|n| n.to_string().into())),
-            ("snapshot_signal", word(&self.snapshot_signal)),
-            ("follow", word(&self.follow)),
-        ]
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)))
-        .collect()
+/// `fast=4G`
+fn room(text: &str) -> Result<Room, String> {
+    const EXPECTED: &str = "expected TIER=SIZE, as in fast=4G";
+    let (name, size) = text.split_once('=').ok_or(EXPECTED)?;
+    if name.is_empty() || name.len() > 64 || name.chars().any(char::is_control) {
+        return Err(EXPECTED.to_owned());
+    }
+    if name == "heap" || name == "fail" {
+        return Err(format!("{name} is no tier of its own"));
+    }
+    let digits = size.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = ["", "K", "M", "G", "T"].iter().position(|unit| unit.eq_ignore_ascii_case(&size[digits.len()..]));
+    let bytes = digits.parse::<u64>().ok().zip(unit).and_then(|(n, unit)| n.checked_mul(1 << (10 * unit)));
+    match bytes.filter(|bytes| *bytes <= i64::MAX as u64) {
+        Some(0) => Err(format!("{name} has a capacity of nothing")),
+        Some(capacity) => Ok(Room { name: name.to_owned(), capacity }),
+        None => Err(EXPECTED.to_owned()),
     }
 }
 
-/// A path becomes absolute. A descriptor is named with what is behind it now: in a program that CMD executes later, the
-/// number may be another file.
-fn json_target(given: OsString) -> Result<OsString, String> {
-    let Some(number) = given.to_str().and_then(|text| text.strip_prefix("fd:")) else {
-        return Ok(std::path::absolute(&given).unwrap_or_else(|_| PathBuf::from(&given)).into_os_string());
-    };
-    let number: i32 = number.parse().ok().filter(|n| *n >= 0).ok_or("expected a path or fd:N")?;
-    let behind = std::fs::metadata(format!("/proc/self/fd/{number}")).map_err(|_| "this descriptor is not open")?;
-    Ok(format!("fd:{number}@{}", behind.ino()).into())
-}
-
-/// A number that may end in K, M or G; passed on as it is.
-fn size(text: &str) -> Result<String, String> {
-    let digits = text.strip_suffix(['K', 'M', 'G', 'k', 'm', 'g']).unwrap_or(text);
-    match digits.parse::<u64>() {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("expected a number, which may end in K, M or G".to_owned()),
-    }
+#[derive(Args)]
+pub struct TiersArgs {
+    /// As JSON: a line for the machine, one per node, pool of huge pages, device, file system and tier
+    #[arg(long)]
+    pub json: bool,
+    /// Where sys, proc and dev are found: for tests
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub sysfs: Option<PathBuf>,
 }
 
 /// The command, or the exit code of what clap had to say.

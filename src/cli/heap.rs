@@ -96,7 +96,7 @@ pub fn read(files: &[PathBuf]) -> (Profile, Vec<String>) {
     (profile, problems)
 }
 
-fn unwatched(profile: &Profile, files: &[PathBuf]) -> Failure {
+pub fn unwatched(profile: &Profile, files: &[PathBuf]) -> Failure {
     let who = match files {
         [one] => format!("{}: has nothing", crate::escape::shown(one)),
         more => format!("none of these {} recordings has anything", more.len()),

@@ -6,13 +6,16 @@
 //!      ─→ snapshot, top, metrics ─→ target ─→ look ─→ findings, a screen, a page
 //!      ─→ report ───→ recordings ─→ merge ─→ suppressions ─→ symbolise ─→ text, json
 //!      ─→ heap, diff ─→ recordings ─→ profile ─→ symbolise ─→ text, json, exports, a page
+//!      ─→ advise ───→ recordings ─→ profile ─→ plan ─→ a rule file
 //!      ─→ suppress ─→ recordings ─→ merge ─→ a suppressions file
-//!      ─→ explain, hooks, doctor: a text, the roster in the library, an ELF file
+//!      ─→ report --tiers, run ─→ recordings ─→ placement ─→ text, json, a page
+//!      ─→ explain, hooks, doctor, tiers: a text, the roster in the library, an ELF file, what the kernel says of memory
 //! ```
 //!
 //! Rules: one place owns messages and exit codes ([`message`]); what came from the program, a recording or a file name
 //! is shown through [`escape`]; each subcommand is one file that says what it does from top to bottom.
 
+mod advise;
 mod args;
 mod deadlock;
 mod diff;
@@ -31,6 +34,9 @@ mod message;
 mod metrics;
 mod modules;
 mod options;
+mod placement;
+mod ranges;
+mod ranks;
 mod recordings;
 mod report;
 mod run;
@@ -41,6 +47,7 @@ mod suppress;
 mod suppressions;
 mod symbolise;
 mod target;
+mod tiers;
 mod top;
 mod unexited;
 mod when;
@@ -59,6 +66,7 @@ fn main() -> ExitCode {
         Command::Snapshot(args) => snapshot::snapshot(&args),
         Command::Top(args) => top::top(&args),
         Command::Heap(args) => heap::heap(&args),
+        Command::Advise(args) => advise::advise(&args),
         Command::Locks(args) => locks::locks(&args),
         Command::Diff(args) => diff::diff(&args),
         Command::Metrics(args) => metrics::metrics(&args),
@@ -66,6 +74,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::explain(args),
         Command::Hooks => hooks::hooks(),
         Command::Doctor(args) => doctor::doctor(args),
+        Command::Tiers(args) => tiers::tiers(&args),
     };
     message::finish(done)
 }

@@ -97,6 +97,8 @@ pub struct Merged {
     pub things: Vec<Thing>,
     /// In the order of their first event.
     pub processes: Vec<Process>,
+    /// The ranks of MPI of all its processes, sorted.
+    pub ranks: Vec<u32>,
     /// Processes that are not among `processes`.
     pub more_processes: usize,
 }
@@ -143,6 +145,10 @@ pub struct Merge {
     elsewhere: BTreeSet<(Vec<u8>, Vec<u8>)>,
     /// Files of processes whose threads wait for each other, the first of them.
     deadlocked: BTreeMap<usize, Deadlocked>,
+    /// Of MPI, of all processes that were read.
+    ranks: BTreeSet<u32>,
+    /// Files of processes with memory tiers.
+    placing: BTreeSet<usize>,
 }
 
 /// A process that hung, or hangs.
@@ -188,6 +194,10 @@ impl Merge {
             *sum = sum.saturating_add(lost);
         }
         self.deadlock(file, extract);
+        self.ranks.extend(extract.head.rank);
+        if extract.has_tiers {
+            self.placing.insert(file);
+        }
         if let Some(module) = &extract.heap_elsewhere {
             self.elsewhere.insert((program(&extract.head).to_vec(), module.clone()));
         }
@@ -205,7 +215,7 @@ impl Merge {
             let first = head.started_real.saturating_add(finding.first.saturating_sub(head.started));
             let id = |place: u32| stacks.get(place as usize).copied().unwrap_or(tables::NONE);
             let things = things.map(id);
-            let entry = Entry::new(finding, places.map(id), things, (first, file as u32), &mut self.tables);
+            let entry = Entry::new(finding, places.map(id), things, (first, file as u32), head.rank, &mut self.tables);
             self.file(entry);
         }
     }
@@ -220,6 +230,16 @@ impl Merge {
         let index = entries.len() as u32;
         entries.push(entry);
         known.insert_unique(hash, index, |index| entries[*index as usize].hash(keys, tables));
+    }
+
+    /// The ranks of MPI of all processes, sorted.
+    pub fn ranks(&self) -> Vec<u32> {
+        self.ranks.iter().copied().collect()
+    }
+
+    /// Files of processes with memory tiers.
+    pub fn placing(&self) -> impl Iterator<Item = usize> {
+        self.placing.iter().copied()
     }
 
     /// Distinct findings.

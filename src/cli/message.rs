@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 /// The exit codes, as `--help` and docs/exit-codes.md list them.
 pub mod exit {
@@ -15,10 +16,22 @@ pub mod exit {
     pub const NOT_FOUND: u8 = 127;
 }
 
+/// The rank of MPI that this command starts, for `shim run`: many of them share one stderr.
+static RANK: OnceLock<u32> = OnceLock::new();
+
+pub fn speak_for(rank: u32) {
+    RANK.get_or_init(|| rank);
+}
+
+/// What a line of ours begins with: `shim: `, `shim: [rank 3] `.
+pub fn prefix() -> String {
+    RANK.get().map_or_else(|| "shim: ".to_owned(), |rank| format!("shim: [rank {rank}] "))
+}
+
 /// One line on stderr. A stderr that cannot be written to is not our problem.
 pub fn say(line: impl Display) {
     // One write per line, so that lines of several processes do not mix.
-    let line = format!("shim: {line}\n");
+    let line = format!("{}{line}\n", prefix());
     std::io::stderr().write_all(line.as_bytes()).ok();
 }
 

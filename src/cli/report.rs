@@ -9,6 +9,7 @@ pub mod html;
 pub mod json;
 pub mod keys;
 pub mod text;
+pub mod tiers;
 
 use crate::args::ReportArgs;
 use crate::deadlock;
@@ -72,6 +73,9 @@ pub fn report(args: ReportArgs) -> Result<ExitCode, Failure> {
             "{} of the recordings were left out: their processes ended before they had begun to write",
             found.unbegun
         ));
+    }
+    if args.tiers {
+        return tiers::report(&args, &filter, &found.files, problems);
     }
     let mut merge = Merge::default();
     let unread = gather(&found.files, &filter, &mut merge);

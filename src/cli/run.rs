@@ -12,13 +12,15 @@ mod child;
 mod death;
 mod last_events;
 mod place;
+mod placed;
 mod signals;
 
 use crate::args::RunArgs;
 use crate::escape::shown;
 use crate::library;
-use crate::message::{Failure, exit, finish, reason};
+use crate::message::{Failure, exit, finish, reason, speak_for};
 use crate::options;
+use crate::ranks;
 use crate::suppressions::Suppressions;
 use place::Place;
 use std::ffi::{OsStr, OsString};
@@ -29,11 +31,15 @@ use std::process::ExitCode;
 const PRELOAD: &str = "LD_PRELOAD";
 
 pub fn run(args: &RunArgs) -> ExitCode {
+    if let Some(rank) = ranks::own() {
+        speak_for(rank);
+    }
     finish(prepare_and_run(args))
 }
 
 fn prepare_and_run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let failed = |why: String| Failure::new(exit::NOT_RUN, why);
+    let placing = placed::environment(&args.keys).map_err(failed)?;
     let library = library::find().map_err(failed)?;
     library::preloadable(&library).map_err(failed)?;
     let given = std::env::var_os(options::VARIABLE);
@@ -45,7 +51,8 @@ fn prepare_and_run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let (merged, error_exitcode) =
         options::take(&merged, "error_exitcode", |n| str::from_utf8(n).ok()?.parse::<u8>().ok());
     let mut suppressions = suppressions(args, &merged).map_err(failed)?;
-    let environment = [(options::VARIABLE, merged), (PRELOAD, preload(&library, std::env::var_os(PRELOAD).as_deref()))];
+    let preload = preload(&library, std::env::var_os(PRELOAD).as_deref());
+    let environment = [vec![(options::VARIABLE, merged), (PRELOAD, preload)], placing].concat();
     let program = args.command.first().ok_or_else(|| failed("no command given".to_owned()))?;
     let ended = child::run(&args.command, &environment).map_err(|e| not_started(program, &e))?;
 

@@ -144,6 +144,9 @@ impl Heap {
             field.store(0, Relaxed);
         }
         self.samples_version.store(0, Relaxed);
+        for field in [&self.access_samples, &self.access_elsewhere, &self.access_lost] {
+            field.store(0, Relaxed);
+        }
         for field in self.leak_classes.as_flattened() {
             field.store(0, Relaxed);
         }

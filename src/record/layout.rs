@@ -40,14 +40,16 @@ mod module;
 mod process;
 mod site;
 mod thread;
+mod tier;
 
 pub use finding::{Finding, PARTIES, Party, finding_state};
 pub use heap::{Heap, HeapSample, SIZE_CLASSES, SizeClass};
 pub use lock::{Lock, LockEdge};
 pub use module::{Module, module_flag};
 pub use process::{Counter, Header, state};
-pub use site::{SAMPLE_SITES, Sample, Site};
+pub use site::{SAMPLE_SITES, Sample, Site, SiteUse};
 pub use thread::{Event, Op, RING_LEN, THREAD_HOLDS, Thread, ThreadCounter, ThreadHold, thread_state};
+pub use tier::{TIER_RULE, Tier, TierRule, TierSite};
 
 use core::mem::size_of;
 
@@ -93,10 +95,18 @@ pub enum Section {
     Locks = 13,
     /// Which lock was taken while which was held: see [`crate::lock`].
     LockEdges = 14,
+    /// Memory tiers, with what was placed there: see [`crate::tier`].
+    Tiers = 15,
+    /// The rules that place, in the order of their file.
+    TierRules = 16,
+    /// What each call stack has placed.
+    TierSites = 17,
+    /// How the blocks of a site were used, by the index of the site: see [`crate::usage`].
+    SiteUses = 18,
 }
 
 impl Section {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::Threads,
         Self::Descriptors,
         Self::StackIndex,
@@ -111,6 +121,10 @@ impl Section {
         Self::Keys,
         Self::Locks,
         Self::LockEdges,
+        Self::Tiers,
+        Self::TierRules,
+        Self::TierSites,
+        Self::SiteUses,
     ];
 
     pub const fn from_code(code: u8) -> Option<Self> {
@@ -141,6 +155,10 @@ impl Section {
             Self::Keys => KEY_LEN,
             Self::Locks => size_of::<Lock>(),
             Self::LockEdges => size_of::<LockEdge>(),
+            Self::Tiers => size_of::<Tier>(),
+            Self::TierRules => size_of::<TierRule>(),
+            Self::TierSites => size_of::<TierSite>(),
+            Self::SiteUses => size_of::<SiteUse>(),
         }
     }
 
@@ -154,7 +172,7 @@ impl Section {
             Self::Threads => 512,
             Self::Descriptors => 1024,
             Self::StackIndex => 8,
-            Self::StackWords => 384,
+            Self::StackWords => 342,
             Self::Findings => 8,
             Self::Modules => 4,
             Self::Strings => 16,
@@ -165,6 +183,10 @@ impl Section {
             Self::Keys => 1,
             Self::Locks => 12,
             Self::LockEdges => 8,
+            Self::Tiers => 1,
+            Self::TierRules => 2,
+            Self::TierSites => 8,
+            Self::SiteUses => 32,
         }
     }
 

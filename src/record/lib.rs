@@ -10,7 +10,8 @@
 //!   [`json`] writes one as a line, [`suppressions`] says which are not wanted.
 //! - [`store`] and the modules that take a [`store::Store`] write. They allocate nothing, take no lock and are
 //!   async-signal-safe.
-//! - [`sites`] and [`heap`] are totals per call stack, [`samples`] a curve over time.
+//! - [`sites`] and [`heap`] are totals per call stack, [`usage`] how long their blocks lived and who touched them, [`tier`] what
+//!   was placed where, [`samples`] a curve over time.
 //! - [`snapshot`] is the tail of the file: what was open at a moment.
 //! - [`reader`] reads, with no trust in the file at all.
 //! - [`memory`] is a recording on the heap, for tests.
@@ -40,3 +41,5 @@ pub mod store;
 pub mod strings;
 pub mod suppressions;
 pub mod text;
+pub mod tier;
+pub mod usage;

@@ -18,11 +18,13 @@ mod entries;
 mod heap;
 mod lock;
 mod ring;
+mod tier;
 
 pub use entries::{Finding, Head, Hold, Module, Sample, Site, Thread, Wait, Waiter};
-pub use heap::{Calls, Heap, HeapSample, HeapSite, MOST};
+pub use heap::{Accesses, Calls, Heap, HeapSample, HeapSite, MOST, Usage};
 pub use lock::{Lock, LockEdge};
 pub use ring::Event;
+pub use tier::{Tier, TierRule, TierSite};
 
 use crate::layout::{
     CHUNK_LEN, CHUNKS_AT, Counter, DESCRIPTOR_LEN, HEADER_LEN, Header, KEY_LEN, MAGIC, MAX_CHUNKS, ORDER, Section,

@@ -48,6 +48,10 @@ unsafe impl Entry for crate::layout::Site {
     const SECTION: Section = Section::Sites;
 }
 // SAFETY: as above.
+unsafe impl Entry for crate::layout::SiteUse {
+    const SECTION: Section = Section::SiteUses;
+}
+// SAFETY: as above.
 unsafe impl Entry for crate::layout::Sample {
     const SECTION: Section = Section::Samples;
 }
@@ -68,6 +72,19 @@ unsafe impl Entry for crate::layout::Lock {
 // SAFETY: as above.
 unsafe impl Entry for crate::layout::LockEdge {
     const SECTION: Section = Section::LockEdges;
+}
+
+// SAFETY: as above.
+unsafe impl Entry for crate::layout::Tier {
+    const SECTION: Section = Section::Tiers;
+}
+// SAFETY: as above.
+unsafe impl Entry for crate::layout::TierRule {
+    const SECTION: Section = Section::TierRules;
+}
+// SAFETY: as above.
+unsafe impl Entry for crate::layout::TierSite {
+    const SECTION: Section = Section::TierSites;
 }
 
 /// The entry, when its chunk is committed.

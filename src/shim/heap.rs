@@ -7,6 +7,7 @@
 //!               and is looked for at the end: which are lost                            leaks.rs
 //! canary=1      full, with redzones around every block                                  redzone.rs
 //! quarantine=N  full, and freed blocks are held back                                    quarantine.rs
+//! access=       full or sites, and which blocks are touched: by samples                   access.rs
 //! guard=N       any of them, and one allocation in N lies between closed pages          guard.rs
 //! ```
 //!
@@ -16,7 +17,9 @@
 //!
 //! `track::heap` decides, `accounts` adds up, `finding` tells.
 
+pub mod access;
 pub mod accounts;
+pub mod allocator;
 pub mod elsewhere;
 pub mod full;
 pub mod guard;
@@ -29,7 +32,7 @@ pub mod shadow;
 use crate::options::{self, Mode};
 use crate::recording::RECORDING;
 use crate::thread::{self, Entry, Scope};
-use crate::{start, unwind};
+use crate::{start, tiers, unwind};
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU8};
 use record::heap::level as recorded;
@@ -104,6 +107,7 @@ pub fn start() {
         Level::Unknown | Level::Off => {}
     }
     LEVEL.store(level as u8, Relaxed);
+    access::start(level);
     if elsewhere::is_owner() && level != Level::Off {
         tell_elsewhere();
     }
@@ -123,9 +127,10 @@ fn tell_elsewhere() {
     }
 }
 
-/// Does the hooks' fast path serve this process? With `off`, too: a few additions cost less than to ask.
+/// Does the hooks' fast path serve this process? With `off`, too: a few additions cost less than to ask. Not with tiers: who has none
+/// shall not pay for them.
 pub fn has_fast_path() -> bool {
-    matches!(level(), Level::Count | Level::Sites | Level::Off)
+    matches!(level(), Level::Count | Level::Sites | Level::Off) && !tiers::on()
 }
 
 /// Are some allocations sampled?
@@ -140,6 +145,7 @@ pub fn protects() -> bool {
 
 /// The calling thread ends.
 pub fn thread_ends(scope: &mut Scope) {
+    access::thread_ends(scope.state);
     if samples() {
         sampled::settle(scope.state);
     } else if level() == Level::Full {
@@ -150,6 +156,7 @@ pub fn thread_ends(scope: &mut Scope) {
 
 /// The process ends: what threads have not told yet, and what was lost.
 pub fn at_exit(scope: &mut Scope, here: &leaks::Here) {
+    access::at_exit(scope.state);
     if samples() {
         sampled::settle(scope.state);
     } else if level() == Level::Full {
@@ -215,6 +222,7 @@ pub fn after_fork() {
         guard::after_fork();
     }
     accounts::after_fork();
+    access::after_fork();
     leaks::after_fork();
     for state in thread::registry() {
         accounts::of(state).inspect(|accounts| accounts.forget());

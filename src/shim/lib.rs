@@ -36,4 +36,5 @@ mod suppressions;
 mod symbols;
 mod sys;
 mod thread;
+mod tiers;
 mod unwind;

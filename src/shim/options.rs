@@ -4,6 +4,7 @@
 //! A key or value that makes no sense is one line on stderr, and the program runs on without it.
 
 use crate::heap::Level;
+use crate::heap::access::Asked;
 use crate::{json_lines, message};
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64};
@@ -23,6 +24,8 @@ static HEAP: AtomicU8 = AtomicU8::new(Level::Unknown as u8);
 static HEAP_MODE: AtomicU8 = AtomicU8::new(0);
 /// One byte in so many is sampled; 0 means the default.
 static HEAP_SAMPLING: AtomicU32 = AtomicU32::new(0);
+/// Accesses: 0 = not sampled, u64::MAX = page faults, else one in so many.
+static ACCESS: AtomicU64 = AtomicU64::new(0);
 /// Redzones around blocks.
 static CANARY: AtomicBool = AtomicBool::new(false);
 /// Bytes of freed blocks that are held; 0 = none.
@@ -57,6 +60,8 @@ pub struct Paths {
     pub record: Vec<u8>,
     pub report: Vec<u8>,
     pub suppressions: Vec<u8>,
+    /// A rule file, or `flexmalloc`.
+    pub tiers: Vec<u8>,
     /// A path, or `fd:N`.
     pub json: Vec<u8>,
     /// `SHIM_OPTIONS` as given, for the recording.
@@ -140,6 +145,15 @@ pub fn heap_sampling() -> u64 {
     }
 }
 
+/// How accesses to blocks are sampled.
+pub fn access() -> Asked {
+    match ACCESS.load(Relaxed) {
+        0 => Asked::Off,
+        u64::MAX => Asked::Faults,
+        n => Asked::Period(n),
+    }
+}
+
 pub fn canary() -> bool {
     CANARY.load(Relaxed)
 }
@@ -160,11 +174,7 @@ pub fn stack_depth() -> usize {
     }
 }
 
-/// Keys of the interface whose family this build does not contain: accepted, and said where they ask for more than
-/// what is there.
-const ABSENT: &[(&str, &[&str])] = &[("tiers", &[])];
-
-const KNOWN: &str = "preset, fd, heap, heap_sampling, quarantine, guard, canary, keys, key_decoy, locks, lock_times, \
+const KNOWN: &str = "preset, fd, heap, heap_sampling, access, quarantine, guard, canary, keys, key_decoy, locks, lock_times, \
                      lock_watch, tiers, stack_depth, report, record, \
                      json, suppressions, error_exitcode, follow, snapshot_signal";
 
@@ -311,6 +321,11 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
             Some(n) if (1..=1 << 30).contains(&n) => HEAP_SAMPLING.store(n as u32, Relaxed),
             _ => complain(key, value, "expected 1 to 1G bytes"),
         },
+        b"access" if value == b"faults" => ACCESS.store(u64::MAX, Relaxed),
+        b"access" => match size(value) {
+            Some(n) if n == 0 || (1000..=1 << 30).contains(&n) => ACCESS.store(n, Relaxed),
+            _ => complain(key, value, "expected 0, faults, or 1000 to 1G accesses between two samples"),
+        },
         b"stack_depth" => match number(value) {
             Some(n) if (1..=record::stacks::MAX_FRAMES as u64).contains(&n) => STACK_DEPTH.store(n as u32, Relaxed),
             _ => complain(key, value, "expected 1 to 64"),
@@ -324,6 +339,8 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
             b"0" => NO_FOLLOW.store(true, Relaxed),
             _ => complain(key, value, "expected 0 or 1"),
         },
+        b"tiers" if value.is_empty() => complain(key, value, "expected a rule file"),
+        b"tiers" => paths.tiers = value.to_vec(),
         b"suppressions" if value.is_empty() => complain(key, value, "expected a file"),
         b"suppressions" => paths.suppressions = value.to_vec(),
         b"json" => match value.strip_prefix(b"fd:") {
@@ -341,17 +358,13 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
         b"report" => {
             paths.report = if value == b"stderr" { Vec::new() } else { value.to_vec() };
         }
-        _ => match ABSENT.iter().find(|(name, _)| name.as_bytes() == key) {
-            Some((_, silent)) if silent.iter().any(|s| s.as_bytes() == value) => {}
-            Some(_) => complain(key, value, "not in this build; ignored"),
-            None => {
-                let mut buffer = [0; 512];
-                let mut line = Line::new(&mut buffer);
-                line.text("shim: SHIM_OPTIONS: unknown key '").foreign(key).text("' (known: ").text(KNOWN);
-                line.text(")\n");
-                message::say(line.as_bytes());
-            }
-        },
+        _ => {
+            let mut buffer = [0; 512];
+            let mut line = Line::new(&mut buffer);
+            line.text("shim: SHIM_OPTIONS: unknown key '").foreign(key).text("' (known: ").text(KNOWN);
+            line.text(")\n");
+            message::say(line.as_bytes());
+        }
     }
 }
 

@@ -26,7 +26,9 @@ pub enum Use {
 const USES: usize = 4;
 /// Performance events, of as many threads.
 pub const EVENTS: usize = 64;
-const ALL: usize = USES + EVENTS;
+/// Files of memory tiers, and pipes around a fork.
+const FILES: usize = 24;
+const ALL: usize = USES + EVENTS + FILES;
 /// The number + 1; 0 = none.
 static NUMBERS: [AtomicI32; ALL] = [const { AtomicI32::new(0) }; ALL];
 static INODES: [AtomicU64; USES] = [const { AtomicU64::new(0) }; USES];
@@ -97,7 +99,7 @@ pub fn adopt_event(fd: i32) -> Option<(usize, i32)> {
     // Hidden before it has its place: an interval is short, and a number that is ours may be refused to the program.
     BELOW_MAX.fetch_max(i32::MAX - high, Relaxed);
     let free = |place: &usize| NUMBERS[*place].compare_exchange(0, high + 1, AcqRel, Relaxed).is_ok();
-    let place = (USES..ALL).find(free);
+    let place = (USES..USES + EVENTS).find(free);
     if place.is_none() {
         sys::close(high);
     }
@@ -116,7 +118,27 @@ pub fn drop_event(place: usize) {
 
 /// In a forked child, where events count nothing that happens there.
 pub fn drop_events() {
-    (USES..ALL).for_each(drop_event);
+    (USES..USES + EVENTS).for_each(drop_event);
+}
+
+/// Moves a file to a private number; the number. Where there is none, it stays where it is.
+pub fn hide(fd: i32) -> i32 {
+    let Some(high) = moved_up(fd, false) else { return fd };
+    BELOW_MAX.fetch_max(i32::MAX - high, Relaxed);
+    let free = |n: &&AtomicI32| n.compare_exchange(0, high + 1, AcqRel, Relaxed).is_ok();
+    if NUMBERS[USES + EVENTS..].iter().find(free).is_none() {
+        sys::close(high);
+        return fd;
+    }
+    sys::close(fd);
+    high
+}
+
+/// Before one of [`hide`] is closed.
+pub fn unhide(fd: i32) {
+    for number in &NUMBERS[USES + EVENTS..] {
+        let _ = number.compare_exchange(fd + 1, 0, AcqRel, Relaxed);
+    }
 }
 
 /// A copy at a private number.

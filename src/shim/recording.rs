@@ -447,6 +447,7 @@ pub fn after_fork() {
             site.forget();
         }
     }
+    record::usage::forget(&RECORDING);
     if let Some(heap) = record::heap::totals(&RECORDING) {
         heap.forget();
     }

@@ -23,7 +23,7 @@
 use crate::thread::{self, Entry};
 use crate::{
     alloc, descriptors, finding, heap, json_lines, keys, locks, message, options, recording, resolve, snapshot,
-    suppressions, sys, unwind,
+    suppressions, sys, tiers, unwind,
 };
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -97,6 +97,7 @@ fn set_up() -> bool {
     }
     unwind::start();
     descriptors::start();
+    tiers::start();
     heap::start();
     locks::start();
     locks::watch::start();
@@ -139,6 +140,7 @@ fn missed_fork(page: &AtomicU32) {
         lock.release();
     }
     heap::after_missed_fork();
+    tiers::missed_fork();
     become_child(&[]);
 }
 
@@ -198,6 +200,7 @@ unsafe extern "C" fn before_fork() {
     // libraries' handlers, which have all run, and libc's own work are not watched.
     if let Entry::Full(scope) = thread::enter() {
         scope.state.log(Op::Fork, 0, 0, 0, 0);
+        tiers::before_fork();
         thread::REGISTRY_LOCK.acquire();
         unwind::CHANGING.acquire();
         recording::commit_lock().acquire();
@@ -226,6 +229,7 @@ unsafe extern "C" fn after_fork_in_parent() {
         FORKING.store(0, Relaxed);
         let frozen = descriptors::take_frozen();
         unlock();
+        tiers::fork_in_parent();
         drop(frozen);
         thread::lower_guard();
     }
@@ -236,6 +240,7 @@ unsafe extern "C" fn after_fork_in_child() {
     if FORKING.swap(0, Relaxed) != 0 {
         let frozen = descriptors::take_frozen();
         unlock();
+        tiers::fork_in_child();
         become_child(frozen.as_deref().map_or(&[], |f| &f.0));
         drop(frozen);
         thread::lower_guard();
@@ -309,6 +314,7 @@ fn ending(status: Option<c_int>, here: &heap::leaks::Here) {
         descriptors::at_exit(scope);
         locks::watch::at_end(scope);
         heap::at_exit(scope, here);
+        tiers::at_exit();
         let header = recording::RECORDING.header();
         header.exit_status.store(status.map_or(0, |s| s as u32), Relaxed);
         header.ended.store(sys::now(), Relaxed);

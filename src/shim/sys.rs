@@ -39,6 +39,14 @@ pub fn write(fd: c_int, bytes: &[u8]) -> isize {
 
 /// As [`write`], to somebody whom the program knows nothing of: when the reader is gone the answer is EPIPE, and no SIGPIPE
 /// reaches the program.
+/// Two pieces as one, as far as that is possible.
+pub fn write_both(fd: c_int, first: &[u8], second: &[u8]) -> isize {
+    let piece = |bytes: &[u8]| libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let pieces = [piece(first), piece(second)];
+    // SAFETY: two pieces, of their lengths; they are only read.
+    unsafe { syscall6(libc::SYS_writev as usize, [fd as usize, pieces.as_ptr() as usize, pieces.len(), 0, 0, 0]) }
+}
+
 pub fn write_without_sigpipe(fd: c_int, bytes: &[u8]) -> isize {
     const SIGPIPE: u64 = 1 << (libc::SIGPIPE - 1);
     let (mut before, mut pending) = (0u64, 0u64);
@@ -462,6 +470,17 @@ pub fn socket_name(fd: c_int, peer: bool, out: &mut [u8; 128]) -> usize {
 }
 
 /// lseek from the start.
+/// Of an open file, bytes.
+pub fn file_size(fd: c_int) -> Option<u64> {
+    let mut found = core::mem::MaybeUninit::<libc::stat64>::zeroed();
+    // SAFETY: zero is a valid stat64, which the kernel fills.
+    let size = unsafe {
+        let failed = failed(syscall6(libc::SYS_fstat as usize, [fd as usize, found.as_mut_ptr() as usize, 0, 0, 0, 0]));
+        (!failed).then(|| found.assume_init().st_size)
+    };
+    size.and_then(|size| u64::try_from(size).ok())
+}
+
 pub fn lseek(fd: c_int, to: usize) -> isize {
     // SAFETY: no memory.
     unsafe { call(libc::SYS_lseek, [fd as usize, to, libc::SEEK_SET as usize, 0, 0, 0]) }

@@ -77,6 +77,8 @@ pub struct Block {
     destructors: AtomicU32,
     /// What the thread holds, while locks are watched.
     locks: AtomicPtr<crate::locks::Own>,
+    /// What the thread keeps for memory tiers, while it is registered and there are any.
+    tiers: AtomicPtr<crate::tiers::Own>,
     /// Destructors of thread-locals of our own library: function and argument.
     destructor: [[AtomicPtr<c_void>; 2]; 4],
 }
@@ -92,6 +94,14 @@ pub fn block() -> &'static Block {
 }
 
 impl Block {
+    /// What the thread keeps for memory tiers, while it is registered and there are any. Not guarded.
+    #[inline(always)]
+    pub fn tiers(&self) -> Option<&'static crate::tiers::Own> {
+        let own = self.tiers.load(Relaxed);
+        // SAFETY: set by `register` to a part of an entry of the registry, which is never freed.
+        (!own.is_null()).then(|| unsafe { &*own })
+    }
+
     /// What the thread holds, while it is registered and locks are watched. Not guarded.
     #[inline(always)]
     pub fn locks(&self) -> Option<&'static crate::locks::Own> {
@@ -281,6 +291,13 @@ impl Scope {
         unwind::capture(state, &mut self.inner().unwinding)
     }
 
+    /// The stack with the places of its return addresses; nothing where an unwinder has no room.
+    pub fn trace(&mut self, depth: usize) -> Option<unwind::Trace> {
+        let state = self.state;
+        let room = state.has_room() || state.finds_room_unasked();
+        if room { unwind::trace(state, &mut self.inner().unwinding, depth) } else { None }
+    }
+
     /// As [`Scope::stack`], where libc may not be asked for the bounds of the stack: unknown ones are probed for.
     pub fn stack_unasked(&mut self) -> u32 {
         let state = self.state;
@@ -334,6 +351,37 @@ pub fn internal() -> bool {
     block().guard.load(Relaxed) == INTERNAL
 }
 
+/// The guard, up for as long as this lives: for work that needs no more of the thread than that its handlers keep out.
+pub struct Guarded {
+    block: &'static Block,
+    before: u32,
+}
+
+#[inline(always)]
+pub fn guarded() -> Guarded {
+    let block = block();
+    let before = block.guard.load(Relaxed);
+    if before == IDLE {
+        block.guard.store(BUSY, Relaxed);
+    }
+    compiler_fence(Acquire);
+    Guarded { block, before }
+}
+
+impl Drop for Guarded {
+    #[inline(always)]
+    fn drop(&mut self) {
+        compiler_fence(Release);
+        self.block.guard.store(self.before, Relaxed);
+    }
+}
+
+/// Are we in no hook, and in no libc function that we called ourselves?
+#[inline(always)]
+pub fn is_idle() -> bool {
+    block().guard.load(Relaxed) == IDLE
+}
+
 pub fn actor(state: &State, stack: u32) -> Actor {
     Actor {
         tid: Tid(state.tid.load(Relaxed)),
@@ -371,10 +419,15 @@ fn register(block: &'static Block) -> *mut State {
     block.watched.store(core::ptr::from_ref(state.entry).cast_mut(), Release);
     state.heap_gap.store(block.heap_left.load(Relaxed), Relaxed);
     heap::sampled::next_gap(state);
+    heap::access::thread_begins(state);
     state.locks.holder.clear();
     state.locks.begin();
     if crate::locks::on() {
         block.locks.store(core::ptr::from_ref(&state.locks).cast_mut(), Release);
+    }
+    if let Some(own) = state.tiers.as_deref() {
+        own.begin();
+        block.tiers.store(core::ptr::from_ref(own).cast_mut(), Release);
     }
     if !resolve::any_mapped() && heap::has_fast_path() {
         block.entry.store(core::ptr::from_ref(state.entry).cast_mut(), Release);

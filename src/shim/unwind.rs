@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! remembered.rs      what a thread has unwound before; compared in place
+//! trace.rs           a stack with the places of its addresses, for who compares it himself
 //! walk.rs            what a walk yields, and how it reads the stack
 //! engine.rs          the walk with framehop
 //! frame_pointers.rs  the walk without it: i686, and our own frames
@@ -20,6 +21,7 @@ mod frame_pointers;
 mod loader;
 mod modules;
 mod remembered;
+mod trace;
 mod walk;
 
 use crate::arch::{self, Registers};
@@ -38,6 +40,7 @@ use record::layout::{Counter, ThreadCounter};
 use record::stacks::{MAX_FRAMES, hash, intern};
 use remembered::{CACHED, CHECK_EVERY, Known, ORIGINS, WAYS, remember};
 pub use remembered::{Scratch, boxed};
+pub use trace::{Trace, caller, ends, generation, trace};
 
 static STACK_END: AtomicU64 = AtomicU64::new(0);
 
@@ -205,6 +208,15 @@ pub fn capture_interrupted(state: &'static State, scratch: &mut Scratch, registe
         return intern(&recording::RECORDING, &frames[..len]);
     }
     0
+}
+
+/// The id of these addresses.
+fn intern_frames(list: &Modules, addresses: &[u64]) -> u32 {
+    let mut frames = [0u64; MAX_FRAMES];
+    for (to, pc) in frames.iter_mut().zip(addresses) {
+        *to = list.encode(*pc);
+    }
+    intern(&recording::RECORDING, &frames[..addresses.len().min(MAX_FRAMES)])
 }
 
 /// The stack of one frame for an address: of a return address, or one byte behind a variable. 0: nothing is known of it.

@@ -36,6 +36,8 @@ pub struct Extract {
     /// The place of the program itself among `modules`.
     pub main: Option<u32>,
     sites: Vec<HeapSite>,
+    /// The index of each site in its recording.
+    indexes: Vec<usize>,
     frames: Vec<RawFrame>,
     /// The hash of each site's stack, and where it ends in `frames`.
     stacks: Vec<(u64, usize)>,
@@ -54,6 +56,7 @@ impl Extract {
             modules: Vec::new(),
             main: None,
             sites: Vec::new(),
+            indexes: Vec::new(),
             frames: Vec::new(),
             stacks: Vec::new(),
             heap,
@@ -63,7 +66,7 @@ impl Extract {
         }
         let mut known = HashMap::new();
         let mut hashes = Vec::new();
-        for (_, site) in recording.heap_sites() {
+        for (index, site) in recording.heap_sites() {
             let start = this.frames.len();
             for frame in recording.stack(site.stack) {
                 let module = frame.module().map_or(NONE, |index| {
@@ -74,6 +77,7 @@ impl Extract {
             }
             this.stacks.push((tables::hash(&KEYS, &this.frames[start..], &hashes), this.frames.len()));
             this.sites.push(site);
+            this.indexes.push(index);
         }
         this
     }
@@ -93,6 +97,11 @@ impl Extract {
     /// Is the process still there, as far as its recording tells?
     pub fn is_running(&self) -> bool {
         self.head.state == state::RUNNING
+    }
+
+    /// The index of each site in its recording, in the order of [`Extract::sites`].
+    pub fn indexes(&self) -> &[usize] {
+        &self.indexes
     }
 
     /// Each site with the hash of its stack and its frames.

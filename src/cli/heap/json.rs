@@ -5,6 +5,7 @@
 
 use super::names::{Call, Names};
 use super::profile::{Entry, Measure, Profile, Value, Watched};
+use crate::ranks::JsonSpread;
 use crate::report::json::{Escaping, JsonFrame, frame, text};
 use record::heap::{Amount, class, level};
 use serde::Serialize;
@@ -68,6 +69,12 @@ struct Totals {
     sizes: Vec<Size>,
     call_stacks: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
+    live_by_rank: Option<JsonSpread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_by_rank: Option<JsonSpread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requested_by_rank: Option<JsonSpread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     not_recorded: Option<String>,
 }
 
@@ -76,6 +83,8 @@ struct Process {
     record: &'static str,
     pid: u32,
     program: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rank: Option<u32>,
     running: bool,
     level: &'static str,
     /// With `reallocations`.
@@ -163,6 +172,9 @@ fn totals(profile: &Profile) -> Totals {
         leaks: all.looked.then(|| classes.into_iter().zip(all.leaks).map(leak).collect()),
         sizes: all.sizes.classes().map(size).collect(),
         call_stacks: profile.entries().len(),
+        live_by_rank: profile.spread(|one| one.live.bytes).map(JsonSpread::from),
+        peak_by_rank: profile.spread(|one| one.heap.peak_bytes).map(JsonSpread::from),
+        requested_by_rank: profile.spread(|one| one.calls.bytes_requested).map(JsonSpread::from),
         not_recorded: profile.losses(),
     }
 }
@@ -173,6 +185,7 @@ fn process(one: &Watched) -> Process {
         record: "process",
         pid: one.pid,
         program: text(&one.program),
+        rank: one.rank,
         running: one.running,
         level: level_name(one.heap.level),
         allocations: one.calls.allocations.saturating_add(one.calls.reallocations),

@@ -11,6 +11,7 @@
 use super::extract::{Extract, LOSSES};
 use crate::merge::tables::Tables;
 use crate::merge::{ModuleId, Site, program};
+use crate::ranks::Spread;
 use record::heap::{Amount, level};
 use record::layout::SIZE_CLASSES;
 use record::reader::{Calls, Heap, HeapSite, MOST};
@@ -114,6 +115,8 @@ impl Entry {
 pub struct Watched {
     pub program: Vec<u8>,
     pub pid: u32,
+    /// Of MPI.
+    pub rank: Option<u32>,
     pub running: bool,
     pub started: u64,
     pub started_real: u64,
@@ -134,6 +137,7 @@ impl Watched {
         Self {
             program: program(head).to_vec(),
             pid: head.pid,
+            rank: head.rank,
             running: extract.is_running(),
             started: head.started,
             started_real: head.started_real,
@@ -163,14 +167,14 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// What was taken out of a recording, under the number of its file.
-    pub fn take(&mut self, file: usize, extract: &Extract) {
+    /// What was taken out of a recording, under the number of its file: the entry of each of its sites.
+    pub fn take(&mut self, file: usize, extract: &Extract) -> Vec<u32> {
         let Some(heap) = extract.heap.clone() else {
             self.unwatched += 1;
             if self.elsewhere.is_none() {
                 self.elsewhere.clone_from(&extract.elsewhere);
             }
-            return;
+            return Vec::new();
         };
         let sampling = heap.sampling as f64;
         for (sum, lost) in self.losses.iter_mut().zip(extract.losses) {
@@ -182,10 +186,12 @@ impl Profile {
         {
             self.main = Some((file, *main));
         }
+        let mut entries = Vec::new();
         for (site, hash, frames) in extract.sites() {
             let stack = self.tables.stack(hash, frames, &modules);
             let next = self.entries.len() as u32;
             let index = *self.by_stack.entry(stack).or_insert(next);
+            entries.push(index);
             if index == next {
                 self.entries.push(Entry { stack, values: Default::default(), observed: 0 });
             }
@@ -198,6 +204,7 @@ impl Profile {
             }
         }
         self.processes.push((file, Watched::new(extract, heap)));
+        entries
     }
 
     /// In the order of the files, whichever reader was first.
@@ -290,6 +297,17 @@ impl Profile {
         let missing = total.saturating_sub(self.sum(measure).bytes);
         // Threads allocate while their numbers are read.
         if self.losses.iter().any(|lost| *lost > 0) && missing > total / 100 { missing } else { 0 }
+    }
+
+    /// A number of the processes, by rank of MPI; nothing of fewer than two ranks.
+    pub fn spread(&self, number: impl Fn(&Watched) -> u64) -> Option<Spread> {
+        let ranked = self.processes.iter().filter(|(_, one)| one.rank.is_some());
+        Spread::of(ranked.map(|(_, one)| (one.rank, number(one))))
+    }
+
+    /// The ranks of MPI of all processes.
+    pub fn ranks(&self) -> Vec<u32> {
+        self.processes.iter().filter_map(|(_, one)| one.rank).collect()
     }
 
     /// The processes together.

@@ -12,6 +12,7 @@
 use super::names::{self, Names};
 use super::profile::{Entry, Measure, Profile, Together, Value, Watched};
 use crate::escape::bytes;
+use crate::ranks;
 use crate::report::text::{call_site, frame};
 use crate::size;
 use crate::target::who;
@@ -71,6 +72,7 @@ pub fn head(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
     if profile.processes.len() > 1 {
         processes(profile, out)?;
     }
+    by_rank(profile, out)?;
     if profile.unwatched > 0 {
         writeln!(out, "  {} of the recordings have nothing of the heap", profile.unwatched)?;
     }
@@ -80,10 +82,26 @@ pub fn head(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// `app (pid 12)`, `12 processes (cc1 10, as 2)`.
+/// Totals by rank of MPI, and who is unlike the others.
+fn by_rank(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
+    let rows = [
+        ("live by rank", profile.spread(|one| one.live.bytes)),
+        ("peak by rank", profile.spread(|one| one.heap.peak_bytes)),
+        ("allocated by rank", profile.spread(|one| one.calls.bytes_requested)),
+    ];
+    for (what, spread) in rows {
+        if let Some(spread) = spread.filter(|spread| spread.total > 0) {
+            writeln!(out, "  {what}: {}", spread.words(size::bytes))?;
+        }
+    }
+    Ok(())
+}
+
+/// `app (pid 12)`, `12 processes (cc1 10, as 2), ranks 0–11`.
 pub fn of_whom(profile: &Profile) -> String {
+    let ranks = ranks::list(&profile.ranks()).map_or_else(String::new, |ranks| format!(", {ranks}"));
     if let [(_, one)] = profile.processes.as_slice() {
-        return who(&one.program, one.pid);
+        return who(&one.program, one.pid) + &ranks;
     }
     let mut programs: BTreeMap<&[u8], usize> = BTreeMap::new();
     profile.processes.iter().for_each(|(_, one)| *programs.entry(&one.program).or_default() += 1);
@@ -94,7 +112,7 @@ pub fn of_whom(profile: &Profile) -> String {
     if programs.len() > NAMED {
         parts.push(format!("{} other programs", programs.len() - NAMED));
     }
-    format!("{} processes ({})", profile.processes.len(), parts.join(", "))
+    format!("{} processes ({}){ranks}", profile.processes.len(), parts.join(", "))
 }
 
 /// How it was watched.

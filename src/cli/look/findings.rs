@@ -163,6 +163,7 @@ pub fn merged(finding: Finding, stacks: Vec<Stack>, head: &Head) -> Merged {
         stacks,
         things: Vec::new(),
         processes,
+        ranks: head.rank.into_iter().collect(),
         more_processes: 0,
     }
 }

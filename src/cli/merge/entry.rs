@@ -128,6 +128,8 @@ pub struct Entry {
     suppressed: Mark,
     parties: [Party; PARTIES],
     occurrences: Vec<Occurrence>,
+    /// Of MPI, of all its processes, as they came.
+    ranks: Vec<u32>,
 }
 
 impl Entry {
@@ -137,6 +139,7 @@ impl Entry {
         stacks: [u32; PARTIES],
         things: [u32; THINGS],
         seen: Occurrence,
+        rank: Option<u32>,
         tables: &mut Tables,
     ) -> Self {
         let parties = core::array::from_fn(|i| {
@@ -160,6 +163,7 @@ impl Entry {
             suppressed: finding.suppressed,
             parties,
             occurrences: Vec::new(),
+            ranks: rank.into_iter().collect(),
         }
     }
 
@@ -195,6 +199,8 @@ impl Entry {
             self.occurrences.sort_unstable();
             self.occurrences.truncate(KEPT);
         }
+        let mut ranks = std::mem::take(&mut self.ranks);
+        ranks.append(&mut other.ranks);
         let (count, processes) = (self.count.saturating_add(other.count), self.processes.saturating_add(1));
         if other.earliest >= self.earliest {
             self.about.add(&other.about);
@@ -203,7 +209,7 @@ impl Entry {
             other.occurrences = std::mem::take(&mut self.occurrences);
             *self = other;
         }
-        (self.count, self.processes) = (count, processes);
+        (self.count, self.processes, self.ranks) = (count, processes, ranks);
     }
 
     pub fn is_suppressed(&self) -> bool {
@@ -228,6 +234,14 @@ impl Entry {
         seen.sort_unstable();
         seen.truncate(KEPT);
         seen.into_iter().map(|(_, file)| file).collect()
+    }
+
+    /// Sorted, each once.
+    fn ranks(&self) -> Vec<u32> {
+        let mut ranks = self.ranks.clone();
+        ranks.sort_unstable();
+        ranks.dedup();
+        ranks
     }
 
     /// The finding with everything that the ids stand for.
@@ -257,6 +271,7 @@ impl Entry {
             count: self.count,
             first: self.earliest.0,
             things: self.about.things(tables),
+            ranks: self.ranks(),
             processes: self.files().into_iter().map(process).collect(),
             more_processes: (self.processes as usize).saturating_sub(self.occurrences.len().clamp(1, KEPT)),
         }
@@ -267,4 +282,4 @@ fn padded<const N: usize>(text: &[u8]) -> [u8; N] {
     core::array::from_fn(|i| text.get(i).copied().unwrap_or(0))
 }
 
-const _: () = assert!(size_of::<Entry>() <= 272);
+const _: () = assert!(size_of::<Entry>() <= 296);

@@ -32,6 +32,8 @@ pub struct Extract {
     pub errors_dropped: bool,
     /// Most bytes of the heap at any time.
     pub heap_peak: u64,
+    /// Were blocks placed on memory tiers?
+    pub has_tiers: bool,
     pub modules: Vec<Arc<ModuleId>>,
     /// Each with the places of its parties' stacks and of the things that it names, [`NONE`] for none.
     pub findings: Vec<(Finding, [u32; PARTIES], [u32; THINGS])>,
@@ -56,6 +58,7 @@ impl Extract {
                 && recording.counter(Counter::Errors) > told(),
             head: recording.head(),
             heap_peak: recording.heap().map_or(0, |heap| heap.peak_bytes),
+            has_tiers: !recording.tiers().is_empty(),
             counters: Counter::ALL.map(|(counter, _)| recording.counter(counter)),
             unreadable: recording.findings_unreadable() as u64,
             deadlock: deadlock::last(recording),

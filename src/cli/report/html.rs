@@ -3,6 +3,7 @@
 //! ```text
 //! findings ─→ frames.rs (calls, stacks, source: each once) ─┐
 //! files ────→ process.rs (a second look at those that matter: lifelines, curves, heap.rs, locks.rs) ─→ data ─→ page.rs ─→ the file
+//!       └───→ tiers.rs (those with memory tiers, together) ─────────────────────────────────────────────┘
 //! ```
 //!
 //! Why the data is JSON and the page a program that reads it: ten thousand findings as markup would be a hundred
@@ -18,11 +19,14 @@ mod lifelines;
 mod locks;
 pub mod page;
 mod process;
+mod tiers;
 
 use super::{Render, Shown, sentence};
 use crate::escape::bytes;
 use crate::explain;
 use crate::merge::{Merged, Process};
+use crate::placement::Placement;
+use crate::ranks;
 use crate::symbolise::Symboliser;
 use about::{Memory, about, memory};
 use frames::Frames;
@@ -110,6 +114,8 @@ struct Data<'a> {
     frames: &'a Frames,
     #[serde(skip_serializing_if = "heap::Tree::is_empty")]
     tree: heap::Tree,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tiers: Option<tiers::Tiers>,
     seen: Vec<process::Seen>,
     more_seen: usize,
     leaks: &'a [Leak],
@@ -158,7 +164,8 @@ impl Render for Html {
         });
         let stacks = stacks.collect();
         let processes = found.processes.iter().map(|process| self.place(process)).collect();
-        let (fd, about) = about(found, symbols);
+        let (fd, mut about) = about(found, symbols);
+        about.extend(ranks::list(&found.ranks).map(|ranks| ("on", ranks)));
         if let (Some(process), Some(incident)) = (found.processes.first(), lifelines::Incident::of(index, finding)) {
             self.numbers.entry(process.file).or_default().push(incident);
         }
@@ -191,6 +198,11 @@ impl Render for Html {
         let files = merge.files();
         let none = Vec::new();
         let mut tree = heap::Tree::default();
+        // Before the heap, whose calls go without source.
+        let placing: Vec<PathBuf> = merge.placing().filter_map(|file| self.files.get(file).cloned()).collect();
+        let mut placement = Placement::read(&placing).0;
+        placement.without = merge.recordings.saturating_sub(placing.len());
+        let tiers = tiers::look(&placement, &mut self.frames, symbols);
         let mut kept = locks::Kept::default();
         let hung = merge.deadlocked().map(|(file, _)| file as u32);
         let mut wanted: Vec<u32> = merge.largest_heaps().chain(hung).collect();
@@ -227,6 +239,7 @@ impl Render for Html {
             findings: &self.findings,
             frames: &self.frames,
             tree,
+            tiers,
             more_seen: files.len().saturating_sub(seen.len()),
             seen,
             leaks: &self.leaks,

@@ -28,6 +28,9 @@ pub struct JsonFinding {
     message: String,
     resource: JsonResource,
     stacks: Vec<JsonStack>,
+    /// Of MPI, where they are known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ranks: Vec<u32>,
 }
 
 #[derive(Serialize, Default)]
@@ -105,6 +108,7 @@ pub fn value(found: &Merged, symbols: &mut Symboliser) -> JsonFinding {
         message: sentence(finding),
         resource: resource(found, symbols),
         stacks: found.stacks.iter().map(|s| stack(s, symbols)).collect(),
+        ranks: found.ranks.clone(),
     }
 }
 

@@ -11,6 +11,7 @@
 use super::{Render, Shown, sentence};
 use crate::escape::{bytes, shown};
 use crate::merge::{Merge, Merged, Site, Stack};
+use crate::ranks;
 use crate::source::Sources;
 use crate::symbolise::{Location, Symboliser};
 use record::text::until_nul;
@@ -22,10 +23,13 @@ const NAMED: usize = 3;
 
 /// `== shim: 2 findings in 1 process`.
 pub fn rule(merge: &Merge) -> String {
+    let ranks = ranks::list(&merge.ranks()).map_or_else(String::new, |ranks| format!(", {ranks}"));
     if merge.is_empty() {
-        return format!("== shim: no findings in {}", plural(merge.recordings, "process", "processes"));
+        return format!("== shim: no findings in {}{ranks}", plural(merge.recordings, "process", "processes"));
     }
-    format!("== shim: {} in {}", findings(merge.len()), plural(merge.processes(), "process", "processes"))
+    // Of all processes: on which of them a finding is, it says itself.
+    let ranks = ranks.replacen(", ", "; recorded: ", 1);
+    format!("== shim: {} in {}{ranks}", findings(merge.len()), plural(merge.processes(), "process", "processes"))
 }
 
 /// `2 findings`.
@@ -47,7 +51,7 @@ impl Render for Text {
         let times = if found.count > 1 { format!("  ×{}", found.count) } else { String::new() };
         let finding = &found.finding;
         writeln!(out, "\n{}: {}{times}", finding.severity.name(), sentence(finding))?;
-        writeln!(out, "  {} in {}", finding.kind.name(), processes(found))?;
+        writeln!(out, "  {} in {}{}", finding.kind.name(), processes(found), on_ranks(&found.ranks))?;
         for thing in &found.things {
             writeln!(out, "  {}: {}", thing.words, super::named(thing, symbols))?;
         }
@@ -119,6 +123,15 @@ fn processes(found: &Merged) -> String {
         write!(text, " and {} more", plural(more, "process", "processes")).ok();
     }
     text
+}
+
+/// `, on rank 3`, `, on 4 ranks: 0–2, 5`; nothing where none is known.
+fn on_ranks(ranks: &[u32]) -> String {
+    match (ranks, ranks::list(ranks)) {
+        ([_], Some(one)) => format!(", on {one}"),
+        (_, Some(many)) => format!(", on {} {}", ranks.len(), many.replacen("ranks ", "ranks: ", 1)),
+        (_, None) => String::new(),
+    }
 }
 
 /// `thread 14 "worker"`.

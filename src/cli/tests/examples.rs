@@ -209,3 +209,75 @@ fn systemd_takes_the_drop_in() {
     assert_eq!(verify(&place.text("systemd/shim.conf")), Vec::<String>::new());
     assert!(!verify("[Service]\nLimitNOFILE=many\n").is_empty(), "the question is understood");
 }
+
+/// A launcher that starts the command once for each rank, and says which it is in `variable`.
+fn launcher(place: &Place, name: &str, variable: &str) -> PathBuf {
+    let path = place.path(name);
+    // As the real ones do, it skips its own options and ends with the status of a rank that failed.
+    let script = format!(
+        "#!/bin/sh\nranks=2\nwhile :; do case $1 in -n) ranks=$2; shift 2;; -x) shift 2;; --ntasks=*) ranks=${{1#*=}}; shift;; -*) shift;; *) break;; esac; done\n\
+         rank=0 status=0\nwhile [ $rank -lt $ranks ]; do {variable}=$rank \"$@\" || status=$?; rank=$((rank + 1)); done\nexit $status\n"
+    );
+    fs::write(&path, script).unwrap();
+    let done = Command::new("chmod").arg("+x").arg(&path).status().unwrap();
+    assert!(done.success());
+    path
+}
+
+#[test]
+fn jobs_of_mpi_keep_their_status_and_know_their_ranks() {
+    let place = Place::new();
+    launcher(&place, "srun", "SLURM_PROCID");
+    let mpirun = launcher(&place, "mpirun", "OMPI_COMM_WORLD_RANK");
+    let mpiexec = launcher(&place, "mpiexec", "PMI_RANK");
+    let path = format!("{}:{}", place.folder.path().display(), std::env::var("PATH").unwrap());
+    let local = place.path("local");
+    let run = |script: &str, arguments: &[&str]| {
+        let mut command = place.sh(script);
+        command.args(arguments).args(["sh", "-c", "echo out; exit 7"]).env("PATH", &path);
+        command.env("SHIM", place.release.join("shim")).env("MPIRUN", &mpirun).env("MPIEXEC", &mpiexec);
+        command
+            .env("SLURM_JOB_ID", "12")
+            .env("SHIM_LOCAL", &local)
+            .env("RECORDINGS", place.path(&script.replace('/', "-")));
+        command.output().unwrap()
+    };
+    for script in ["mpi/openmpi.sh", "mpi/mpich.sh"] {
+        let output = run(script, &["3"]);
+        is(&output, 7, "out\nout\nout\n");
+        assert_eq!(text(&output.stderr), "", "{script}");
+        let report = Command::new(place.release.join("shim"))
+            .arg("report")
+            .arg(place.path(&script.replace('/', "-")))
+            .output()
+            .unwrap();
+        is(&report, 0, "== shim: no findings in 3 processes, ranks 0–2\n");
+    }
+    let output = run("mpi/slurm.sh", &[]);
+    // The ranks, then the report of the copies from the nodes.
+    is(&output, 7, "out\nout\n== shim: no findings in 2 processes, ranks 0–1\n");
+    assert_eq!(fs::read_dir(&local).map_or(0, Iterator::count), 0, "the node is left clean");
+    assert_eq!(fs::read_dir(place.path("shim.12")).unwrap().count(), 1);
+}
+
+/// Where Tcl and Python are there to be asked.
+#[test]
+fn the_module_file_and_the_recipe_are_whole() {
+    let place = Place::new();
+    let module = place.text("modulefile/shim");
+    assert!(module.starts_with("#%Module1.0\n"));
+    let asked = "proc module-whatis args {}; proc conflict args {}; proc prepend-path args {puts $args}; proc setenv args {puts $args}; set env(SHIM_PREFIX) /opt/s; source [lindex $argv 0]";
+    let script = place.path("ask.tcl");
+    fs::write(&script, asked).unwrap();
+    if let Ok(output) = Command::new("tclsh").arg(&script).arg(place.examples.join("modulefile/shim")).output() {
+        is(&output, 0, "PATH /opt/s/bin\nSHIM_LIBRARY /opt/s/lib/libshim.so\n");
+    }
+    let parse = "import ast, sys; t = ast.parse(open(sys.argv[1]).read()); print([n.name for n in t.body if isinstance(n, ast.ClassDef)])";
+    if let Ok(output) =
+        Command::new("python3").args(["-c", parse]).arg(place.examples.join("spack/package.py")).output()
+    {
+        is(&output, 0, "['Shim']\n");
+    }
+    let recipe = place.text("spack/package.py");
+    assert!(!recipe.contains("http") && !recipe.contains("sha256"), "nothing that does not exist");
+}

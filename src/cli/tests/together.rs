@@ -16,17 +16,20 @@ const PROGRAM: &str = r#"
     #include <fcntl.h>
     #include <pthread.h>
     #include <stdio.h>
+    #include <stdlib.h>
     #include <string.h>
     #include <sys/wait.h>
     #include <unistd.h>
     __attribute__((noinline)) void twice(void) { int fd = dup(0); close(fd); if (close(fd) == 0) _exit(90); __asm__(""); }
     __attribute__((noinline)) static void hidden(void) { int fd = dup(0); close(fd); if (close(fd) == 0) _exit(91); __asm__(""); }
+    __attribute__((noinline)) void *fields(size_t size) { char *block = malloc(size); if (block) memset(block, 1, size); __asm__(""); return block; }
     int main(int count, char **arguments) {
         const char *what = count > 1 ? arguments[1] : "";
         if (strchr(what, 'n')) pthread_setname_np(pthread_self(), "\"\\\n\x1b[2J\xff\t12345");
         if (strchr(what, 'r')) { close(9); int fd = open("data", O_RDWR | O_CREAT | O_APPEND, 0600); if (dup2(fd, 9) != 9 || close(fd)) return 92; }
         if (strchr(what, 't')) for (volatile int i = 0; i < 5; i++) twice();
         if (strchr(what, 'h')) hidden();
+        if (strchr(what, 'a')) { for (volatile int i = 0; i < 3; i++) if (fields(4 << 20) == fields(1 << 20)) return 95; }
         if (strchr(what, 'c')) {
             int pid = fork(), status;
             if (pid == 0) { twice(); _exit(0); }
@@ -329,4 +332,39 @@ fn the_table_of_keys() {
     assert_eq!(line("2"), "2 deleted second (keys) main keys.c:7 -");
     assert_eq!(line("3"), "3 live third (keys) main keys.c:7 -");
     assert_eq!(line("31"), "31 shim - - -");
+}
+
+/// Three blocks of 4 MiB belong on the tier, three of 1 MiB do not.
+#[test]
+fn what_was_placed_is_told_after_a_run() {
+    let directory = directory("placed");
+    let rules = "[[tier]]\nname = \"shared\"\nkind = \"memfd\"\n\n\
+        [[rule]]\nname = \"large\"\ntier = \"shared\"\nfunction = \"fields\"\nsize = \"2M..\"\n\n\
+        [[rule]]\nname = \"nobody\"\ntier = \"shared\"\nfunction = \"no_such_function\"\n";
+    std::fs::write(directory.join("rules.toml"), rules).unwrap();
+    let run = "SLURM_PROCID=2 \"$shim\" run --tiers rules.toml --record kept -- \"$program\" a";
+    let output = script(&directory, run);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!((stdout.as_str(), output.status.code()), ("", Some(3)), "{stderr}");
+    let told: Vec<&str> = stderr.lines().collect();
+    let rules = directory.join("rules.toml");
+    assert_eq!(told.len(), 3, "{stderr}");
+    let first = "shim: [rank 2] tiers: shared (memfd): 3 allocations, 12 MiB; live 12 MiB, 12 MiB at the peak";
+    assert!(told[0].starts_with(first), "{stderr}");
+    assert_eq!(told[1], format!("shim: [rank 2] tiers: never matched: \"nobody\" ({}:11)", rules.display()));
+    let pages = "shim: [rank 2] tiers: placement verified: 3,072 of 3,072 pages are where they belong";
+    assert_eq!(told[2], pages);
+    let report = text(&script(&directory, "\"$shim\" report --tiers kept").stdout);
+    assert!(report.starts_with("== shim: memory tiers of program (pid "), "{report}");
+    assert!(
+        report.contains("), rank 2\n") && report.contains("→ shared: 3 hits from 1 call stack, 12 MiB"),
+        "{report}"
+    );
+    assert!(report.contains("  shared by \"large\"  fields  program.c:"), "{report}");
+    // The same program without rules: not a word.
+    let plain = script(&directory, "\"$shim\" run -- \"$program\" a");
+    assert_eq!(
+        (text(&plain.stdout), text(&plain.stderr), plain.status.code()),
+        (String::new(), String::new(), Some(3))
+    );
 }

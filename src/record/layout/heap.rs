@@ -50,7 +50,14 @@ pub struct Heap {
     /// The path of the module whose malloc the program calls, when that is not libshim.so's: text in [`super::Section::Strings`]. The
     /// heap was not seen then.
     pub elsewhere: AtomicU64,
-    pub _reserved: [AtomicU64; 13],
+    /// How accesses were sampled, see [`crate::usage::access`]: 0 = not. One of so many was written down.
+    pub access_kind: AtomicU64,
+    pub access_period: AtomicU64,
+    /// Samples in all, those of them that hit no block that is known, and those that the kernel had no room for.
+    pub access_samples: AtomicU64,
+    pub access_elsewhere: AtomicU64,
+    pub access_lost: AtomicU64,
+    pub _reserved: [AtomicU64; 8],
     pub sizes: [SizeClass; SIZE_CLASSES],
 }
 
@@ -71,6 +78,11 @@ assert_offsets!(
     looked = 72,
     leak_classes = 80,
     elsewhere = 144,
-    _reserved = 152,
+    access_kind = 152,
+    access_period = 160,
+    access_samples = 168,
+    access_elsewhere = 176,
+    access_lost = 184,
+    _reserved = 192,
     sizes = 256
 );

@@ -33,6 +33,24 @@ pub struct Site {
     pub _reserved: AtomicU64,
 }
 
+/// How the heap blocks of a call stack were used. Estimates where allocations are sampled, as in [`Site`].
+#[repr(C)]
+pub struct SiteUse {
+    /// Freed blocks whose lifetime is known, the sum of their lifetimes, and the longest; ms.
+    pub ended: AtomicU64,
+    pub lifetime_ms: AtomicU64,
+    pub longest_ms: AtomicU64,
+    /// The most bytes that were live at a time.
+    pub most_bytes: AtomicU64,
+    /// Of the sampled accesses, those that hit a block: see [`super::Heap::access_kind`].
+    pub loads: AtomicU64,
+    pub stores: AtomicU64,
+    pub faults: AtomicU64,
+    /// When its first and its last block were allocated or freed, as far as was told: ms since the start + 1, first:32 |
+    /// last:32 from the low end; 0 = not known.
+    pub active: AtomicU64,
+}
+
 /// Places in a [`Sample`].
 pub const SAMPLE_SITES: usize = 28;
 
@@ -68,5 +86,17 @@ assert_offsets!(
     lost_blocks = 104,
     lost_bytes = 112,
     _reserved = 120
+);
+assert_offsets!(
+    SiteUse,
+    64,
+    ended = 0,
+    lifetime_ms = 8,
+    longest_ms = 16,
+    most_bytes = 24,
+    loads = 32,
+    stores = 40,
+    faults = 48,
+    active = 56
 );
 assert_offsets!(Sample, 256, time = 0, open = 8, limit = 16, _reserved = 24, sites = 32);

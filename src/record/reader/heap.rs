@@ -30,6 +30,21 @@ pub struct Heap {
     pub leaks: [Amount; 4],
     /// Allocated in all, by size: class `n` is up to `2^n` bytes, and more than the class before.
     pub sizes: [Amount; SIZE_CLASSES],
+    pub accesses: Accesses,
+}
+
+/// How accesses to blocks were sampled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accesses {
+    /// See [`crate::usage::access`].
+    pub kind: u64,
+    /// One of so many was written down; at least 1 where any were.
+    pub period: u64,
+    pub samples: u64,
+    /// Samples that hit no known block.
+    pub elsewhere: u64,
+    /// Samples that the kernel had no room for.
+    pub lost: u64,
 }
 
 impl Heap {
@@ -60,6 +75,23 @@ pub struct HeapSite {
     pub lost: Amount,
     /// Allocations that stand behind the numbers.
     pub observed: u64,
+}
+
+/// How the blocks of a call stack were used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Freed blocks whose lifetime is known, the sum of their lifetimes, and the longest; ms.
+    pub ended: u64,
+    pub lifetime_ms: u64,
+    pub longest_ms: u64,
+    /// The most bytes that were live at a time; 0 = not known.
+    pub most_bytes: u64,
+    /// Samples that hit its blocks.
+    pub loads: u64,
+    pub stores: u64,
+    pub faults: u64,
+    /// When the first and the last of its blocks came or went, ms after the start.
+    pub active_ms: Option<(u64, u64)>,
 }
 
 /// Calls of all threads.
@@ -114,6 +146,13 @@ impl Heap {
             looked: raw.u64(offset_of!(At, looked)),
             leaks: core::array::from_fn(|i| amount(raw, offset_of!(At, leak_classes) + i * 16)),
             sizes: core::array::from_fn(|i| amount(raw, offset_of!(At, sizes) + i * 16)),
+            accesses: Accesses {
+                kind: raw.u64(offset_of!(At, access_kind)),
+                period: number(raw, offset_of!(At, access_period)).max(1),
+                samples: number(raw, offset_of!(At, access_samples)),
+                elsewhere: number(raw, offset_of!(At, access_elsewhere)),
+                lost: number(raw, offset_of!(At, access_lost)),
+            },
         })
     }
 }
@@ -140,6 +179,31 @@ impl HeapSite {
             lost: amount(raw, offset_of!(At, lost_blocks)),
             observed: number(raw, offset_of!(At, observed)),
         })
+    }
+}
+
+impl Usage {
+    /// May its blocks have come or gone in between? True where nothing is known of it.
+    pub fn is_active(&self, from_ms: u64, to_ms: u64) -> bool {
+        self.active_ms.is_none_or(|(first, last)| first <= to_ms && from_ms <= last)
+    }
+
+    fn read(raw: Raw) -> Self {
+        use layout::SiteUse as At;
+        Self {
+            ended: number(raw, offset_of!(At, ended)),
+            lifetime_ms: number(raw, offset_of!(At, lifetime_ms)),
+            longest_ms: number(raw, offset_of!(At, longest_ms)),
+            most_bytes: number(raw, offset_of!(At, most_bytes)),
+            loads: number(raw, offset_of!(At, loads)),
+            stores: number(raw, offset_of!(At, stores)),
+            faults: number(raw, offset_of!(At, faults)),
+            active_ms: {
+                let active = raw.u64(offset_of!(At, active));
+                let ms = |word: u64| word.checked_sub(1);
+                ms(active & u64::from(u32::MAX)).zip(ms(active >> 32))
+            },
+        }
     }
 }
 
@@ -178,6 +242,11 @@ impl<B: AsRef<[u8]>> Recording<B> {
 
     pub fn heap_site(&self, index: usize) -> Option<HeapSite> {
         HeapSite::read(self.entry(Section::Sites, index)?, self.peak_epoch())
+    }
+
+    /// How the blocks of a site were used; all zero where nothing is known of it.
+    pub fn heap_usage(&self, index: usize) -> Usage {
+        self.entry(Section::SiteUses, index).map_or_else(Usage::default, Usage::read)
     }
 
     /// Live bytes over time, in the order of time. Empty while the writer is thinning them out; ask again.

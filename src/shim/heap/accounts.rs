@@ -11,7 +11,7 @@ use crate::{clock, sys};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use record::layout::{Heap, SIZE_CLASSES, Thread, ThreadCounter};
-use record::{heap, sites};
+use record::{heap, sites, usage};
 
 /// Events after which a thread tells; so many bytes count as one more, or a peak could be missed by any number of bytes.
 const EVENTS: u64 = 512;
@@ -25,6 +25,9 @@ struct Account {
     frees: AtomicU32,
     allocated: AtomicU64,
     freed: AtomicU64,
+    /// Of the freed blocks: their lifetimes, and the longest; ms.
+    lived: AtomicU64,
+    longest: AtomicU32,
 }
 
 pub struct Accounts {
@@ -46,6 +49,12 @@ static SAMPLING: AtomicBool = AtomicBool::new(false);
 #[inline(always)]
 pub fn now_ms() -> u32 {
     NOW_MS.load(Relaxed)
+}
+
+/// Milliseconds from the start to `now`, ns.
+pub fn ms(now: u64) -> u32 {
+    let started = record::store::Store::header(&RECORDING).started.load(Relaxed);
+    (now.saturating_sub(started) / 1_000_000) as u32
 }
 
 /// Adds to a field that only this thread writes.
@@ -98,12 +107,18 @@ impl Accounts {
         self.event(thread, size);
     }
 
-    /// By the owning thread, under the guard. `stack`: of the allocation.
+    /// By the owning thread, under the guard. `stack`: of the allocation, at `born` ms.
     #[inline(always)]
-    pub fn freed(&self, thread: &Thread, stack: u32, size: u64) {
+    pub fn freed(&self, thread: &Thread, stack: u32, size: u64, born: u32) {
         let account = self.account(stack);
         add_one(&account.frees);
         add(&account.freed, size);
+        // Most blocks live shorter than the clock's step.
+        let age = now_ms().saturating_sub(born);
+        if age > 0 {
+            add(&account.lived, u64::from(age));
+            account.longest.store(account.longest.load(Relaxed).max(age), Relaxed);
+        }
         self.event(thread, size);
     }
 
@@ -123,6 +138,7 @@ impl Accounts {
         self.events.store(events, Relaxed);
         if events >= EVENTS {
             self.tell(thread);
+            super::access::look();
         }
     }
 
@@ -148,13 +164,19 @@ impl Accounts {
         for (sum, more) in self.given.iter().zip([allocations, frees, allocated, freed]) {
             add(sum, more);
         }
-        let Some(site) = sites::of(&RECORDING, account.stack.load(Relaxed)) else { return };
+        let (lived, longest) = (take(&account.lived), account.longest.swap(0, Relaxed));
+        let stack = account.stack.load(Relaxed);
+        let Some(site) = sites::of(&RECORDING, stack) else { return };
         if allocations > 0 {
             site.allocated(totals, allocations, allocated, allocations);
         }
+        let usage = usage::of(&RECORDING, stack);
+        usage.inspect(|usage| usage.grown(site));
         if frees > 0 {
             site.freed(totals, frees, freed);
+            usage.inspect(|usage| usage.ended(frees, lived, u64::from(longest)));
         }
+        usage.inspect(|usage| usage.changed(now_ms()));
     }
 
     /// Adds everything to the totals. By the owning thread under the guard, or when that thread is gone or about to be.
@@ -164,8 +186,7 @@ impl Accounts {
         let Some(totals) = heap::totals(&RECORDING) else { return };
         let now = sys::now();
         clock::advance(now);
-        let started = record::store::Store::header(&RECORDING).started.load(Relaxed);
-        NOW_MS.store((now.saturating_sub(started) / 1_000_000) as u32, Relaxed);
+        NOW_MS.store(ms(now), Relaxed);
         self.events.store(0, Relaxed);
         for account in &self.stacks {
             self.give(account, totals);
@@ -194,6 +215,8 @@ impl Accounts {
             }
             account.allocated.store(0, Relaxed);
             account.freed.store(0, Relaxed);
+            account.lived.store(0, Relaxed);
+            account.longest.store(0, Relaxed);
         }
         for (blocks, bytes) in self.sizes.iter().zip(&self.size_bytes) {
             blocks.store(0, Relaxed);

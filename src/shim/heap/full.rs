@@ -9,8 +9,8 @@
 #![allow(unsafe_code)] // Safety: calls the real allocator as the hooks were called.
 
 use super::{accounts, guard, is_reinforced, protects, quarantine, redzone, shadow};
+use crate::heap::allocator;
 use crate::recording::{self, RECORDING};
-use crate::roster::{known, real};
 use crate::thread::{self, Entry as Way, Scope};
 use crate::{finding, locks, start, sys, unwind};
 use core::sync::atomic::AtomicBool;
@@ -193,7 +193,7 @@ fn freeing_in(scope: &mut Scope, entry: &Entry, address: usize, call: &Call) -> 
     match entry.free(shadow::low(address), call.family, held, thread::alone(), by) {
         Freeing::Freed(ended) => {
             if let Some(accounts) = accounts::of(state).filter(|_| ended.epoch() == start::epoch()) {
-                accounts.freed(state.entry, entry.allocating_stack().0, entry.size());
+                accounts.freed(state.entry, entry.allocating_stack().0, entry.size(), ended.born());
             }
             // A realloc may leave the block where it is.
             if state.moving.load(Relaxed) == 0 {
@@ -494,7 +494,7 @@ unsafe fn moved(block: *mut c_void, size: usize, call: &Call) -> *mut c_void {
         return core::ptr::null_mut();
     }
     // SAFETY: the caller's.
-    let new = unsafe { real::realloc(its, if size == 0 { 0 } else { request(size) }) };
+    let new = unsafe { allocator::realloc(its, if size == 0 { 0 } else { request(size) }) };
     if !new.is_null() {
         return allocated(new.into(), size, call);
     }
@@ -513,7 +513,7 @@ unsafe fn realloc_by_copy(block: *mut c_void, size: usize, call: &Call) -> Optio
     let mut new = core::ptr::null_mut();
     if size != 0 {
         // SAFETY: as malloc(3), for any size.
-        let got = obtain(size, 0, |whole| unsafe { real::malloc(whole) });
+        let got = obtain(size, 0, |whole| unsafe { allocator::malloc(whole) });
         if got.block.is_null() {
             return Some(new);
         }
@@ -538,5 +538,5 @@ pub unsafe fn give_back(its: *mut c_void) {
         return guard::free(its as usize, None);
     }
     // SAFETY: the caller's. A level means that the real functions are known.
-    unsafe { known::free(its) }
+    unsafe { allocator::free(its) }
 }

@@ -19,7 +19,7 @@ use super::full::{after_free, publish};
 use super::guard;
 use super::redzone::{self, Eyes};
 use super::shadow;
-use crate::roster::real;
+use crate::heap::allocator;
 use crate::spin::Spin;
 use crate::thread::{self, Entry as Way, Scope};
 use crate::{options, recording, sys};
@@ -199,7 +199,7 @@ fn leave(scope: &mut Scope, address: usize) {
     look(scope, address, &facts);
     if entry.release() {
         // SAFETY: the allocator's own pointer of a block that it has handed out, and that was kept from it until now.
-        unsafe { real::free((address - facts.front) as *mut c_void) };
+        unsafe { allocator::free((address - facts.front) as *mut c_void) };
     }
 }
 

@@ -10,15 +10,15 @@
 //! compare-exchange on the key, before the allocator gets it back. A full bucket drops the sample, which is counted.
 #![allow(unsafe_code)] // Safety: the table is a private mapping of atomics that is never unmapped.
 
-use super::{accounts, guard};
+use super::{access, accounts, guard};
 use crate::recording::{self, RECORDING};
 use crate::thread::{self, Entry as Way};
 use crate::{options, start, sys};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, fence};
 use record::layout::{Counter, ThreadCounter};
-use record::{heap, sites};
+use record::{heap, sites, usage};
 use track::heap::sampling::{self, Random, weight};
 
 const BUCKETS: usize = 1 << 12;
@@ -36,6 +36,19 @@ struct Sampled {
     stack: AtomicU64,
     blocks: AtomicU64,
     bytes: AtomicU64,
+    /// Of the block itself.
+    size: AtomicU64,
+    /// ms since the start.
+    born: AtomicU64,
+}
+
+/// A sampled block that is live, as others may know it.
+pub struct Block {
+    pub address: usize,
+    pub size: u64,
+    pub stack: u32,
+    /// For how many blocks it stands.
+    pub blocks: u64,
 }
 
 /// The sampled blocks of a hash. The keys are a line of the cache: 0 = free, 1 = being written, else the address.
@@ -180,14 +193,43 @@ pub fn sampled(address: usize, size: usize) {
     let now = sys::now();
     if let Some(site) = sites::of(&RECORDING, stack) {
         site.allocated(totals, blocks, bytes, 1);
+        if let Some(usage) = usage::of(&RECORDING, stack) {
+            usage.grown(site);
+            usage.changed(accounts::ms(now));
+        }
     }
     totals.sized(size as u64, blocks, bytes);
     totals.changed(blocks as i64, bytes as i64, now);
     accounts::sample_when_due(now);
-    keep(address, stack, blocks, bytes);
+    keep(address, size as u64, accounts::ms(now), stack, blocks, bytes);
+    access::look();
 }
 
-fn keep(address: usize, stack: u32, blocks: u64, bytes: u64) {
+/// The sampled blocks that were allocated since the last fork.
+pub fn each(mut look: impl FnMut(Block)) {
+    for Bucket { keys, samples } in table().into_iter().flatten() {
+        for (key, sample) in keys.iter().zip(samples) {
+            let address = key.load(Acquire);
+            if address <= BUSY {
+                continue;
+            }
+            let stack = sample.stack.load(Relaxed);
+            let block = Block {
+                address,
+                size: sample.size.load(Relaxed),
+                stack: stack as u32,
+                blocks: sample.blocks.load(Relaxed),
+            };
+            // What was read is of this block, as long as it has its place.
+            fence(Acquire);
+            if key.load(Relaxed) == address && (stack >> 32) as u16 == start::epoch() {
+                look(block);
+            }
+        }
+    }
+}
+
+fn keep(address: usize, size: u64, born: u32, stack: u32, blocks: u64, bytes: u64) {
     let place = table().or_else(make_table).and_then(|table| {
         let Bucket { keys, samples } = &table[hash(address)];
         keys.iter()
@@ -201,6 +243,8 @@ fn keep(address: usize, stack: u32, blocks: u64, bytes: u64) {
     sample.stack.store(u64::from(stack) | u64::from(start::epoch()) << 32, Relaxed);
     sample.blocks.store(blocks, Relaxed);
     sample.bytes.store(bytes, Relaxed);
+    sample.size.store(size, Relaxed);
+    sample.born.store(u64::from(born), Relaxed);
     key.store(address, Release);
     mark(address);
 }
@@ -219,7 +263,9 @@ pub fn freed(address: usize) {
         keys.iter().zip(samples).find(|(key, _)| key.load(Acquire) == address)
     });
     let Some((key, sample)) = found else { return };
+    access::before_free(sample.size.load(Relaxed));
     let (stack, blocks, bytes) = (sample.stack.load(Relaxed), sample.blocks.load(Relaxed), sample.bytes.load(Relaxed));
+    let born = sample.born.load(Relaxed);
     if key.compare_exchange(address, 0, AcqRel, Relaxed).is_err() {
         return;
     }
@@ -231,6 +277,12 @@ pub fn freed(address: usize) {
     if let Some(totals) = heap::totals(&RECORDING) {
         if let Some(site) = sites::find(&RECORDING, stack as u32) {
             site.freed(totals, blocks, bytes);
+            if let Some(usage) = usage::of(&RECORDING, stack as u32) {
+                let now = accounts::ms(sys::now());
+                let age = u64::from(now).saturating_sub(born);
+                usage.ended(blocks, blocks.saturating_mul(age), age);
+                usage.changed(now);
+            }
         }
         totals.changed((blocks as i64).wrapping_neg(), (bytes as i64).wrapping_neg(), 0);
     }

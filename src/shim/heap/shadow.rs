@@ -158,6 +158,27 @@ pub fn around(address: usize) -> Option<(usize, Facts)> {
     None
 }
 
+/// How many freed blocks before an address are asked whether they held it.
+const FREED: usize = 512;
+
+/// The freed block that `address` lay in, when no live one is there: that which starts nearest before it. Its memory may have been another's
+/// since, where that started elsewhere.
+pub fn was_around(address: usize) -> Option<(usize, Facts)> {
+    let first = address >> REGION_BITS;
+    let freed = (first.saturating_sub(FAR)..=first)
+        .rev()
+        .filter_map(|number| region(number << REGION_BITS).map(|r| (number, r)));
+    let entries = freed.flat_map(|(number, region)| {
+        let last = if number == first { index(address) } else { ENTRIES - 1 };
+        region.freed_before(last).map(move |at| ((number << REGION_BITS) + (at << GRANULE_BITS), &region.entries[at]))
+    });
+    entries.take(FREED).find_map(|(granule, entry)| {
+        let facts = entry.facts()?;
+        let start = granule + facts.low as usize;
+        (start <= address && address - start < facts.size as usize).then_some((start, facts))
+    })
+}
+
 /// Regions that exist, from the one of `address` on: their first address.
 fn regions(address: usize) -> impl Iterator<Item = (usize, &'static Region)> {
     let first = address >> REGION_BITS;
@@ -211,12 +232,20 @@ impl Region {
         })
     }
 
-    /// Indices of written entries from `last` downwards.
+    /// Indices of live blocks' entries from `last` downwards.
     fn live_before(&self, last: usize) -> impl Iterator<Item = usize> {
+        self.before(last).filter(|at| self.entries[*at].state().0 == State::Live)
+    }
+
+    fn freed_before(&self, last: usize) -> impl Iterator<Item = usize> {
+        self.before(last).filter(|at| matches!(self.entries[*at].state().0, State::Freed | State::Quarantined))
+    }
+
+    /// Indices of entries that may have been written, from `last` downwards.
+    fn before(&self, last: usize) -> impl Iterator<Item = usize> {
         (0..=last / PAGE_ENTRIES)
             .rev()
             .filter(|page| self.touched[page / 64].load(Relaxed) >> (page % 64) & 1 != 0)
             .flat_map(move |page| (page * PAGE_ENTRIES..=((page + 1) * PAGE_ENTRIES - 1).min(last)).rev())
-            .filter(|at| self.entries[*at].state().0 == State::Live)
     }
 }

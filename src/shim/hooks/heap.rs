@@ -12,14 +12,14 @@
 #![allow(clippy::missing_safety_doc)]
 
 use super::c_types::*;
-use crate::heap::elsewhere;
 use crate::heap::full::{self, Call, Obtained, Verdict};
 use crate::heap::sampled::{self, special};
 use crate::heap::{Level, guard, level};
+use crate::heap::{allocator, elsewhere};
 use crate::locks::{memory, order};
 use crate::resolve::{any_mapped, bootstrap, bootstrap_size, in_arena, is_bootstrap};
 use crate::roster::{known, real, slots};
-use crate::{sys, thread};
+use crate::{sys, thread, tiers};
 use core::cell::Cell;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
@@ -43,11 +43,32 @@ pub(super) enum Way {
 #[inline(always)]
 pub(super) fn counted(counter: ThreadCounter, bytes: usize) -> Way {
     let Some(entry) = thread::counters() else { return Way::Slow };
+    counted_in(entry, counter, bytes)
+}
+
+#[inline(always)]
+fn counted_in(entry: &record::layout::Thread, counter: ThreadCounter, bytes: usize) -> Way {
     entry.add(counter, 1);
     let left = &thread::block().heap_left;
     let rest = left.load(Relaxed).wrapping_sub_unsigned(bytes);
     left.store(rest, Relaxed);
     if rest < 0 { Way::Sample } else { Way::Fast }
+}
+
+/// An allocation of a process that has tiers, and so no fast path; not with `heap=full`.
+#[inline(always)]
+fn tiered(counter: ThreadCounter, size: usize, align: usize, ask: impl FnOnce(usize) -> *mut c_void) -> *mut c_void {
+    match thread::watched() {
+        Some((entry, _)) if level() != Level::Off => match counted_in(entry, counter, size) {
+            Way::Sample if counter == Allocations => return sampled_by(size, align, ask),
+            _ => {}
+        },
+        None if level() != Level::Off => {
+            first(counter, size);
+        }
+        _ => {}
+    }
+    ask(size)
 }
 
 /// Registers the thread if need be, and counts where the level counts here. False: not watched, or by `heap=full`.
@@ -103,7 +124,11 @@ pub(super) fn slow_malloc(size: usize, call: &'static Call) -> *mut c_void {
     // A level means that the real functions are known.
     if level() == Level::Full {
         // SAFETY: as malloc(3), for any size.
-        return followed(full::obtain(size, 0, |whole| unsafe { known::malloc(whole) }), size, call);
+        return followed(full::obtain(size, 0, |whole| unsafe { allocator::malloc(whole) }), size, call);
+    }
+    if tiers::on() {
+        // SAFETY: as malloc(3), for any size.
+        return tiered(Allocations, size, 0, |size| unsafe { allocator::malloc(size) });
     }
     first_malloc(size, call)
 }
@@ -119,10 +144,10 @@ fn first_malloc(size: usize, call: &'static Call) -> *mut c_void {
     }
     if first(Allocations, size) {
         // SAFETY: as malloc(3), for any size.
-        return followed(full::obtain(size, 0, |whole| unsafe { real::malloc(whole) }), size, call);
+        return followed(full::obtain(size, 0, |whole| unsafe { allocator::malloc(whole) }), size, call);
     }
     // SAFETY: as malloc(3), for any size.
-    unsafe { real::malloc(size) }
+    unsafe { allocator::malloc(size) }
 }
 
 /// A block of the allocator's, with its entry when it is one; the program's pointer.
@@ -160,14 +185,18 @@ fn slow_calloc(count: usize, size: usize) -> *mut c_void {
         };
     }
     let bytes = count.wrapping_mul(size);
+    if tiers::on() && level() != Level::Full {
+        // SAFETY: as calloc(3), for any sizes.
+        return tiered(Allocations, bytes, 0, |_| unsafe { allocator::calloc(count, size) });
+    }
     let full = level() == Level::Full || first(Allocations, bytes);
     // SAFETY: as calloc(3), for any sizes.
     unsafe {
         // Of a product that overflows it says what is wrong.
         if !full || count.checked_mul(size).is_none() {
-            return real::calloc(count, size);
+            return allocator::calloc(count, size);
         }
-        let got = full::obtain(bytes, 0, |whole| real::calloc(1, whole));
+        let got = full::obtain(bytes, 0, |whole| allocator::calloc(1, whole));
         followed(got, bytes, &Call { family: Family::Malloc, name: "calloc" })
     }
 }
@@ -263,6 +292,13 @@ fn slow_realloc(block: *mut c_void, size: usize) -> *mut c_void {
     if guard::owns(block as usize) {
         return guarded_realloc(block, size);
     }
+    if tiers::on() {
+        if special(block as usize) {
+            sampled::freed(block as usize);
+        }
+        // SAFETY: as realloc(3): the hook's own contract.
+        return tiered(Reallocations, size, 0, |size| unsafe { allocator::realloc(block, size) });
+    }
     // A sample goes with its address, before another thread can have it. When the realloc fails it is lost.
     if special(block as usize) {
         sampled::freed(block as usize);
@@ -277,7 +313,7 @@ fn slow_realloc(block: *mut c_void, size: usize) -> *mut c_void {
         return slow_realloc(block, size);
     }
     // SAFETY: as realloc(3): the hook's own contract.
-    unsafe { real::realloc(block, size) }
+    unsafe { allocator::realloc(block, size) }
 }
 
 #[inline(always)]
@@ -295,6 +331,25 @@ pub unsafe fn free(block: *mut c_void) {
 
 #[inline(never)]
 pub(super) fn slow_free(block: *mut c_void, call: &'static Call) {
+    // A process with tiers has no other fast path.
+    if tiers::on() && level() != Level::Full && !special(block as usize) && !order::on() && !memory::holding() {
+        if let Some((entry, _)) = thread::watched() {
+            entry.add(Frees, 1);
+            if tiers::owns(block) {
+                return tiers::free(block);
+            }
+            if !is_bootstrap(block) {
+                // SAFETY: as free(3): the hook's own contract; the thread is registered.
+                return unsafe { known::free(block) };
+            }
+        }
+    }
+    slower_free(block, call);
+}
+
+#[cold]
+#[inline(never)]
+fn slower_free(block: *mut c_void, call: &'static Call) {
     if order::on() {
         order::block_ends(block as usize);
     }
@@ -327,7 +382,7 @@ fn unfollowed_free(block: *mut c_void, call: &'static Call) {
     }
     if level() == Level::Off {
         // SAFETY: as free(3): the hook's own contract.
-        return unsafe { known::free(block) };
+        return unsafe { allocator::free(block) };
     }
     if special(block as usize) {
         sampled::freed(block as usize);
@@ -336,13 +391,13 @@ fn unfollowed_free(block: *mut c_void, call: &'static Call) {
             return guard::free(block as usize, Some(call));
         }
     }
-    if let Some(entry) = thread::counters() {
+    if let Some((entry, _)) = thread::watched() {
         entry.add(Frees, 1);
     } else if first(Frees, 0) {
         return slow_free(block, call);
     }
     // SAFETY: as free(3): the hook's own contract.
-    unsafe { real::free(block) }
+    unsafe { allocator::free(block) }
 }
 
 #[inline(always)]
@@ -366,6 +421,9 @@ pub(super) fn aligned(
     call: &'static Call,
     real: impl Fn(usize) -> *mut c_void,
 ) -> *mut c_void {
+    if tiers::on() && level() != Level::Full {
+        return tiered(Allocations, size, align, real);
+    }
     let way = counted(Allocations, size);
     if way == Way::Slow && (level() == Level::Full || first(Allocations, size)) {
         return followed(full::obtain(size, align, real), size, call);
@@ -379,8 +437,9 @@ pub unsafe fn posix_memalign(out: *mut *mut c_void, align: usize, size: usize) -
     let block = aligned(size, align, &Call { family: Family::Malloc, name: "posix_memalign" }, |whole| {
         // SAFETY: the caller's; on success the block is in `out`, which is left alone otherwise.
         unsafe {
-            result.set(real::posix_memalign(out, align, whole));
-            if result.get() == 0 { *out } else { null_mut() }
+            let (answer, block) = allocator::posix_memalign(out, align, whole);
+            result.set(answer);
+            block
         }
     });
     if !block.is_null() {
@@ -394,7 +453,7 @@ pub unsafe fn posix_memalign(out: *mut *mut c_void, align: usize, size: usize) -
 pub unsafe fn aligned_alloc(align: usize, size: usize) -> *mut c_void {
     // SAFETY: the caller's.
     aligned(size, align, &Call { family: Family::Malloc, name: "aligned_alloc" }, |whole| unsafe {
-        real::aligned_alloc(align, whole)
+        allocator::aligned(align, whole, || real::aligned_alloc(align, whole))
     })
 }
 
@@ -405,14 +464,16 @@ pub unsafe fn memalign(align: usize, size: usize) -> *mut c_void {
     }
     // SAFETY: the caller's.
     aligned(size, align, &Call { family: Family::Malloc, name: "memalign" }, |whole| unsafe {
-        real::memalign(align, whole)
+        allocator::aligned(align, whole, || real::memalign(align, whole))
     })
 }
 
 #[inline(always)]
 pub unsafe fn valloc(size: usize) -> *mut c_void {
     // SAFETY: the caller's.
-    aligned(size, sys::page(), &Call { family: Family::Malloc, name: "valloc" }, |whole| unsafe { real::valloc(whole) })
+    aligned(size, sys::page(), &Call { family: Family::Malloc, name: "valloc" }, |whole| unsafe {
+        allocator::aligned(sys::page(), whole, || real::valloc(whole))
+    })
 }
 
 #[inline(always)]
@@ -424,7 +485,7 @@ pub unsafe fn pvalloc(size: usize) -> *mut c_void {
     };
     // SAFETY: the caller's.
     aligned(size, sys::page(), &Call { family: Family::Malloc, name: "pvalloc" }, |whole| unsafe {
-        real::pvalloc(whole)
+        allocator::aligned(sys::page(), whole, || real::pvalloc(whole))
     })
 }
 
@@ -436,7 +497,7 @@ pub unsafe fn malloc_usable_size(block: *mut c_void) -> usize {
         return size;
     }
     // SAFETY: the caller's.
-    unsafe { real::malloc_usable_size(block) }
+    unsafe { allocator::usable_size(block) }
 }
 
 /// Gone from glibc 2.26, still imported by old binaries.

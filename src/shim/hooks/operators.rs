@@ -12,6 +12,7 @@
 
 use super::c_types::*;
 use super::heap::{Way, aligned, counted, sampled_malloc, slow_free, slow_malloc};
+use crate::heap::allocator;
 use crate::heap::full::Call;
 use crate::heap::sampled::special;
 use crate::locks::memory;
@@ -75,7 +76,9 @@ fn allocate_aligned(size: usize, align: usize, call: &'static Call) -> *mut c_vo
     // As libstdc++'s new_opa.cc: aligned_alloc wants a multiple.
     let Some(size) = size.max(1).checked_next_multiple_of(align.max(1)) else { return core::ptr::null_mut() };
     // SAFETY: as aligned_alloc(3).
-    aligned(size, align, call, |whole| unsafe { real::aligned_alloc(align, whole) })
+    aligned(size, align, call, |whole| unsafe {
+        allocator::aligned(align, whole, || real::aligned_alloc(align, whole))
+    })
 }
 
 #[inline(always)]

@@ -21,8 +21,9 @@
 
 use super::report::Found;
 use super::{Own, on, report};
+use crate::heap::allocator;
 use crate::heap::{Level, full, guard, level};
-use crate::roster::{real, slots};
+use crate::roster::slots;
 use crate::thread::{self, Entry, Scope, State};
 use crate::{resolve, start, sys, unwind};
 use core::ops::Range;
@@ -126,7 +127,7 @@ pub fn extent(block: usize, reaches: impl Fn(&Range<usize>) -> bool) -> Option<R
         return None;
     }
     // SAFETY: a block that the caller frees.
-    let size = unsafe { real::malloc_usable_size(block as *mut _) };
+    let size = unsafe { allocator::usable_size(block as *mut _) };
     Some(block..block.saturating_add(size))
 }
 

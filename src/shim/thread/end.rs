@@ -47,6 +47,8 @@ fn end() {
         heap::thread_ends(&mut scope);
         crate::locks::thread_ends(&mut scope);
         block.locks.store(null_mut(), Relaxed);
+        block.tiers.store(null_mut(), Relaxed);
+        crate::tiers::thread_ends(scope.state);
         let state = scope.state;
         state.log(Op::ThreadEnd, 0, 0, 0, 0);
         state.entry.ended.store(sys::now(), Relaxed);

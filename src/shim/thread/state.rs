@@ -55,6 +55,10 @@ pub struct State {
     /// What it has allocated and not told yet, with `heap=full`.
     pub heap: Option<Box<heap::accounts::Accounts>>,
     pub locks: crate::locks::Own,
+    /// Its rings, with `access=`.
+    pub access: heap::access::Own,
+    /// For memory tiers, where there are any.
+    pub tiers: Option<Box<crate::tiers::Own>>,
     pub(super) inner: UnsafeCell<Inner>,
 }
 
@@ -121,6 +125,8 @@ impl State {
             guard_at: AtomicU64::new(0),
             heap: heap::accounts::of_new_thread(),
             locks: crate::locks::Own::new(),
+            access: heap::access::Own::default(),
+            tiers: crate::tiers::Own::of_new_thread(),
             inner: UnsafeCell::new(Inner {
                 unwinding: unwind::Scratch::default(),
                 sweep: Sweep::new(),

@@ -72,6 +72,8 @@ static CURRENT: AtomicPtr<Modules> = AtomicPtr::new(null_mut());
 /// Serialises changes of the list. Never held while the loader's lock is wanted.
 pub static CHANGING: Spin = Spin::new();
 pub(super) static GENERATION: AtomicU32 = AtomicU32::new(0);
+/// How often an address lost its module. What was known of addresses may be of another module now.
+pub(super) static ENDS: AtomicU32 = AtomicU32::new(0);
 pub(super) static UNLOADING: AtomicU32 = AtomicU32::new(0);
 static RETIRED: [AtomicPtr<Modules>; 64] = [const { AtomicPtr::new(null_mut()) }; 64];
 static UNLOADED: AtomicU64 = AtomicU64::new(0);
@@ -245,6 +247,16 @@ fn publish(mut objects: Vec<Object>, whole: bool) {
                 record::modules::unloaded(&recording::RECORDING, gone, sys::now());
                 crate::locks::order::memory_ends(object.start as usize, (object.end - object.start) as usize);
             }
+        }
+    }
+    // SAFETY: as above.
+    if let Some(old) = unsafe { old.as_ref() } {
+        let stays = |o: &Object| {
+            let at = objects.binary_search_by_key(&o.start, |new| new.start);
+            at.is_ok_and(|at| objects[at].end == o.end && objects[at].recorded == o.recorded)
+        };
+        if !old.objects.iter().all(stays) {
+            ENDS.fetch_add(1, Release);
         }
     }
     let list = Box::new(Modules {

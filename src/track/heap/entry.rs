@@ -95,6 +95,12 @@ impl Ended {
         (self.0 >> EPOCH_AT) as u16
     }
 
+    /// See [`Facts::born`].
+    #[inline(always)]
+    pub fn born(self) -> u32 {
+        (self.0 >> BORN_AT) as u32
+    }
+
     /// See [`Facts::moved`].
     #[inline(always)]
     pub fn moved(self) -> bool {

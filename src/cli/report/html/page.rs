@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use std::io::{self, Write};
 
 const PAGE: &str = include_str!("page.html");
-const STYLE: &str = concat!(include_str!("page.css"), include_str!("flame.css"), include_str!("locks.css"));
+const STYLE: &str =
+    concat!(include_str!("page.css"), include_str!("flame.css"), include_str!("locks.css"), include_str!("tiers.css"));
 const SCRIPT: &str = concat!(
     include_str!("elements.js"),
     include_str!("findings.js"),
@@ -24,6 +25,7 @@ const SCRIPT: &str = concat!(
     include_str!("layers.js"),
     include_str!("order.js"),
     include_str!("locks.js"),
+    include_str!("tiers.js"),
     include_str!("start.js")
 );
 

@@ -6,6 +6,7 @@ const views = [
   ['curves', 'Open descriptors', curvesView, () => 0],
   ...heaps.length ? [['heap', 'Heap', heapView, () => 0]] : [],
   ...lockers.length ? [['locks', locksTitle(), locksView, () => 0]] : [],
+  ...placed ? [['tiers', 'Memory tiers', tiersView, () => 0]] : [],
   ['tcp', 'TCP states', tcpView, () => data.leaks.filter(l => l.states.length).length],
   ['kinds', 'What it means', kindsView, () => 0],
   ['processes', 'Processes', processesView, () => data.seen.length],
@@ -13,8 +14,8 @@ const views = [
 const made = new Map();
 let opened = '';
 /** The search of the view that is open, and what Enter in it leads to; the findings have their own. */
-const ownSearch = () => ({ heap: heap.search, locks: locks.search })[opened];
-const leaveSearch = () => { if (opened === 'heap') heap.graph.element.firstChild.focus(); else if (locks.graph) locks.graph.focus(); else locks.search.blur(); };
+const ownSearch = () => ({ heap: heap.search, locks: locks.search, tiers: tiers.search })[opened];
+const leaveSearch = () => { if (opened === 'heap') heap.graph.element.firstChild.focus(); else if (opened === 'locks' && locks.graph) locks.graph.focus(); else ownSearch().blur(); };
 
 function open(name) {
   opened = name;
@@ -138,7 +139,7 @@ function follow() {
 }
 // A run without findings hung, or was made for its profile.
 const hangs = lockers.some(s => s.locks.deadlocks.length);
-const home = data.findings.length ? 'findings' : hangs ? 'locks' : heaps.length ? 'heap' : lockers.length ? 'locks' : 'findings';
+const home = data.findings.length ? 'findings' : hangs ? 'locks' : placed ? 'tiers' : heaps.length ? 'heap' : lockers.length ? 'locks' : 'findings';
 open('findings');
 follow();
 addEventListener('hashchange', follow);

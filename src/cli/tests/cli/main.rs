@@ -4,6 +4,7 @@
 //! recording where the library would. The real pair is tested by the C tests.
 #![allow(clippy::expect_used, clippy::unwrap_used)] // A test may end so, in its functions too.
 
+mod advise;
 mod allocations;
 mod bad_files;
 mod built;
@@ -16,11 +17,16 @@ mod hooks;
 mod installed;
 mod json_lines;
 mod locks;
+mod machines;
 mod page;
 mod page_heap;
 mod page_locks;
+mod page_tiers;
+mod placement;
+mod placements;
 mod profiled;
 mod proto;
+mod ranks;
 mod report;
 mod run;
 mod sample;

@@ -200,3 +200,56 @@ fn a_heap_that_was_not_begun_has_nothing() {
     assert_eq!((recording.heap(), recording.heap_samples()), (None, Vec::new()));
     assert_eq!(recording.heap_sites().count(), 1);
 }
+
+#[test]
+fn how_blocks_were_used_comes_back() {
+    use record::reader::{Accesses, Usage};
+    use record::store::Store;
+    use record::usage::{self, Access, access};
+    let memory = Memory::new();
+    let heap = begin(&memory, level::FULL, 0);
+    let stack = stacks::intern(&memory, &[1, 2]);
+    assert!(usage::of(&memory, stack).is_none(), "no site yet");
+    let site = sites::of(&memory, stack).expect("room");
+    let index = memory.header().sites.load(Relaxed) as usize - 1;
+    allocate(heap, site, 2, 300, 7);
+    let used = usage::of(&memory, stack).expect("room");
+    used.grown(site);
+    free(heap, site, 1, 200);
+    used.grown(site);
+    used.ended(1, 40, 40);
+    used.ended(2, 7, 6);
+    used.changed(0);
+    used.changed(90);
+    used.changed(50);
+    used.touched(Access::Load, 3);
+    used.touched(Access::Store, 1);
+    used.touched(Access::Fault, 2);
+    heap.access_kind.store(access::LOADS, Relaxed);
+    heap.access_samples.store(9, Relaxed);
+
+    let recording = read(&memory);
+    let found = recording.heap_usage(index);
+    let expected = Usage {
+        ended: 3,
+        lifetime_ms: 47,
+        longest_ms: 40,
+        most_bytes: 300,
+        loads: 3,
+        stores: 1,
+        faults: 2,
+        active_ms: Some((0, 90)),
+    };
+    assert_eq!(found, expected);
+    assert!(found.is_active(80, 100) && found.is_active(0, 0) && !found.is_active(91, 100));
+    let accesses = recording.heap().expect("a heap").accesses;
+    assert_eq!(accesses, Accesses { kind: access::LOADS, period: 1, samples: 9, elsewhere: 0, lost: 0 });
+
+    // A forked child counts its own.
+    usage::forget(&memory);
+    heap.forget();
+    let recording = read(&memory);
+    assert_eq!(recording.heap_usage(index), Usage::default());
+    assert_eq!(recording.heap_usage(99_999), Usage::default());
+    assert_eq!(recording.heap().expect("a heap").accesses.samples, 0);
+}
