@@ -40,6 +40,9 @@ library: build ## size, needs, exports and entry points of libshim.so
 
 bench: build ## what it costs: native, observe, protect, and peers where present; ROUNDS=15
 	@scripts/bench $(ROUNDS)
+	@scripts/bench-heap
+	@scripts/bench-locks
+	@scripts/bench-tiers
 
 scale: build ## snapshots of a program with 100000 descriptors: how long, and does it stand still
 	@scripts/check-scale

@@ -71,6 +71,16 @@ pub fn expand(path: &[u8]) -> Vec<u8> {
     out
 }
 
+const PREFIX: &str = "shim: ";
+
+/// The MPI rank, for a text that goes where others' texts go; and the text without its prefix.
+fn rank_of(text: &[u8]) -> Option<(u32, &[u8])> {
+    if TO_FILE.load(Relaxed) || !recording::ready() {
+        return None;
+    }
+    Some((recording::rank()?, text.strip_prefix(PREFIX.as_bytes())?))
+}
+
 /// Writes whole lines, as they are. Async-signal-safe. Before the private descriptor is there, stderr itself is meant.
 pub fn say(text: &[u8]) {
     let fd = match private::get_checked(Use::Message) {
@@ -81,12 +91,24 @@ pub fn say(text: &[u8]) {
             return;
         }
     };
+    // Of many ranks on one stderr each says which it is, in the same write as the rest.
+    let mut label = [0; 40];
+    let mut label = Line::new(&mut label);
     let mut rest = text;
+    if let Some((rank, unlabelled)) = rank_of(text) {
+        label.text(PREFIX).text("[rank ").number(u64::from(rank)).text("] ");
+        rest = unlabelled;
+    }
+    let mut front = label.as_bytes();
     let mut tries = 0;
-    while !rest.is_empty() {
-        let written = sys::write(fd, rest);
+    while !rest.is_empty() || !front.is_empty() {
+        let written = if front.is_empty() { sys::write(fd, rest) } else { sys::write_both(fd, front, rest) };
         match written {
-            n if n > 0 => rest = &rest[n as usize..],
+            n if n > 0 => {
+                let of_front = front.len().min(n as usize);
+                front = &front[of_front..];
+                rest = &rest[n as usize - of_front..];
+            }
             // A non-blocking stderr that is full: give its reader a moment, then give up rather than hang.
             n if (n == -(libc::EAGAIN as isize) || n == -(libc::EINTR as isize)) && tries < 1000 => {
                 tries += 1;

@@ -259,15 +259,21 @@ pub struct Own {
 struct Busy<'a>(&'a Own, #[allow(dead_code)] thread::Guarded);
 
 impl Own {
-    /// For a thread that is being registered.
+    /// For a thread that is being registered. Made where it will lie, because a new thread may have little stack.
+    #[cold]
+    #[inline(never)]
     pub fn of_new_thread() -> Option<Box<Self>> {
-        on().then(|| {
-            Box::new(Self {
-                cache: decide::Cache::new(),
-                accounts: accounts::Accounts::new(),
-                busy: core::sync::atomic::AtomicBool::new(false),
-            })
-        })
+        if !on() {
+            return None;
+        }
+        let known = decide::Cache::untouched();
+        let at = Box::into_raw(Box::<Self>::new_uninit()).cast::<Self>();
+        // SAFETY: as many bytes as the box has. Zero is a valid value of every field but the cache's table, which is written.
+        unsafe {
+            at.write_bytes(0, 1);
+            decide::Cache::place(&raw mut (*at).cache, known);
+            Some(Box::from_raw(at))
+        }
     }
 
     /// A thread takes it, perhaps after another.

@@ -108,16 +108,6 @@ pub fn correct(account: u16, more: u64) {
 }
 
 impl Accounts {
-    pub fn new() -> Self {
-        Self {
-            sites: core::array::from_fn(|_| Site::default()),
-            untold: AtomicU64::new(0),
-            net: AtomicI64::new(0),
-            refused: core::array::from_fn(|_| core::array::from_fn(|_| AtomicU64::new(0))),
-            has_refused: AtomicU32::new(0),
-        }
-    }
-
     /// `site`: its number and one.
     #[inline(always)]
     pub fn allocated(&self, site: u16, bytes: u64) {

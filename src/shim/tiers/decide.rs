@@ -70,7 +70,7 @@ const SLOTS: usize = 40;
 
 /// A decision, and what it holds for.
 #[derive(Clone, Copy)]
-struct Known {
+pub struct Known {
     caller: u64,
     /// Where on the stack the caller's address lies; of no account without slots.
     at: u64,
@@ -132,24 +132,26 @@ pub struct Cache {
 unsafe impl Sync for Cache {}
 
 impl Cache {
-    /// Memory that nobody has touched: a thread that places nothing never does.
-    pub fn new() -> Self {
-        let Ok(layout) = core::alloc::Layout::array::<UnsafeCell<Known>>(SETS * WAYS) else {
-            return Self {
-                known: Box::default(),
-                tags: [const { AtomicU64::new(0) }; SETS * WAYS],
-                next: AtomicU32::new(0),
-            };
-        };
+    /// The table, as memory that nobody has touched: a thread that places nothing never does.
+    pub fn untouched() -> Box<[UnsafeCell<Known>]> {
+        let Ok(layout) = core::alloc::Layout::array::<UnsafeCell<Known>>(SETS * WAYS) else { return Box::default() };
         // SAFETY: numbers only; zero is an empty entry. The box has the layout that was asked for.
-        let known = unsafe {
+        unsafe {
             let at = std::alloc::alloc_zeroed(layout);
             if at.is_null() {
                 std::alloc::handle_alloc_error(layout);
             }
             Box::from_raw(core::ptr::slice_from_raw_parts_mut(at.cast(), SETS * WAYS))
-        };
-        Self { known, tags: [const { AtomicU64::new(0) }; SETS * WAYS], next: AtomicU32::new(0) }
+        }
+    }
+
+    /// Makes a cache where one will lie.
+    ///
+    /// # Safety
+    /// `at` points to as many zeroed bytes, which nobody else reaches.
+    pub unsafe fn place(at: *mut Self, known: Box<[UnsafeCell<Known>]>) {
+        // SAFETY: the caller's; the other fields are valid as they are.
+        unsafe { (&raw mut (*at).known).write(known) };
     }
 
     /// For a thread that takes over another's: its stack lies elsewhere.
