@@ -109,11 +109,11 @@ pub fn write(report: &Report, kind_name: KindName, line: &mut Line) {
         | Kind::LockCond
         | Kind::LockWriteUnderRead => lock::write(report, line),
         Kind::TierFull => {
-            line.text("memory tier ").foreign(report.detail).text(": here");
+            line.text("memory tier ").foreign(until_nul(report.detail)).text(": here");
             by(here, line);
         }
         Kind::TierConfig => {
-            line.text("memory tiers: ").foreign(report.detail);
+            line.text("memory tiers: ").foreign(until_nul(report.detail));
         }
     }
 }
