@@ -66,16 +66,7 @@ fn path_equals(store: &impl Store, module: &Module, path: &[u8]) -> bool {
 /// Copies the path of a module out; its length.
 pub fn path(store: &impl Store, index: usize, out: &mut [u8]) -> usize {
     let Some(module) = entry::<Module>(store, index) else { return 0 };
-    let text = strings::Text(module.path.load(Relaxed));
-    let len = text.len().min(out.len());
-    let Some(bytes) = crate::store::words::<core::sync::atomic::AtomicU8>(store, Section::Strings, text.offset(), len)
-    else {
-        return 0;
-    };
-    for (to, byte) in out.iter_mut().zip(bytes) {
-        *to = byte.load(Relaxed);
-    }
-    len
+    strings::read(store, strings::Text(module.path.load(Relaxed)), out)
 }
 
 /// The load bias of a module.

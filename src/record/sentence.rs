@@ -108,10 +108,12 @@ pub fn write(report: &Report, kind_name: KindName, line: &mut Line) {
         | Kind::LockOrder
         | Kind::LockCond
         | Kind::LockWriteUnderRead => lock::write(report, line),
-        kind => {
-            line.text(kind.name()).text(" of ");
-            resource(report, kind_name, line);
+        Kind::TierFull => {
+            line.text("memory tier ").foreign(until_nul(report.detail)).text(": here");
             by(here, line);
+        }
+        Kind::TierConfig => {
+            line.text("memory tiers: ").foreign(until_nul(report.detail));
         }
     }
 }

@@ -2,7 +2,9 @@
 #![allow(unsafe_code)] // Safety: one copy into memory that `bump` just gave to this caller alone.
 
 use crate::layout::Section;
-use crate::store::{Store, bump};
+use crate::store::{Store, bump, words};
+use core::sync::atomic::AtomicU8;
+use core::sync::atomic::Ordering::Relaxed;
 
 /// Where a text lies: offset and length. `0` is the empty text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,4 +40,14 @@ pub fn intern(store: &impl Store, text: &[u8]) -> Text {
         core::ptr::copy_nonoverlapping(text.as_ptr(), to, text.len());
     }
     Text((at as u64) << 32 | text.len() as u64)
+}
+
+/// The text, as far as there is room; how many bytes. Thread- and signal-safe.
+pub fn read(store: &impl Store, text: Text, out: &mut [u8]) -> usize {
+    let len = text.len().min(out.len());
+    let Some(bytes) = words::<AtomicU8>(store, Section::Strings, text.offset(), len) else { return 0 };
+    for (to, byte) in out.iter_mut().zip(bytes) {
+        *to = byte.load(Relaxed);
+    }
+    len
 }

@@ -27,6 +27,7 @@ pub mod accounts;
 pub mod decide;
 mod names;
 mod os;
+mod report;
 mod start;
 mod verify;
 
@@ -94,14 +95,17 @@ pub fn place(size: usize, align: usize, zeroed: bool) -> Placed {
     if decision.tier == 0 {
         return Placed::Ordinary;
     }
-    let Some(_busy) = own.hold() else { return Placed::Ordinary };
+    let Some(busy) = own.hold() else { return Placed::Ordinary };
     let (mut tier, mut rule) = (decision.tier, true);
     if !accounts::reserve(&decision, size) {
         rule = false;
         match decision.beyond {
             Beyond(0) | Beyond::FAIL => {
                 own.accounts.elsewhere(&decision, size as u64, None);
-                return if decision.beyond == Beyond::FAIL { failed() } else { Placed::Ordinary };
+                drop(busy);
+                let there = (decision.beyond != Beyond::FAIL).then_some(0);
+                report::full(&decision, size, there, true);
+                return if there.is_none() { failed() } else { Placed::Ordinary };
             }
             Beyond(next) => tier = next,
         }
@@ -118,6 +122,10 @@ pub fn place(size: usize, align: usize, zeroed: bool) -> Placed {
             }
             mark(block.as_ptr() as usize, site);
             own.accounts.allocated(site, usable as u64);
+            drop(busy);
+            if there != decision.tier || !rule {
+                report::full(&decision, size, Some(there), !rule);
+            }
             Placed::Block(block.as_ptr().cast())
         }
         got => {
@@ -125,7 +133,10 @@ pub fn place(size: usize, align: usize, zeroed: bool) -> Placed {
                 accounts::correct(decision.account, (size as u64).wrapping_neg());
             }
             own.accounts.elsewhere(&decision, size as u64, None);
-            if matches!(got, Obtained::Heap) { Placed::Ordinary } else { failed() }
+            drop(busy);
+            let there = matches!(got, Obtained::Heap).then_some(0);
+            report::full(&decision, size, there, !rule);
+            if there.is_some() { Placed::Ordinary } else { failed() }
         }
     }
 }

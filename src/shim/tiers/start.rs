@@ -136,8 +136,10 @@ fn contents(path: &[u8]) -> Option<Vec<u8>> {
 fn say(complaint: &Complaint) {
     let mut buffer = [0; 1024];
     let mut line = Line::new(&mut buffer);
-    line.text("shim: tiers: ").foreign(complaint.to_string().as_bytes()).text("\n");
+    let text = complaint.to_string();
+    line.text("shim: tiers: ").foreign(text.as_bytes()).text("\n");
     message::say(line.as_bytes());
+    super::report::config(&text);
 }
 
 /// The tiers and rules, for reports.
