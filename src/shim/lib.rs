@@ -35,6 +35,7 @@ mod start;
 mod suppressions;
 mod symbols;
 mod sys;
+mod text_file;
 mod thread;
 mod tiers;
 mod unwind;

@@ -8,9 +8,9 @@
 //!
 //! Rules: the file is bounded; it is read with raw calls, before any other hook runs; matching allocates nothing.
 
-use crate::message::{self, error_name};
+use crate::message;
 use crate::thread::Scope;
-use crate::{options, recording, symbols, sys, unwind};
+use crate::{options, recording, symbols, text_file, unwind};
 use once_cell::race::OnceBox;
 use record::findings::Report;
 use record::stacks::{Frame, MAX_FRAMES};
@@ -64,36 +64,8 @@ pub fn load() {
 }
 
 fn read(path: &[u8]) -> Result<Vec<u8>, &'static str> {
-    let path: Vec<u8> = path.iter().copied().filter(|b| *b != 0).chain([0]).collect();
-    // A FIFO or a device must not make the program wait.
-    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
-    let fd = sys::open(&path, flags, 0);
-    if fd < 0 {
-        return Err(error_name(-fd as i32));
-    }
-    let fd = fd as i32;
-    let text = contents(fd);
-    sys::close(fd);
-    text
-}
-
-fn contents(fd: i32) -> Result<Vec<u8>, &'static str> {
-    if sys::identity(fd).is_none_or(|i| i.mode & libc::S_IFMT != libc::S_IFREG) {
-        return Err("not a regular file");
-    }
-    let mut text = Vec::new();
-    let mut part = [0; 4096];
-    loop {
-        match sys::read(fd, &mut part) {
-            0 => return Ok(text),
-            n if n > 0 => text.extend_from_slice(&part[..n as usize]),
-            n if n == -(libc::EINTR as isize) => {}
-            n => return Err(error_name(-n as i32)),
-        }
-        if text.len() > MAX_LEN {
-            return Err("longer than 1 MiB");
-        }
-    }
+    let text = text_file::read(path, MAX_LEN)?;
+    if text.len() > MAX_LEN { Err("longer than 1 MiB") } else { Ok(text) }
 }
 
 /// Does the user want to hear of it? The first suppression of the file that matches. The scope's text is scratch.

@@ -5,10 +5,9 @@
 #![allow(unsafe_code)] // Safety: mappings of files that are kept for the life of the process.
 
 use super::decide::DECIDING;
-use crate::message::error_name;
 use crate::recording::RECORDING;
 use crate::thread::State;
-use crate::{sys, unwind};
+use crate::{sys, text_file, unwind};
 use core::cell::UnsafeCell;
 use std::borrow::Cow;
 use tier::names::{Identity, Symbols};
@@ -134,56 +133,14 @@ fn separate(path: &[u8], build_id: &[u8], link: Option<&[u8]>) -> Option<&'stati
 
 /// A file, for reading, for ever.
 fn map(path: &[u8]) -> Option<&'static [u8]> {
-    let (fd, size) = opened(path).ok()?;
+    let fd = text_file::open(path).ok()?;
+    let size = sys::file_size(fd).map_or(0, |size| size as usize);
     let at =
         if size == 0 || size > LARGEST { -1 } else { sys::mmap(0, size, libc::PROT_READ, libc::MAP_PRIVATE, fd, 0) };
     sys::close(fd);
     // SAFETY: a mapping of that size, never unmapped. A file that is truncated meanwhile faults, as it would for the program,
     // which runs from it.
     (!sys::failed(at)).then(|| unsafe { core::slice::from_raw_parts(at as usize as *const u8, size) })
-}
-
-/// A regular file and its size.
-fn opened(path: &[u8]) -> Result<(i32, usize), &'static str> {
-    let path: Vec<u8> = path.iter().copied().filter(|b| *b != 0).chain([0]).collect();
-    // A FIFO or a device must not make the program wait.
-    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
-    let fd = sys::open(&path, flags, 0);
-    if sys::failed(fd) {
-        return Err(error_name(-fd as i32));
-    }
-    let fd = fd as i32;
-    let regular = sys::identity(fd).is_some_and(|identity| identity.mode & libc::S_IFMT == libc::S_IFREG);
-    let size = sys::file_size(fd);
-    match size {
-        Some(size) if regular => Ok((fd, size as usize)),
-        _ => {
-            sys::close(fd);
-            Err("not a regular file")
-        }
-    }
-}
-
-/// The text of a file, as far as `most` bytes.
-pub fn contents(path: &[u8], most: usize) -> Result<Vec<u8>, &'static str> {
-    let (fd, size) = opened(path)?;
-    let mut text = vec![0; size.min(most)];
-    let mut len = 0;
-    let outcome = loop {
-        let n = sys::read(fd, &mut text[len..]);
-        match n {
-            _ if n == -(libc::EINTR as isize) => {}
-            _ if sys::failed(n) => break Err(error_name(-n as i32)),
-            0 => break Ok(()),
-            n => len += n as usize,
-        }
-        if len == text.len() {
-            break Ok(());
-        }
-    };
-    sys::close(fd);
-    text.truncate(len);
-    outcome.map(|()| text)
 }
 
 /// The path after all links were followed; none for what is not there.

@@ -7,7 +7,7 @@
 use super::decide::{BY_STACK, BY_THREAD, DECIDING, DEPTH};
 use super::{BASE, FLOOR, LEN, MEMORY, SITES, SPAN, accounts, memory, os, verify};
 use crate::recording::RECORDING;
-use crate::{message, options, recording, sys, thread};
+use crate::{message, options, recording, sys, text_file, thread};
 use core::cell::UnsafeCell;
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::{Relaxed, Release};
@@ -121,7 +121,7 @@ fn variable(name: &CStr) -> Option<Vec<u8>> {
 }
 
 fn contents(path: &[u8]) -> Option<Vec<u8>> {
-    match super::names::contents(path, LONGEST_FILE + 1) {
+    match text_file::read(path, LONGEST_FILE) {
         Ok(text) => Some(text),
         Err(why) => {
             let mut buffer = [0; 1024];
