@@ -112,3 +112,19 @@ unsafe impl GlobalAlloc for Private {
         }
     }
 }
+
+/// So many zeroed values, as memory that nobody has touched: for a table too large to be built on a small stack.
+///
+/// # Safety
+/// Zero is a valid value of the type.
+pub unsafe fn zeroed<T>(len: usize) -> Box<[T]> {
+    let Ok(layout) = Layout::array::<T>(len) else { return Box::default() };
+    // SAFETY: the box has the layout that was asked for; zero is valid (the caller's).
+    unsafe {
+        let at = std::alloc::alloc_zeroed(layout);
+        if at.is_null() {
+            std::alloc::handle_alloc_error(layout);
+        }
+        Box::from_raw(core::ptr::slice_from_raw_parts_mut(at.cast(), len))
+    }
+}

@@ -117,7 +117,7 @@ pub fn place(size: usize, align: usize, zeroed: bool) -> Placed {
                 site = decide::site_elsewhere(site, rule, there);
                 own.accounts.elsewhere(&decision, size as u64, Some(there));
             }
-            if decision.account != 0 && rule {
+            if rule {
                 accounts::correct(decision.account, (usable as u64).wrapping_sub(size as u64));
             }
             mark(block.as_ptr() as usize, site);
@@ -129,7 +129,7 @@ pub fn place(size: usize, align: usize, zeroed: bool) -> Placed {
             Placed::Block(block.as_ptr().cast())
         }
         got => {
-            if decision.account != 0 && rule {
+            if rule {
                 accounts::correct(decision.account, (size as u64).wrapping_neg());
             }
             own.accounts.elsewhere(&decision, size as u64, None);
@@ -175,16 +175,13 @@ pub fn free(block: *mut c_void) {
         Some(None) => return,
         held => held,
     };
-    let _guarded = thread::guarded();
+    let _guard = own.is_none().then(thread::guarded);
     let at = block as usize;
     let site = site_of(at);
     verify::before_free(memory, its, site);
     mark(at, 0);
     let held = memory.free(its) as u64;
-    let account = accounts::account_of(site);
-    if account != 0 {
-        accounts::correct(account, held.wrapping_neg());
-    }
+    accounts::correct(accounts::account_of(site), held.wrapping_neg());
     match own {
         Some(own) => own.accounts.freed(site, held),
         // A thread that is not watched, or has ended.
@@ -267,7 +264,10 @@ pub struct Own {
 }
 
 /// While a thread is inside a tier: its signal handlers keep out, of the tier and, by the guard, of the private allocator.
-struct Busy<'a>(&'a Own, #[allow(dead_code)] thread::Guarded);
+struct Busy<'a> {
+    own: &'a Own,
+    _guard: thread::Guarded,
+}
 
 impl Own {
     /// For a thread that is being registered. Made where it will lie, because a new thread may have little stack.
@@ -299,14 +299,14 @@ impl Own {
         }
         self.busy.store(true, Relaxed);
         compiler_fence(Acquire);
-        Some(Busy(self, thread::guarded()))
+        Some(Busy { own: self, _guard: thread::guarded() })
     }
 }
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
         compiler_fence(core::sync::atomic::Ordering::Release);
-        self.0.busy.store(false, Relaxed);
+        self.own.busy.store(false, Relaxed);
     }
 }
 

@@ -12,7 +12,8 @@
 #![allow(unsafe_code)] // Safety: slots lie on the thread's own stack, above the hook's frame.
 
 use super::{Own, accounts, names, start};
-use crate::recording::RECORDING;
+use crate::alloc;
+use crate::recording::{self, RECORDING};
 use crate::spin::Spin;
 use crate::thread::{self, Entry, NAMES};
 use crate::unwind::{self, Trace};
@@ -134,15 +135,8 @@ unsafe impl Sync for Cache {}
 impl Cache {
     /// The table, as memory that nobody has touched: a thread that places nothing never does.
     pub fn untouched() -> Box<[UnsafeCell<Known>]> {
-        let Ok(layout) = core::alloc::Layout::array::<UnsafeCell<Known>>(SETS * WAYS) else { return Box::default() };
-        // SAFETY: numbers only; zero is an empty entry. The box has the layout that was asked for.
-        unsafe {
-            let at = std::alloc::alloc_zeroed(layout);
-            if at.is_null() {
-                std::alloc::handle_alloc_error(layout);
-            }
-            Box::from_raw(core::ptr::slice_from_raw_parts_mut(at.cast(), SETS * WAYS))
-        }
+        // SAFETY: numbers only; zero is an empty entry.
+        unsafe { alloc::zeroed(SETS * WAYS) }
     }
 
     /// Makes a cache where one will lie.
@@ -173,7 +167,7 @@ impl Cache {
             if self.tags[way].load(Relaxed) != tag {
                 continue;
             }
-            // SAFETY: see `Sync`; as many as there are tags, when there are any (`new`).
+            // SAFETY: see `Sync`; as many as there are tags, when there are any (`untouched`).
             let known = unsafe { &*self.known.get_unchecked(way).get() };
             if known.matches(caller, at, size, generation) {
                 return Some(&known.decision);
@@ -252,7 +246,7 @@ impl Own {
             if ENDS.swap(ends, Relaxed) != ends {
                 policy.modules_changed();
             }
-            let query = Query { size, thread: &thread_name[..len], rank: start::rank(), frames: trace.frames() };
+            let query = Query { size, thread: &thread_name[..len], rank: recording::rank(), frames: trace.frames() };
             let answer = policy.decide(&query, &mut names::Here { state });
             (site(&trace, answer.rule, answer.tier, answer.limit), answer)
         };

@@ -107,11 +107,6 @@ impl Os for Raw {
         nothing(sys::unlink(path))
     }
 
-    fn ftruncate(&self, fd: i32, size: u64) -> Answer<()> {
-        // SAFETY: takes no memory.
-        nothing(unsafe { call(libc::SYS_ftruncate, [fd as usize, size as usize]) })
-    }
-
     fn fallocate(&self, fd: i32, mode: i32, offset: u64, size: u64) -> Answer<()> {
         // SAFETY: takes no memory.
         nothing(unsafe { call(libc::SYS_fallocate, [fd as usize, mode as usize, offset as usize, size as usize]) })

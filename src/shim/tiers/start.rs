@@ -33,10 +33,6 @@ pub fn policy() -> Option<&'static mut Policy> {
     unsafe { (*POLICY.0.get()).as_mut() }
 }
 
-pub fn rank() -> Option<u32> {
-    recording::rank()
-}
-
 /// At start, with the modules known and the recording open, before the heap.
 pub fn start() {
     let Some(reading) = read() else { return };

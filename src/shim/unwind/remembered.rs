@@ -6,6 +6,7 @@
 #[cfg(not(target_arch = "x86"))]
 use super::engine;
 use super::walk::Walk;
+use crate::alloc;
 use crate::arch::Registers;
 
 pub(super) const CACHED: usize = 256;
@@ -89,7 +90,8 @@ impl Default for Scratch {
     fn default() -> Self {
         Self {
             known: boxed(Known::default()),
-            remembered: zeroed(sets()),
+            // SAFETY: numbers only; zero is an empty entry.
+            remembered: unsafe { alloc::zeroed(sets()) },
             next_way: 0,
             latest: vec![0; sets()].into_boxed_slice(),
             origins: [(0, 0); ORIGINS],
@@ -118,19 +120,6 @@ impl Scratch {
 
 fn sets() -> usize {
     if crate::heap::level() == crate::heap::Level::Full { SETS_FULL } else { SETS }
-}
-
-/// A table too large to be built on a small stack.
-fn zeroed(sets: usize) -> Box<[[Remembered; WAYS]]> {
-    let Ok(layout) = core::alloc::Layout::array::<[Remembered; WAYS]>(sets) else { return Box::default() };
-    // SAFETY: numbers only; zero is an empty entry. The box has the layout that was asked for.
-    unsafe {
-        let at = std::alloc::alloc_zeroed(layout);
-        if at.is_null() {
-            std::alloc::handle_alloc_error(layout);
-        }
-        Box::from_raw(core::ptr::slice_from_raw_parts_mut(at.cast(), sets))
-    }
 }
 
 /// An array of copies, built where it will lie.

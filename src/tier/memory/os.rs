@@ -55,7 +55,6 @@ pub trait Os: Sync {
     fn flock(&self, fd: i32, operation: i32) -> Answer<()>;
     /// `path` ends with NUL.
     fn unlink(&self, path: &[u8]) -> Answer<()>;
-    fn ftruncate(&self, fd: i32, size: u64) -> Answer<()>;
     fn fallocate(&self, fd: i32, mode: i32, offset: u64, size: u64) -> Answer<()>;
     fn pwrite(&self, fd: i32, bytes: &[u8], offset: u64) -> Answer<usize>;
     fn stat(&self, fd: i32) -> Answer<Stat>;

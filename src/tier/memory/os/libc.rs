@@ -92,11 +92,6 @@ impl Os for Libc {
         checked(unsafe { libc::unlink(path.as_ptr().cast()) }).map(drop)
     }
 
-    fn ftruncate(&self, fd: i32, size: u64) -> Answer<()> {
-        // SAFETY: no memory.
-        checked(unsafe { libc::ftruncate(fd, size as i64) }).map(drop)
-    }
-
     fn fallocate(&self, fd: i32, mode: i32, offset: u64, size: u64) -> Answer<()> {
         // SAFETY: no memory.
         checked(unsafe { libc::fallocate(fd, mode, offset as i64, size as i64) }).map(drop)

@@ -87,9 +87,6 @@ impl Os for Faulty {
     fn unlink(&self, path: &[u8]) -> Answer<()> {
         LIBC.unlink(path)
     }
-    fn ftruncate(&self, fd: i32, size: u64) -> Answer<()> {
-        LIBC.ftruncate(fd, size)
-    }
     fn fallocate(&self, fd: i32, mode: i32, offset: u64, size: u64) -> Answer<()> {
         self.pass("fallocate")?;
         LIBC.fallocate(fd, mode, offset, size)
