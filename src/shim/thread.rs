@@ -426,7 +426,7 @@ fn register(block: &'static Block) -> *mut State {
         block.locks.store(core::ptr::from_ref(&state.locks).cast_mut(), Release);
     }
     if let Some(own) = state.tiers.as_deref() {
-        own.begin();
+        own.begin((!resolve::any_mapped() && heap::samples()).then_some(state.entry));
         block.tiers.store(core::ptr::from_ref(own).cast_mut(), Release);
     }
     if !resolve::any_mapped() && heap::has_fast_path() {

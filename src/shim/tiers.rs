@@ -7,7 +7,8 @@
 //!                  place()            who calls: decide.rs, a cache of the thread's own, checked frame by frame
 //!                        │ not seen   ► the stack is unwound, tier::rules decides, under DECIDING
 //!                        ▼
-//!                  tier::memory       the block; when there is no room, where the tier's `full` leads
+//!                  at_hand.rs         what this thread freed last at this site; else
+//!                  tier::memory       a block; when there is no room, where the tier's `full` leads
 //!                        ▼
 //!                  accounts.rs        per site, rule and tier: what the thread has not told yet
 //! free, realloc, malloc_usable_size: owns(block)?  one compare; blocks of the ordinary heap never come here
@@ -24,6 +25,7 @@
 #![allow(unsafe_code)] // Safety: blocks go to the side that they came from, told by their address.
 
 pub mod accounts;
+pub mod at_hand;
 pub mod decide;
 mod names;
 mod os;
@@ -36,8 +38,8 @@ pub use start::{before_fork, fork_in_child, fork_in_parent, missed_fork, start};
 use crate::thread;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
-use core::sync::atomic::{AtomicPtr, AtomicUsize, compiler_fence};
-use decide::Beyond;
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, compiler_fence};
+use decide::{Beyond, Decision};
 use libc::c_void;
 use record::layout::Section;
 use tier::memory::{Memory, Obtained};
@@ -48,6 +50,8 @@ static SPAN: AtomicUsize = AtomicUsize::new(0);
 /// The addresses of all tiers.
 static BASE: AtomicUsize = AtomicUsize::new(0);
 static LEN: AtomicUsize = AtomicUsize::new(0);
+/// See `tier::memory::Memory::large_bit`.
+static LARGE_BIT: AtomicU32 = AtomicU32::new(0);
 static MEMORY: AtomicPtr<Memory> = AtomicPtr::new(null_mut());
 /// For each 16 bytes of the tiers' addresses, the site of the block that begins there, and one: a sparse mapping.
 static SITES: AtomicUsize = AtomicUsize::new(0);
@@ -70,6 +74,12 @@ pub fn wants(size: usize) -> bool {
 #[inline(always)]
 pub fn owns(block: *const c_void) -> bool {
     (block as usize).wrapping_sub(BASE.load(Relaxed)) < LEN.load(Relaxed)
+}
+
+/// Of a block that lies in a tier: is it one of pages of its own?
+#[inline(always)]
+fn is_large(block: usize) -> bool {
+    block.wrapping_sub(BASE.load(Relaxed)) >> LARGE_BIT.load(Relaxed) & 1 != 0
 }
 
 #[inline(always)]
@@ -95,6 +105,26 @@ pub fn place(size: usize, align: usize, zeroed: bool) -> Placed {
     if decision.tier == 0 {
         return Placed::Ordinary;
     }
+    if let Some(block) = at_hand::take(own, &decision, size, align) {
+        if zeroed {
+            // SAFETY: a block of at least so many bytes, which nobody else has.
+            unsafe { block.cast::<u8>().write_bytes(0, size) };
+        }
+        return Placed::Block(block);
+    }
+    place_new(memory, own, decision, size, align, zeroed)
+}
+
+/// A block of the allocator inside.
+#[inline(never)]
+fn place_new(
+    memory: &'static Memory,
+    own: &'static Own,
+    decision: Decision,
+    size: usize,
+    align: usize,
+    zeroed: bool,
+) -> Placed {
     let Some(busy) = own.hold() else { return Placed::Ordinary };
     let (mut tier, mut rule) = (decision.tier, true);
     if !accounts::reserve(&decision, size) {
@@ -110,7 +140,14 @@ pub fn place(size: usize, align: usize, zeroed: bool) -> Placed {
             Beyond(next) => tier = next,
         }
     }
-    match memory.allocate(tier, size, align, zeroed) {
+    let mut got = memory.allocate(tier, size, align, zeroed);
+    if !matches!(got, Obtained::Block { tier: there, .. } if there == tier) && at_hand::put_all_down(&own.accounts) {
+        if let Obtained::Block { block, .. } = got {
+            memory.free(block);
+        }
+        got = memory.allocate(tier, size, align, zeroed);
+    }
+    match got {
         Obtained::Block { block, tier: there, usable } => {
             let mut site = decision.site;
             if there != decision.tier || !rule {
@@ -120,7 +157,7 @@ pub fn place(size: usize, align: usize, zeroed: bool) -> Placed {
             if rule {
                 accounts::correct(decision.account, (usable as u64).wrapping_sub(size as u64));
             }
-            mark(block.as_ptr() as usize, site);
+            mark_at(block.as_ptr() as usize, if site == 0 { NO_SITE } else { site });
             own.accounts.allocated(site, usable as u64);
             drop(busy);
             if there != decision.tier || !rule {
@@ -141,6 +178,31 @@ pub fn place(size: usize, align: usize, zeroed: bool) -> Placed {
     }
 }
 
+/// As [`place`], for malloc in a thread that [`quick`] knows.
+#[inline(always)]
+pub fn place_quickly(own: &'static Own, size: usize) -> Placed {
+    if thread::is_idle() {
+        if let Some(decision) = own.known(size) {
+            if decision.tier == 0 {
+                return Placed::Ordinary;
+            }
+            if let Some(block) = at_hand::take(own, decision, size, 1) {
+                return Placed::Block(block);
+            }
+        }
+    }
+    place(size, 16, false)
+}
+
+/// A registered thread that has tiers and of whose blocks nothing more is wanted than that they are counted, and its entry.
+#[inline(always)]
+pub fn quick() -> Option<(&'static Own, &'static record::layout::Thread)> {
+    let own = thread::block().tiers()?;
+    let entry = own.entry.load(Relaxed);
+    // SAFETY: null, or an entry of the recording, which stays mapped (`Own::begin`).
+    (!entry.is_null()).then(|| (own, unsafe { &*entry }))
+}
+
 /// No block, because the rules want that to be an error.
 #[cold]
 fn failed() -> Placed {
@@ -154,19 +216,40 @@ fn slot(block: usize) -> *mut u16 {
     at as *mut u16
 }
 
+/// No live block begins here.
+const NO_BLOCK: u16 = 0;
+/// A live block begins here, of a site that found no entry.
+const NO_SITE: u16 = u16::MAX;
+
+/// `site`: its number and one, or one of the two above.
 #[inline(always)]
-fn mark(block: usize, site: u16) {
+fn mark_at(block: usize, site: u16) {
     // SAFETY: the block lies in a tier, so its slot in the mapping; its owner alone writes it.
     unsafe { slot(block).write(site) };
 }
 
 #[inline(always)]
-fn site_of(block: usize) -> u16 {
-    // SAFETY: as in `mark`.
+fn site_at(block: usize) -> u16 {
+    // SAFETY: as in `mark_at`.
     unsafe { slot(block).read() }
 }
 
-/// free of a block that [`owns`] knows. By a handler that interrupts its thread in here: the block is left where it is.
+/// The number and one of a live block's site; 0 = it has none.
+#[inline(always)]
+fn site_of(block: usize) -> u16 {
+    let site = site_at(block);
+    if site == NO_SITE { 0 } else { site }
+}
+
+/// free of a block that [`owns`] knows, by a thread that [`quick`] knows.
+#[inline(never)]
+pub fn free_quickly(own: &'static Own, block: *mut c_void) {
+    if !(thread::is_idle() && at_hand::keep_small(own, block)) {
+        free(block);
+    }
+}
+
+/// free of a block that [`owns`] knows. What is no live block is left alone. By a handler that interrupts its thread in here: the block is left where it is.
 #[inline(never)]
 pub fn free(block: *mut c_void) {
     let (Some(memory), Some(its)) = (memory(), NonNull::new(block.cast::<u8>())) else { return };
@@ -177,10 +260,14 @@ pub fn free(block: *mut c_void) {
     };
     let _guard = own.is_none().then(thread::guarded);
     let at = block as usize;
+    if site_at(at) == NO_BLOCK {
+        return memory.no_block(its);
+    }
     let site = site_of(at);
     verify::before_free(memory, its, site);
-    mark(at, 0);
-    let held = memory.free(its) as u64;
+    mark_at(at, NO_BLOCK);
+    let kept = own.and_then(|own| at_hand::keep(own, memory, its, site));
+    let held = kept.unwrap_or_else(|| memory.free(its)) as u64;
     accounts::correct(accounts::account_of(site), held.wrapping_neg());
     match own {
         Some(own) => own.accounts.freed(site, held),
@@ -223,7 +310,7 @@ pub unsafe fn reallocate(
     let at = block as usize;
     let Some(memory) = memory() else { return null_mut() };
     if let Some(its) = NonNull::new(block.cast::<u8>()).filter(|_| ours && memory.owner(at) == Some(wanted)) {
-        let resized = decide::own().and_then(|own| {
+        let resized = decide::own().filter(|_| site_at(at) != NO_BLOCK).and_then(|own| {
             let _busy = own.hold()?;
             let before = memory.usable(its) as u64;
             let fits = memory.resize(its, size);
@@ -260,6 +347,8 @@ pub unsafe fn reallocate(
 pub struct Own {
     pub cache: decide::Cache,
     pub accounts: accounts::Accounts,
+    /// Its entry in the recording, for [`quick`]; null: it is not.
+    entry: AtomicPtr<record::layout::Thread>,
     busy: core::sync::atomic::AtomicBool,
 }
 
@@ -287,8 +376,14 @@ impl Own {
         }
     }
 
-    /// A thread takes it, perhaps after another.
-    pub fn begin(&self) {
+    /// A thread takes it, perhaps after another. `entry`: where its blocks are counted, if that is all that the heap wants.
+    pub fn begin(&self, entry: Option<&'static record::layout::Thread>) {
+        self.entry.store(entry.map_or(null_mut(), |entry| core::ptr::from_ref(entry).cast_mut()), Relaxed);
+        self.begin_again();
+    }
+
+    /// In a forked child.
+    fn begin_again(&self) {
         self.cache.forget();
         self.busy.store(false, Relaxed);
     }
@@ -314,6 +409,7 @@ impl Drop for Busy<'_> {
 pub fn thread_ends(state: &thread::State) {
     if let Some(own) = state.tiers.as_deref() {
         own.accounts.tell();
+        at_hand::put_all_down(&own.accounts);
     }
     if let Some(memory) = memory() {
         memory.thread_ends();

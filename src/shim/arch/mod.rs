@@ -6,6 +6,7 @@
 //! - `syscall6()`: a raw system call; a negative result is `-errno`. It never touches `errno`, which is why all our own
 //!   calls go this way: a hook must leave `errno` alone.
 //! - `registers()`: where an unwinder starts. `stack_pointer()`: that one alone.
+//! - `frame()`: the frame pointer of the function it is called from.
 //! - `interrupted()`: the registers of what a signal interrupted, and whether it was a write that faulted, where that is known.
 //! - `return_address()`: where the function that it is inlined into will return, or 0 when we were built without frame
 //!   pointers.
@@ -26,7 +27,8 @@ mod x86_64;
 pub(crate) use x86_64::jump_to_vfork;
 #[cfg(target_arch = "x86_64")]
 pub use x86_64::{
-    interrupted, registers, return_address, saved_registers, spawn_beside, stack_pointer, syscall6, thread_block, ticks,
+    frame, interrupted, registers, return_address, saved_registers, spawn_beside, stack_pointer, syscall6,
+    thread_block, ticks,
 };
 
 #[cfg(target_arch = "x86")]
@@ -34,14 +36,16 @@ mod x86;
 #[cfg(target_arch = "x86")]
 pub(crate) use x86::jump_to_vfork;
 #[cfg(target_arch = "x86")]
-pub use x86::{interrupted, registers, return_address, saved_registers, stack_pointer, syscall6, thread_block};
+pub use x86::{frame, interrupted, registers, return_address, saved_registers, stack_pointer, syscall6, thread_block};
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 #[cfg(target_arch = "aarch64")]
 pub(crate) use aarch64::jump_to_vfork;
 #[cfg(target_arch = "aarch64")]
-pub use aarch64::{interrupted, registers, return_address, saved_registers, stack_pointer, syscall6, thread_block};
+pub use aarch64::{
+    frame, interrupted, registers, return_address, saved_registers, stack_pointer, syscall6, thread_block,
+};
 
 /// The time stamp counter, where there is one that runs at a constant rate. Not ordered against anything around it.
 #[cfg(not(target_arch = "x86_64"))]

@@ -19,6 +19,7 @@ use crate::heap::{allocator, elsewhere};
 use crate::locks::{memory, order};
 use crate::resolve::{any_mapped, bootstrap, bootstrap_size, in_arena, is_bootstrap};
 use crate::roster::{known, real, slots};
+use crate::tiers::Placed;
 use crate::{sys, thread, tiers};
 use core::cell::Cell;
 use core::ptr::null_mut;
@@ -121,6 +122,34 @@ fn sampled_by(size: usize, align: usize, ask: impl FnOnce(usize) -> *mut c_void)
 
 #[inline(never)]
 pub(super) fn slow_malloc(size: usize, call: &'static Call) -> *mut c_void {
+    if let Some((own, entry)) = tiers::quick() {
+        return match counted_in(entry, Allocations, size) {
+            Way::Sample => sampled_and_placed(size),
+            _ if tiers::wants(size) => routed_malloc(own, size),
+            // SAFETY: as malloc(3), for any size; the thread is registered.
+            _ => unsafe { known::malloc(size) },
+        };
+    }
+    slower_malloc(size, call)
+}
+
+#[inline(never)]
+fn routed_malloc(own: &'static tiers::Own, size: usize) -> *mut c_void {
+    match tiers::place_quickly(own, size) {
+        Placed::Block(block) => block,
+        // SAFETY: as malloc(3), for any size; the thread is registered.
+        Placed::Ordinary => unsafe { known::malloc(size) },
+    }
+}
+
+#[inline(never)]
+fn sampled_and_placed(size: usize) -> *mut c_void {
+    // SAFETY: as malloc(3), for any size.
+    sampled_by(size, 0, |size| unsafe { allocator::malloc(size) })
+}
+
+#[inline(never)]
+fn slower_malloc(size: usize, call: &'static Call) -> *mut c_void {
     // A level means that the real functions are known.
     if level() == Level::Full {
         // SAFETY: as malloc(3), for any size.
@@ -332,17 +361,13 @@ pub unsafe fn free(block: *mut c_void) {
 #[inline(never)]
 pub(super) fn slow_free(block: *mut c_void, call: &'static Call) {
     // A process with tiers has no other fast path.
-    if tiers::on() && level() != Level::Full && !special(block as usize) && !order::on() && !memory::holding() {
-        if let Some((entry, _)) = thread::watched() {
-            entry.add(Frees, 1);
-            if tiers::owns(block) {
-                return tiers::free(block);
-            }
-            if !is_bootstrap(block) {
-                // SAFETY: as free(3): the hook's own contract; the thread is registered.
-                return unsafe { known::free(block) };
-            }
+    if let Some((own, entry)) = tiers::quick().filter(|_| !special(block as usize) && !memory::holding()) {
+        entry.add(Frees, 1);
+        if tiers::owns(block) {
+            return tiers::free_quickly(own, block);
         }
+        // SAFETY: as free(3): the hook's own contract; the thread is registered.
+        return unsafe { known::free(block) };
     }
     slower_free(block, call);
 }

@@ -2,32 +2,35 @@
 //!
 //! Why not at once: see `heap::accounts`. A thread tells when what it has placed and freed comes to [`BYTES`] more or less than when it told
 //! last, or at a site after [`EVENTS`] events; with the most that it had meanwhile, so that the peak of a process with one thread
-//! is exact, and of others by [`BYTES`] for each. What a limit is compared with is counted at once, for all threads together.
+//! and one site is exact, and of others by [`BYTES`] for each, or by [`BYTES_ALONE`]. What a limit is compared with is counted at once, for all threads together.
 //!
 //! Sites are all there is: a site is of one rule and one tier, and what goes elsewhere is another site's ([`super::decide::site_elsewhere`]).
 //!
 //! The fields are atomics, though only their thread writes them, because whoever exits tells for the threads that still run; an
 //! event that its thread counts at that very moment may be lost or told twice, never more than that.
 
+use super::at_hand::{self, Hand};
 use super::decide::Decision;
 use crate::recording::RECORDING;
+use crate::thread;
 use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicI64, AtomicU16, AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicI64, AtomicU16, AtomicU32, AtomicU64, AtomicUsize};
 use record::layout::{Section, Tier, TierRule, TierSite};
 use record::tier as recorded;
 use tier::rules::MOST_RULES;
 
 const EVENTS: u32 = 1024;
 const BYTES: i64 = 4 << 20;
-/// As many as `Accounts::untold` has bits.
+/// The only thread's: a block of the size that glibc, too, hands out again at once does not make it tell at every turn.
+const BYTES_ALONE: u64 = 33 << 20;
 const SITES: usize = 64;
 /// The ordinary heap is number 0.
 pub const TIERS: usize = 16;
 
 /// The sums of one site. Its number and one; 0 = no site.
 #[derive(Default)]
-struct Site {
-    site: AtomicU32,
+pub struct Site {
+    pub site: AtomicU32,
     events: AtomicU32,
     allocations: AtomicU64,
     allocated: AtomicU64,
@@ -36,14 +39,16 @@ struct Site {
     /// The most that was allocated more than freed.
     high: AtomicU64,
     elsewhere: AtomicU64,
+    /// See [`super::at_hand`].
+    pub hand: Hand,
 }
 
 pub struct Accounts {
     sites: [Site; SITES],
-    /// Bit n: sums number n has something to tell.
-    untold: AtomicU64,
     /// Bytes allocated more than freed, of all sites.
     net: AtomicI64,
+    /// Bytes at hand in small blocks: see [`at_hand`].
+    pub held: AtomicUsize,
     /// By tier: allocations that found no room, their bytes; those that came from another tier.
     refused: [[AtomicU64; 3]; TIERS],
     /// There is something in it.
@@ -111,7 +116,12 @@ impl Accounts {
     /// `site`: its number and one.
     #[inline(always)]
     pub fn allocated(&self, site: u16, bytes: u64) {
-        let sums = self.site(site);
+        self.allocated_at(self.site(site), bytes);
+    }
+
+    /// At the site that the sums are of.
+    #[inline(always)]
+    pub fn allocated_at(&self, sums: &Site, bytes: u64) {
         add(&sums.allocations, 1);
         self.more(sums, bytes);
     }
@@ -129,7 +139,11 @@ impl Accounts {
 
     #[inline(always)]
     pub fn freed(&self, site: u16, bytes: u64) {
-        let sums = self.site(site);
+        self.freed_at(self.site(site), bytes);
+    }
+
+    #[inline(always)]
+    pub fn freed_at(&self, sums: &Site, bytes: u64) {
         add(&sums.frees, 1);
         add(&sums.freed, bytes);
         self.event(sums, -(bytes as i64));
@@ -162,13 +176,30 @@ impl Accounts {
 
     #[inline(always)]
     fn site(&self, site: u16) -> &Site {
-        let place = usize::from(site) % SITES;
-        let (sums, untold) = (&self.sites[place], self.untold.load(Relaxed));
-        self.untold.store(untold | 1 << place, Relaxed);
+        let sums = self.place_of(site);
         if sums.site.load(Relaxed) != u32::from(site) {
-            replace(sums, site);
+            self.replace(sums, site);
         }
         sums
+    }
+
+    /// Where the sums of a site are, unless another's are there.
+    #[inline(always)]
+    pub fn place_of(&self, site: u16) -> &Site {
+        &self.sites[usize::from(site) % SITES]
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn replace(&self, sums: &Site, site: u16) {
+        give(sums);
+        at_hand::put_down(self, sums);
+        sums.site.store(u32::from(site), Relaxed);
+        sums.hand.begin(site);
+    }
+
+    pub fn sites(&self) -> &[Site] {
+        &self.sites
     }
 
     #[inline(always)]
@@ -177,9 +208,17 @@ impl Accounts {
         sums.events.store(events, Relaxed);
         self.net.store(net, Relaxed);
         if net.wrapping_add(BYTES) as u64 > 2 * BYTES as u64 {
-            self.tell();
+            self.tell_soon(net);
         } else if events >= EVENTS {
             give(sums);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_soon(&self, net: i64) {
+        if !thread::alone() || net.unsigned_abs() > BYTES_ALONE {
+            self.tell();
         }
     }
 
@@ -188,12 +227,7 @@ impl Accounts {
     #[inline(never)]
     pub fn tell(&self) {
         self.net.store(0, Relaxed);
-        let mut untold = self.untold.load(Relaxed);
-        self.untold.store(0, Relaxed);
-        while untold != 0 {
-            give(&self.sites[untold.trailing_zeros() as usize % SITES]);
-            untold &= untold - 1;
-        }
+        self.sites.iter().for_each(give);
         if self.has_refused.load(Relaxed) == 0 {
             return;
         }
@@ -213,7 +247,8 @@ impl Accounts {
     /// For a forked child: what was not told is its parent's.
     pub fn forget(&self) {
         for sums in &self.sites {
-            let Site { site, events, allocations, allocated, frees, freed, high, elsewhere } = sums;
+            let Site { site, events, allocations, allocated, frees, freed, high, elsewhere, hand } = sums;
+            hand.begin(0);
             for field in [site, events] {
                 field.store(0, Relaxed);
             }
@@ -222,24 +257,16 @@ impl Accounts {
             }
         }
         self.net.store(0, Relaxed);
-        self.untold.store(0, Relaxed);
         self.has_refused.store(0, Relaxed);
         self.refused.iter().flatten().for_each(|field| field.store(0, Relaxed));
     }
-}
-
-#[cold]
-#[inline(never)]
-fn replace(sums: &Site, site: u16) {
-    give(sums);
-    sums.site.store(u32::from(site), Relaxed);
 }
 
 /// Adds the sums of one site.
 #[cold]
 #[inline(never)]
 fn give(sums: &Site) {
-    let Site { site, events, allocations, allocated, frees, freed, high, elsewhere } = sums;
+    let Site { site, events, allocations, allocated, frees, freed, high, elsewhere, hand: _ } = sums;
     if events.load(Relaxed) == 0 && elsewhere.load(Relaxed) == 0 {
         return;
     }

@@ -104,12 +104,12 @@ impl Known {
         if self.caller != caller || self.generation != generation || size < self.low || size > self.high {
             return false;
         }
-        if self.slots == 0 {
-            return true;
-        }
-        if self.at != at {
-            return false;
-        }
+        self.slots == 0 || self.at == at && self.stack_matches(at)
+    }
+
+    /// By itself, so that who looks at callers alone need not make room for it.
+    #[inline(never)]
+    fn stack_matches(&self, at: u64) -> bool {
         let mut difference = 0;
         for (offset, value) in self.offset.iter().zip(&self.value).take(self.slots as usize) {
             // SAFETY: these words lay between the hook's frame and the top of this thread's stack when they were found from the
@@ -163,17 +163,20 @@ impl Cache {
     #[inline(always)]
     fn look(&self, caller: u64, at: u64, size: usize, generation: u32) -> Option<&Decision> {
         let (tag, set) = Self::tag(caller, at);
-        for way in set..set + WAYS {
-            if self.tags[way].load(Relaxed) != tag {
-                continue;
+        let mut way = set;
+        loop {
+            if self.tags[way].load(Relaxed) == tag {
+                // SAFETY: see `Sync`; as many as there are tags, when there are any (`untouched`).
+                let known = unsafe { &*self.known.get_unchecked(way).get() };
+                if known.matches(caller, at, size, generation) {
+                    return Some(&known.decision);
+                }
             }
-            // SAFETY: see `Sync`; as many as there are tags, when there are any (`untouched`).
-            let known = unsafe { &*self.known.get_unchecked(way).get() };
-            if known.matches(caller, at, size, generation) {
-                return Some(&known.decision);
+            way += 1;
+            if way == set + WAYS {
+                return None;
             }
         }
-        None
     }
 
     /// Under the guard.
@@ -217,15 +220,17 @@ fn epoch() -> u32 {
 }
 
 impl Own {
+    /// What the rules are known to say of the call that we are in. Outside of our own calls.
+    #[inline(always)]
+    pub fn known(&self, size: usize) -> Option<&Decision> {
+        let (caller, at) = unwind::caller()?;
+        self.cache.look(caller, at, size, epoch())
+    }
+
     /// What the rules say of the call that we are in. Nothing: it cannot be known here.
     #[inline(always)]
     pub fn decide(&self, size: usize) -> Option<Decision> {
-        if let Some((caller, at)) = unwind::caller() {
-            if let Some(found) = self.cache.look(caller, at, size, epoch()) {
-                return Some(*found);
-            }
-        }
-        self.decide_slowly(size)
+        self.known(size).copied().or_else(|| self.decide_slowly(size))
     }
 
     #[cold]

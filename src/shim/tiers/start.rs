@@ -5,7 +5,7 @@
 #![allow(unsafe_code)] // Safety: the policy is reached under `DECIDING` alone.
 
 use super::decide::{BY_STACK, BY_THREAD, DECIDING, DEPTH};
-use super::{BASE, FLOOR, LEN, MEMORY, SITES, SPAN, accounts, memory, os, verify};
+use super::{BASE, FLOOR, LARGE_BIT, LEN, MEMORY, SITES, SPAN, accounts, at_hand, memory, os, verify};
 use crate::recording::RECORDING;
 use crate::{message, options, recording, sys, text_file, thread};
 use core::cell::UnsafeCell;
@@ -48,7 +48,7 @@ pub fn start() {
     for complaint in &complaints {
         say(complaint);
     }
-    let (base, len) = made.addresses();
+    let ((base, len), large_bit) = (made.addresses(), made.large_bit());
     if len == 0 {
         show(&policy, &made, &complaints);
         return;
@@ -69,6 +69,7 @@ pub fn start() {
     unsafe { *POLICY.0.get() = Some(policy) };
     MEMORY.store(Box::into_raw(Box::new(made)), Release);
     BASE.store(base, Relaxed);
+    LARGE_BIT.store(large_bit, Relaxed);
     LEN.store(len, Release);
     if !sizes.is_empty() {
         FLOOR.store(*sizes.start(), Relaxed);
@@ -269,8 +270,9 @@ pub fn fork_in_child() {
         DECIDING.release();
         for state in thread::registry() {
             if let Some(own) = state.tiers.as_deref() {
+                at_hand::put_all_down(&own.accounts);
                 own.accounts.forget();
-                own.begin();
+                own.begin_again();
             }
         }
     }

@@ -9,7 +9,7 @@
 #![allow(unsafe_code)] // Safety: only the table of sites is read, of blocks that lie in a tier.
 
 use super::os::Raw;
-use super::{GRAIN, SITES, accounts, memory, site_of};
+use super::{GRAIN, NO_BLOCK, SITES, accounts, memory, site_at, site_of};
 use crate::recording::RECORDING;
 use crate::sys;
 use core::ptr::NonNull;
@@ -39,10 +39,16 @@ pub fn begin(when: Verify) {
     WHEN.store(when, Relaxed);
 }
 
+/// Is every block looked at that is freed?
+#[inline(always)]
+pub fn at_free() -> bool {
+    WHEN.load(Relaxed) & AT_FREE != 0
+}
+
 /// A block is about to be freed.
 #[inline(always)]
 pub fn before_free(memory: &Memory, block: NonNull<u8>, site: u16) {
-    if WHEN.load(Relaxed) & AT_FREE != 0 {
+    if at_free() {
         look_at_block(memory, block.as_ptr() as usize, memory.usable(block), site);
     }
 }
@@ -83,8 +89,8 @@ fn look_at_tier(memory: &Memory, index: u16, entry: &Entry) {
             if is_there(SITES.load(Relaxed) + ((at - super::BASE.load(Relaxed)) >> GRAIN) * 2) {
                 let mut block = at;
                 while block < part_end && left > 0 {
-                    let site = site_of(block);
-                    if site != 0 {
+                    if site_at(block) != NO_BLOCK {
+                        let site = site_of(block);
                         let size = NonNull::new(block as *mut u8).map_or(0, |block| memory.usable(block));
                         left = left.saturating_sub(looked.pages(block, size, site));
                     }

@@ -28,18 +28,32 @@ pub fn ends() -> u32 {
 /// frame pointers.
 #[inline(always)]
 pub fn caller() -> Option<(u64, u64)> {
-    // A prologue may come later than this: then it is the frame pointer of who has called us, and the chain one shorter.
-    let mut frame = arch::registers().fp as usize;
-    for _ in 0..if cfg!(frame_pointers) { 16 } else { 0 } {
-        let slot = frame + size_of::<usize>();
-        // SAFETY: the chain of frame pointers begins with one of our own frames and is followed through our own functions only.
-        let (next, pc) = unsafe { (*(frame as *const usize), *(slot as *const usize) as u64) };
-        if !ours(pc) {
-            return Some((pc, slot as u64));
+    if !cfg!(frame_pointers) {
+        return None;
+    }
+    let (next, found) = caller_of(arch::frame());
+    if ours(found.0) { caller_behind(next) } else { Some(found) }
+}
+
+/// Our own functions are few, and the last of them is the hook.
+#[inline(never)]
+fn caller_behind(mut frame: usize) -> Option<(u64, u64)> {
+    for _ in 0..16 {
+        let (next, found) = caller_of(frame);
+        if !ours(found.0) {
+            return Some(found);
         }
         frame = next;
     }
     None
+}
+
+/// The next frame, and a return address with its place.
+#[inline(always)]
+fn caller_of(frame: usize) -> (usize, (u64, u64)) {
+    let slot = frame + size_of::<usize>();
+    // SAFETY: the chain of frame pointers begins with one of our own frames and is followed through our own functions only.
+    unsafe { (*(frame as *const usize), (*(slot as *const usize) as u64, slot as u64)) }
 }
 
 /// A stack, and where its addresses lie.

@@ -156,6 +156,35 @@ impl Memory {
         self.of(block).map_or(0, |tier| tier.free(block))
     }
 
+    /// Somebody frees what is no block.
+    #[cold]
+    pub fn no_block(&self, block: NonNull<u8>) {
+        if let Some(tier) = self.of(block) {
+            tier.no_block();
+        }
+    }
+
+    /// Which bit of an address, counted from the begin of [`Self::addresses`], large blocks have and small ones have not.
+    pub fn large_bit(&self) -> u32 {
+        self.range.window().trailing_zeros() - 1
+    }
+
+    /// How many bytes a live small block holds. For blocks that are known to be.
+    #[inline]
+    pub fn usable_small(&self, block: NonNull<u8>) -> usize {
+        self.inside.usable(block)
+    }
+
+    /// In a forked child some may be closed: their blocks are never used anew.
+    pub fn any_closed(&self) -> bool {
+        self.tiers.iter().flatten().any(|tier| tier.is_closed())
+    }
+
+    /// Bytes; `None` as in [`Self::facts`].
+    pub fn capacity(&self, tier: u16) -> Option<u64> {
+        self.tier(tier).map(Tier::capacity)
+    }
+
     /// How many bytes the block holds; 0 for what is none.
     pub fn usable(&self, block: NonNull<u8>) -> usize {
         self.of(block).map_or(0, |tier| tier.usable(block))

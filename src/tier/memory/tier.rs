@@ -362,10 +362,24 @@ impl Tier {
         state.extents.give(at, length);
     }
 
+    #[inline]
     /// Which slice of the upper half an address begins; `None` for the lower half.
     fn large_at(&self, block: NonNull<u8>) -> Option<(u32, bool)> {
         let offset = (block.as_ptr() as usize - self.base).checked_sub(self.half)?;
         Some(((offset / SLICE) as u32, offset % SLICE == 0))
+    }
+
+    #[cold]
+    pub fn no_block(&self) {
+        self.bad_frees.fetch_add(1, Relaxed);
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Relaxed)
+    }
+
+    pub fn capacity(&self) -> u64 {
+        self.capacity
     }
 
     #[inline]
@@ -396,6 +410,7 @@ impl Tier {
         held
     }
 
+    #[inline]
     pub fn usable(&self, block: NonNull<u8>) -> usize {
         match self.large_at(block) {
             None => self.inside.usable(block),

@@ -260,27 +260,34 @@ mi_heap_t* tier_small_heap(void* at, size_t size, bool pinned, mi_commit_fun_t* 
 void* tier_small_allocate(mi_heap_t* heap, size_t size, size_t align, bool zeroed, size_t* usable) {
   tier_thread_t* me = tier_enter();
   void* block;
+  size_t held = 0;
   if (size < MI_MAX_ALIGN_SIZE) size = MI_MAX_ALIGN_SIZE; /* smaller ones it aligns to 8 bytes */
   if (align <= MI_MAX_ALIGN_SIZE) {
-    block = zeroed ? mi_heap_zalloc(heap, size) : mi_heap_malloc(heap, size);
+    block = mi_theap_malloc_zero_nonnull(_mi_heap_theap(heap), size, zeroed, 0, &held);
   } else {
     block = zeroed ? mi_heap_zalloc_aligned(heap, size, align) : mi_heap_malloc_aligned(heap, size, align);
+    if (block != NULL) held = mi_usable_size(block);
   }
-  if (block != NULL) *usable = mi_usable_size(block);
+  *usable = held;
   tier_leave(me);
   return block;
+}
+
+static inline size_t tier_usable(const mi_page_t* page, const void* block) {
+  return mi_page_has_interior_pointers(page) ? _mi_usable_size(block, page) : mi_page_usable_block_size(page);
 }
 
 /* How many bytes the block held. */
 size_t tier_small_free(void* block) {
   tier_thread_t* me = tier_enter();
-  const size_t usable = mi_usable_size(block);
-  mi_free(block);
+  mi_page_t* page = _mi_ptr_page(block);
+  const size_t usable = tier_usable(page, block);
+  mi_free_ex(block, NULL, page);
   tier_leave(me);
   return usable;
 }
 
-size_t tier_small_usable(const void* block) { return mi_usable_size(block); }
+size_t tier_small_usable(const void* block) { return tier_usable(_mi_ptr_page(block), block); }
 
 void tier_small_give_back(mi_heap_t* heap) { mi_heap_collect(heap, true); }
 

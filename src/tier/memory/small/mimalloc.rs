@@ -102,6 +102,7 @@ impl Inside for Mimalloc {
         unsafe { tier_small_free(block.as_ptr()) }
     }
 
+    #[inline]
     fn usable(&self, block: NonNull<u8>) -> usize {
         // SAFETY: as the trait demands.
         unsafe { tier_small_usable(block.as_ptr()) }
