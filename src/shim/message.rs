@@ -1,18 +1,21 @@
 //! Messages to the user: one place, one private descriptor, whole lines.
 //!
 //! Where they go: to what stderr was at start (or to `report=PATH`), through a duplicate with a private number. Never to
-//! a bare 2, which a daemon may have closed and reused for a data file. The duplicate follows the program: when it
+//! a bare 2, which a daemon may have closed and reused for a data file; where RLIMIT_NOFILE leaves no number for a duplicate, to 2 as long as
+//! it is what it was. The duplicate follows the program: when it
 //! redirects its stderr with dup2, so do we; when it closes a stderr that is a pipe or a socket, we let go too, because
 //! somebody may be waiting for its end of file.
 
 use crate::private::{self, Use};
 use crate::{options, recording, sys};
-use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicBool, AtomicU64};
 use record::layout::Counter;
 use record::text::Line;
 
 static TO_FILE: AtomicBool = AtomicBool::new(false);
+/// What stderr was, where there was no number for a duplicate (see [`private::fingerprint`]).
+static SAME: AtomicU64 = AtomicU64::new(0);
 /// The program closed its stderr and ours was let go.
 static SILENT: AtomicBool = AtomicBool::new(false);
 
@@ -40,9 +43,16 @@ pub fn open() {
 }
 
 fn stderr() {
-    if sys::is_open(2) {
-        private::adopt(Use::Message, 2, false);
+    if sys::is_open(2) && !private::adopt(Use::Message, 2, false) {
+        let print = sys::identity(2).map_or(0, |its| private::fingerprint(&its));
+        SAME.store(print, Relaxed);
     }
+}
+
+/// Is 2 what it was at start? Asked where there was no number for a duplicate.
+fn is_same() -> bool {
+    let print = SAME.load(Relaxed);
+    print != 0 && sys::identity(2).is_some_and(|its| private::fingerprint(&its) == print)
 }
 
 /// The report path with `%p`, `%e`, `%r` filled in, NUL-terminated.
@@ -85,7 +95,9 @@ fn rank_of(text: &[u8]) -> Option<(u32, &[u8])> {
 pub fn say(text: &[u8]) {
     let fd = match private::get_checked(Use::Message) {
         Some(fd) => fd,
-        None if private::get(Use::Message).is_none() && !SILENT.load(Relaxed) && !recording::ready() => 2,
+        None if private::get(Use::Message).is_none() && !SILENT.load(Relaxed) && (!recording::ready() || is_same()) => {
+            2
+        }
         None => {
             recording::count(Counter::MessagesLost);
             return;

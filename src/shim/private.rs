@@ -141,13 +141,19 @@ pub fn unhide(fd: i32) {
     }
 }
 
+/// A program that may have no more than so many descriptors keeps them all.
+const LEAST: u64 = 24;
+
 /// A copy at a private number.
 fn moved_up(fd: i32, close_original: bool) -> Option<i32> {
     let limits = sys::descriptor_limits();
     let mut high = -1;
-    if thread::alone() && limits.hard > limits.soft && limits.soft < 1 << 30 {
-        let raised = sys::Limits { soft: limits.hard.min(limits.soft + 64), hard: limits.hard };
-        if sys::set_descriptor_limits(&raised) {
+    if thread::alone() && limits.soft < 1 << 30 {
+        // Only who may lift the hard limit can do so where it equals the soft one: there is nothing below the lowest limits to take.
+        let least = if limits.soft <= LEAST { limits.soft + 64 } else { 0 };
+        let hard = limits.hard.max(least);
+        let raised = sys::Limits { soft: hard.min(limits.soft + 64), hard };
+        if raised.soft > limits.soft && sys::set_descriptor_limits(&raised) {
             high = sys::fcntl(fd, libc::F_DUPFD_CLOEXEC, limits.soft as usize);
             sys::set_descriptor_limits(&limits);
         }
@@ -155,7 +161,7 @@ fn moved_up(fd: i32, close_original: bool) -> Option<i32> {
     // Soft equals hard, or threads are about: the last numbers below the limit. Never the low ones, which programs
     // expect to get in order.
     let mut room = 8;
-    while high < 0 && room <= 64 && limits.soft > room + 16 {
+    while high < 0 && room <= 64 && limits.soft > room + LEAST - 8 {
         high = sys::fcntl(fd, libc::F_DUPFD_CLOEXEC, (limits.soft.min(1 << 30) - room) as usize);
         room *= 2;
     }

@@ -228,14 +228,16 @@ pub fn open() -> bool {
         match create_file(len) {
             Ok(fd) => {
                 let at = sys::mmap(0, len, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, fd, 0);
-                if !sys::failed(at) && private::adopt(Use::Record, fd, true) {
+                // Without a number for the file it cannot grow: what finds no room is counted.
+                private::adopt(Use::Record, fd, true);
+                if sys::failed(at) {
+                    complain(message::error_name(libc::ENOMEM));
+                } else {
                     base = at as usize;
                     BACKING.store(FILE, Relaxed);
-                } else {
-                    complain(libc::ENOMEM);
                 }
             }
-            Err(errno) => complain(errno),
+            Err(why) => complain(why),
         }
     }
     if base == 0 {
@@ -299,10 +301,12 @@ fn describe(header: &Header) {
 }
 
 /// Creates `<program>.<pid>.<n>.shim` in the record directory, with its blocks reserved.
-fn create_file(len: usize) -> Result<i32, i32> {
-    let Some(paths) = options::paths() else { return Err(libc::EINVAL) };
+fn create_file(len: usize) -> Result<i32, &'static str> {
+    let name = |errno: isize| message::error_name(-errno as i32);
+    let Some(paths) = options::paths() else { return Err(name(-(libc::EINVAL as isize))) };
     let mut directory = message::expand(&paths.record);
     let made = sys::mkdir(&directory, 0o700);
+    trusted(&directory)?;
     directory.pop();
     for n in 0..1000u64 {
         let mut path = directory.clone();
@@ -320,7 +324,7 @@ fn create_file(len: usize) -> Result<i32, i32> {
         if fd < 0 {
             // Without the directory the reason is why it could not be made.
             let no_directory = fd == -(libc::ENOENT as isize) && made < 0;
-            return Err(-(if no_directory { made } else { fd }) as i32);
+            return Err(name(if no_directory { made } else { fd }));
         }
         let errno = reserve(fd as i32, 0, len as u64);
         if errno == 0 {
@@ -328,16 +332,35 @@ fn create_file(len: usize) -> Result<i32, i32> {
         }
         sys::close(fd as i32);
         sys::unlink(&path);
-        return Err(errno);
+        return Err(message::error_name(errno));
     }
-    Err(libc::EEXIST)
+    Err(name(-(libc::EEXIST as isize)))
 }
 
-fn complain(errno: i32) {
+/// May recordings lie there? Where anybody may take files away and put others in their place they may not, nor behind a link that is
+/// another user's: who runs as root would write where that user wants.
+fn trusted(directory: &[u8]) -> Result<(), &'static str> {
+    // With a slash at its end the kernel follows it.
+    let len = directory.iter().rposition(|b| !matches!(b, b'/' | 0)).map_or(directory.len() - 1, |last| last + 1);
+    let mut path = directory[..len].to_vec();
+    path.push(0);
+    let Some(its) = sys::identity_of_link(&path) else { return Ok(()) };
+    let (kind, anybody) = (its.mode & libc::S_IFMT, its.mode & (libc::S_IWOTH | libc::S_ISVTX) == libc::S_IWOTH);
+    if kind == libc::S_IFLNK && its.owner != 0 && its.owner != sys::effective_user() {
+        return Err("a symbolic link of another user");
+    }
+    if kind == libc::S_IFDIR && anybody {
+        Err("anybody may write there: a directory with mode 700, or 1777, is expected")
+    } else {
+        Ok(())
+    }
+}
+
+fn complain(why: &str) {
     let mut buffer = [0; 512];
     let mut line = Line::new(&mut buffer);
     line.text("shim: record=").foreign(options::paths().map_or(&b""[..], |p| &p.record[..]));
-    line.text(": no recording (").text(message::error_name(errno)).text("); the program runs and is watched\n");
+    line.text(": no recording (").text(why).text("); the program runs and is watched\n");
     message::say(line.as_bytes());
 }
 
@@ -415,7 +438,7 @@ pub fn after_fork() {
                     }
                 }
             }
-            // A raw close took the descriptor: copy by hand.
+            // A raw close took the descriptor, or there was no number for it: copy by hand.
             None => copy_in_place(header, chunks),
         }
         BACKING.store(PRIVATE_COPY, Relaxed);
@@ -508,9 +531,9 @@ pub fn materialise() {
     let len = CHUNKS_AT + chunks * CHUNK_LEN;
     let fd = match create_file(len) {
         Ok(fd) => fd,
-        Err(errno) => {
+        Err(why) => {
             BACKING.store(ANONYMOUS, Relaxed);
-            complain(errno);
+            complain(why);
             return;
         }
     };
@@ -536,6 +559,6 @@ pub fn materialise() {
     }
     // Last: a file without its header is no recording.
     whole = whole && move_over(header, CHUNKS_AT, 0);
-    let adopted = private::adopt(Use::Record, fd, true);
-    BACKING.store(if whole && adopted { FILE } else { ANONYMOUS }, Relaxed);
+    private::adopt(Use::Record, fd, true);
+    BACKING.store(if whole { FILE } else { ANONYMOUS }, Relaxed);
 }

@@ -268,6 +268,16 @@ pub fn getppid() -> u32 {
     unsafe { call(libc::SYS_getppid, [0; 6]) as u32 }
 }
 
+pub fn effective_user() -> u32 {
+    // The older call of 32-bit x86 knows 16 bits.
+    #[cfg(target_arch = "x86")]
+    let number = libc::SYS_geteuid32;
+    #[cfg(not(target_arch = "x86"))]
+    let number = libc::SYS_geteuid;
+    // SAFETY: no memory.
+    unsafe { call(number, [0; 6]) as u32 }
+}
+
 pub fn gettid() -> u32 {
     // SAFETY: no memory.
     unsafe { call(libc::SYS_gettid, [0; 6]) as u32 }
@@ -372,6 +382,11 @@ pub fn identity_of_path(path: &[u8]) -> Option<Identity> {
     identity_at(libc::AT_FDCWD, path, 0)
 }
 
+/// Who is behind a path; of a symbolic link the link itself. Not before Linux 4.11.
+pub fn identity_of_link(path: &[u8]) -> Option<Identity> {
+    identity_at(libc::AT_FDCWD, path, libc::AT_SYMLINK_NOFOLLOW)
+}
+
 /// How many threads the process has, as the kernel sees it: each is a directory.
 pub fn threads() -> Option<u32> {
     let mut out = MaybeUninit::<libc::statx>::zeroed();
@@ -403,6 +418,7 @@ fn identity_at(fd: c_int, path: &[u8], flags: c_int) -> Option<Identity> {
             device: u64::from(s.stx_dev_major) << 32 | u64::from(s.stx_dev_minor),
             inode: s.stx_ino,
             mode: u32::from(s.stx_mode),
+            owner: s.stx_uid,
         });
     }
     if fd < 0 || answer != -(libc::ENOSYS as isize) && answer != -(libc::EPERM as isize) {
@@ -421,7 +437,7 @@ fn identity_at(fd: c_int, path: &[u8], flags: c_int) -> Option<Identity> {
     }
     // SAFETY: filled above.
     let s = unsafe { old.assume_init() };
-    Some(Identity { device: s.st_dev as u64, inode: s.st_ino as u64, mode: s.st_mode })
+    Some(Identity { device: s.st_dev as u64, inode: s.st_ino as u64, mode: s.st_mode, owner: s.st_uid })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -429,6 +445,8 @@ pub struct Identity {
     pub device: u64,
     pub inode: u64,
     pub mode: u32,
+    /// The user's number.
+    pub owner: u32,
 }
 
 /// getsockopt of an int at SOL_SOCKET.

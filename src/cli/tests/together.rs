@@ -303,6 +303,84 @@ fn programs_of_lock_pages_do_what_they_say() {
     assert!(ran >= 10, "{ran} programs");
 }
 
+/// Of each page about memory tiers: its program and its first rule file are reported for what the page says, with its severity; with
+/// the second one, which puts it right, there is nothing to report.
+#[test]
+fn programs_of_tier_pages_do_what_they_say() {
+    let here = directory("explained-tiers");
+    for (kind, severity, count, status) in [("tier.full", "error", 4, 4), ("tier.config", "info", 1, 0)] {
+        let page = text(&Command::new(&PLACES.shim).args(["explain", kind]).output().unwrap().stdout);
+        let fenced = |fence: &str, nth: usize| {
+            let part = page.split(fence).nth(nth).and_then(|rest| rest.split("```").next());
+            part.unwrap_or_else(|| panic!("{kind}: {nth} of {fence}")).to_owned()
+        };
+        std::fs::write(here.join(format!("{kind}.c")), fenced("```c\n", 1)).unwrap();
+        std::fs::write(here.join(format!("{kind}.wrong.toml")), fenced("```toml\n", 1)).unwrap();
+        std::fs::write(here.join(format!("{kind}.right.toml")), fenced("```toml\n", 2)).unwrap();
+        let found = |rules: &str, status: i32| {
+            let said = script(
+                &here,
+                &format!(
+                    "[ -x {kind} ] || gcc -g -O1 -Wall -Wextra -Werror -o {kind} {kind}.c || exit 99
+                     mkdir {kind}.{rules}.d || exit 98
+                     LD_PRELOAD=$library SHIM_OPTIONS=tiers={kind}.{rules}.toml:record={kind}.{rules}.d ./{kind} 2> /dev/null
+                     [ $? = {status} ] || exit 97
+                     $shim report --json {kind}.{rules}.d"
+                ),
+            );
+            assert_ne!(said.status.code(), Some(97), "{kind} {rules}: another status than {status}");
+            assert!(said.status.code().is_some_and(|code| code < 90), "{kind} {rules}: {}", text(&said.stderr));
+            text(&said.stdout)
+        };
+        let wrong = found("wrong", status);
+        let line = wrong.lines().find(|line| line.contains(&format!("\"kind\":\"{kind}\"")));
+        let line = line.unwrap_or_else(|| panic!("{kind}: {wrong}"));
+        assert!(line.contains(&format!("\"severity\":\"{severity}\"")), "{line}");
+        assert!(line.contains(&format!("\"count\":{count},")), "{line}");
+        let right = found("right", 0);
+        assert!(!right.contains("\"kind\":"), "{kind}: {right}");
+    }
+}
+
+/// A rule that names a line: met where the line table is plain or packed by zlib; where zstd has packed it one line says that nothing is.
+#[test]
+fn lines_that_are_compressed() {
+    let here = directory("compressed");
+    // So many lines that it pays to compress them.
+    let others: String =
+        (0..300).map(|i| format!("int f{i}(int x) {{\n    x += {i};\n\n    return x;\n}}\n")).collect();
+    let main = "int main(void) {\n    for (int i = 0; i < 9; i++)\n        free(malloc(5000));\n    return 0;\n}\n";
+    let source = format!("#include <stdlib.h>\n{main}{others}");
+    std::fs::write(here.join("lines.c"), source).unwrap();
+    let rules = "[[tier]]\nname = \"shared\"\nkind = \"memfd\"\n[[rule]]\nname = \"line\"\ntier = \"shared\"\nsite = \"lines.c:4\"\n";
+    std::fs::write(here.join("lines.toml"), rules).unwrap();
+    let built = script(&here, "gcc -g -O0 -fno-builtin -o none lines.c");
+    assert!(built.status.success(), "{}", text(&built.stderr));
+    for (how, placed) in [("none", true), ("zlib", true), ("zstd", false)] {
+        let said = script(
+            &here,
+            &format!(
+                "[ {how} = none ] || objcopy --compress-debug-sections={how} none {how} || exit 99
+                 [ {how} = none ] || readelf -tW {how} | grep -qi {how} || exit 97
+                 mkdir {how}.d; LD_PRELOAD=$library SHIM_OPTIONS=tiers=lines.toml:record={how}.d ./{how} || exit 98
+                 $shim report --tiers {how}.d"
+            ),
+        );
+        let (report, lines) = (text(&said.stdout), text(&said.stderr));
+        assert_eq!(report.contains("9 hits from 1 call stack"), placed, "{how}: {report}{lines}");
+        assert_eq!(report.contains("never matched"), !placed, "{how}: {report}");
+        let told: Vec<&str> = lines.lines().collect();
+        match told[..] {
+            [] => assert!(placed, "{how}"),
+            [line] => {
+                let expected = format!("shim: tiers: {}: zstd has compressed its lines, ", here.join(how).display());
+                assert!(!placed && line.starts_with(&expected), "{how}: {line}");
+            }
+            _ => panic!("{how}: {lines}"),
+        }
+    }
+}
+
 #[test]
 fn the_table_of_keys() {
     let here = directory("keys");
@@ -332,6 +410,49 @@ fn the_table_of_keys() {
     assert_eq!(line("2"), "2 deleted second (keys) main keys.c:7 -");
     assert_eq!(line("3"), "3 live third (keys) main keys.c:7 -");
     assert_eq!(line("31"), "31 shim - - -");
+}
+
+/// A rule that leaves blocks on the heap, in front of one that does not: who was matched is known, and how often is not claimed. What was
+/// matched and found no room is a hit, too.
+#[test]
+fn rules_that_leave_blocks_on_the_heap() {
+    let here = directory("stays");
+    let rules = "[[tier]]\nname = \"shared\"\nkind = \"memfd\"\ncapacity = \"8M\"\n\
+        [[rule]]\nname = \"stays\"\ntier = \"heap\"\nfunction = \"stays\"\n\
+        [[rule]]\nname = \"goes\"\ntier = \"shared\"\nsize = \"1M..\"\n\
+        [[rule]]\nname = \"small\"\ntier = \"heap\"\nsize = \"..1K\"\n\
+        [[rule]]\nname = \"nobody\"\ntier = \"heap\"\nfunction = \"nobody\"\nsize = \"2M..\"\n";
+    let source = r#"
+        #include <stdlib.h>
+        #define APART __attribute__((noinline)) static
+        APART void *kept(void *block) { __asm__ volatile("" : "+r"(block) : : "memory"); return block; }
+        APART void *stays(size_t size) { return kept(malloc(size)); }
+        APART void *goes(size_t size) { return kept(malloc(size)); }
+        int main(void) {
+            void *blocks[12];
+            for (int i = 0; i < 10; i++) { free(stays(1 << 20)); free(stays(100)); }
+            for (int i = 0; i < 12; i++) blocks[i] = goes(1 << 20);
+            for (int i = 0; i < 12; i++) free(blocks[i]);
+            return 0;
+        }
+    "#;
+    std::fs::write(here.join("stays.toml"), rules).unwrap();
+    std::fs::write(here.join("stays.c"), source).unwrap();
+    let said = script(
+        &here,
+        "gcc -g -O1 -fno-optimize-sibling-calls -o stays stays.c && mkdir kept && \
+         LD_PRELOAD=$library SHIM_OPTIONS=tiers=stays.toml:record=kept ./stays && $shim report --tiers kept",
+    );
+    let report = text(&said.stdout);
+    for line in [
+        "  \"stays\" (stays.toml:5) → heap: 1 call stack, calls not counted\n",
+        "  \"goes\" (stays.toml:9) → shared: 12 hits from 1 call stack, 8 placed, 8.0 MiB, 8.0 MiB at the peak\n",
+        "  \"small\" (stays.toml:13) → heap: matched no call of a size that a tier wants\n",
+        "  \"nobody\" (stays.toml:17) → heap: never matched\n",
+        "  not counted  heap by \"stays\"  stays  stays.c:5\n",
+    ] {
+        assert!(report.contains(line), "{line}{report}{}", text(&said.stderr));
+    }
 }
 
 /// Three blocks of 4 MiB belong on the tier, three of 1 MiB do not.
@@ -367,4 +488,26 @@ fn what_was_placed_is_told_after_a_run() {
         (text(&plain.stdout), text(&plain.stderr), plain.status.code()),
         (String::new(), String::new(), Some(3))
     );
+}
+
+#[test]
+fn recordings_where_nobody_else_may_put_files() {
+    let directory = directory("trusted");
+    let output = script(
+        &directory,
+        r#"mkdir open sticky own private; chmod 777 open; chmod 1777 sticky; chmod 755 own; chmod 700 private
+           ln -s private link
+           [ "$(id -u)" != 0 ] || { ln -s private others; chown -h 65534 others; }
+           for d in open sticky own private link others/ new; do watched "record=$PWD/$d:report=$PWD/said" h; echo "$d $?"; done
+           stat -c '%a' */*.shim | sort -u; stat -c '%a' new
+           for d in open sticky own private new; do ls $d | wc -l; done"#,
+    );
+    let ran = "open 3\nsticky 3\nown 3\nprivate 3\nlink 3\nothers/ 3\nnew 3\n";
+    // Through the link of one's own into `private`.
+    assert_eq!(text(&output.stdout), format!("{ran}600\n700\n0\n1\n1\n2\n1\n"), "{}", text(&output.stderr));
+    let said = std::fs::read_to_string(directory.join("said")).unwrap();
+    assert!(said.contains("/open: no recording (anybody may write there"), "{said}");
+    if directory.join("others").is_symlink() {
+        assert!(said.contains("/others/: no recording (a symbolic link of another user)"), "{said}");
+    }
 }
