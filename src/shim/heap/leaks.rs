@@ -24,7 +24,7 @@ mod stop;
 use super::{Level, full, level, shadow};
 use crate::recording::{self, RECORDING};
 use crate::thread::{self, Scope, State};
-use crate::{arch, ours, start, sys, unwind};
+use crate::{arch, ours, start, sys, tiers, unwind};
 use core::cell::Cell;
 use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -324,6 +324,9 @@ impl Look {
                 }
             }
         }
+        // All that lies in a tier are blocks, and what its allocator keeps of them.
+        let tiers = if shadow::is_complete() { tiers::addresses() } else { (0, 0) };
+        self.holes.add(tiers.0, tiers.1);
         self.holes.sort();
         let scene = Scene {
             view: &view,
@@ -356,6 +359,7 @@ impl Look {
         let process = sys::getpid();
         let first = others.seen.iter().find(|seen| seen.tid == process).map(|seen| seen.sp);
         scene.mappings(&mut marking, first.or((me == process).then_some(here.sp)));
+        scene.tiers(&mut marking, tiers);
         marking.lose(&view);
         let cut = marking.cut;
         for index in 0..marking.blocks.len() {
