@@ -303,6 +303,79 @@ fn programs_of_lock_pages_do_what_they_say() {
     assert!(ran >= 10, "{ran} programs");
 }
 
+/// Of each page about memory tiers: its program and its first rule file are reported for what the page says, with its severity; with
+/// the second one, which puts it right, there is nothing to report.
+#[test]
+fn programs_of_tier_pages_do_what_they_say() {
+    let here = directory("explained-tiers");
+    for (kind, severity, count, status) in [("tier.full", "error", 4, 4), ("tier.config", "info", 1, 0)] {
+        let page = text(&Command::new(&PLACES.shim).args(["explain", kind]).output().unwrap().stdout);
+        let fenced = |fence: &str, nth: usize| {
+            let part = page.split(fence).nth(nth).and_then(|rest| rest.split("```").next());
+            part.unwrap_or_else(|| panic!("{kind}: {nth} of {fence}")).to_owned()
+        };
+        std::fs::write(here.join(format!("{kind}.c")), fenced("```c\n", 1)).unwrap();
+        std::fs::write(here.join(format!("{kind}.wrong.toml")), fenced("```toml\n", 1)).unwrap();
+        std::fs::write(here.join(format!("{kind}.right.toml")), fenced("```toml\n", 2)).unwrap();
+        let found = |rules: &str, status: i32| {
+            let said = script(
+                &here,
+                &format!(
+                    "[ -x {kind} ] || gcc -g -O1 -Wall -Wextra -Werror -o {kind} {kind}.c || exit 99
+                     mkdir {kind}.{rules}.d || exit 98
+                     LD_PRELOAD=$library SHIM_OPTIONS=tiers={kind}.{rules}.toml:record={kind}.{rules}.d ./{kind} 2> /dev/null
+                     [ $? = {status} ] || exit 97
+                     $shim report --json {kind}.{rules}.d"
+                ),
+            );
+            assert_ne!(said.status.code(), Some(97), "{kind} {rules}: another status than {status}");
+            assert!(said.status.code().is_some_and(|code| code < 90), "{kind} {rules}: {}", text(&said.stderr));
+            text(&said.stdout)
+        };
+        let wrong = found("wrong", status);
+        let line = wrong.lines().find(|line| line.contains(&format!("\"kind\":\"{kind}\"")));
+        let line = line.unwrap_or_else(|| panic!("{kind}: {wrong}"));
+        assert!(line.contains(&format!("\"severity\":\"{severity}\"")), "{line}");
+        assert!(line.contains(&format!("\"count\":{count},")), "{line}");
+        let right = found("right", 0);
+        assert!(!right.contains("\"kind\":"), "{kind}: {right}");
+    }
+}
+
+/// A rule that names a line: met where the line table is plain or packed by zlib; where zstd has packed it one line says that nothing is.
+#[test]
+fn lines_that_are_compressed() {
+    let here = directory("compressed");
+    let source = "#include <stdlib.h>\nint main(void) {\n    for (int i = 0; i < 9; i++)\n        free(malloc(5000));\n    return 0;\n}\n";
+    std::fs::write(here.join("lines.c"), source).unwrap();
+    let rules = "[[tier]]\nname = \"shared\"\nkind = \"memfd\"\n[[rule]]\nname = \"line\"\ntier = \"shared\"\nsite = \"lines.c:4\"\n";
+    std::fs::write(here.join("lines.toml"), rules).unwrap();
+    let built = script(&here, "gcc -g -O0 -fno-builtin -o none lines.c");
+    assert!(built.status.success(), "{}", text(&built.stderr));
+    for (how, placed) in [("none", true), ("zlib", true), ("zstd", false)] {
+        let said = script(
+            &here,
+            &format!(
+                "[ {how} = none ] || objcopy --compress-debug-sections={how} none {how} || exit 99
+                 mkdir {how}.d; LD_PRELOAD=$library SHIM_OPTIONS=tiers=lines.toml:record={how}.d ./{how} || exit 98
+                 $shim report --tiers {how}.d"
+            ),
+        );
+        let (report, lines) = (text(&said.stdout), text(&said.stderr));
+        assert_eq!(report.contains("9 hits from 1 call stack"), placed, "{how}: {report}{lines}");
+        assert_eq!(report.contains("never matched"), !placed, "{how}: {report}");
+        let told: Vec<&str> = lines.lines().collect();
+        match told[..] {
+            [] => assert!(placed, "{how}"),
+            [line] => {
+                let expected = format!("shim: tiers: {}: zstd has compressed its lines, ", here.join(how).display());
+                assert!(!placed && line.starts_with(&expected), "{how}: {line}");
+            }
+            _ => panic!("{how}: {lines}"),
+        }
+    }
+}
+
 #[test]
 fn the_table_of_keys() {
     let here = directory("keys");

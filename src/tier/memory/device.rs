@@ -25,9 +25,18 @@ pub struct Device {
 }
 
 pub enum Source {
-    Anonymous { binding: Option<(NumaPolicy, Vec<u32>)>, huge: bool },
+    Anonymous {
+        binding: Option<(NumaPolicy, Vec<u32>)>,
+        huge: bool,
+    },
     /// `advice`: of madvise(2), for each mapping.
-    File { fd: i32, reserve: Reserve, zero: bool, binding: Option<Binding>, advice: Option<i32> },
+    File {
+        fd: i32,
+        reserve: Reserve,
+        zero: bool,
+        binding: Option<Binding>,
+        advice: Option<i32>,
+    },
 }
 
 /// What was found, and what is worth a word although it works.
