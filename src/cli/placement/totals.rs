@@ -236,11 +236,18 @@ pub struct Site {
     pub pages: u64,
     pub pages_right: u64,
     pub processes: usize,
+    /// Its blocks stay on the ordinary heap.
+    stays: bool,
 }
 
 impl Site {
     pub fn new(calls: Vec<merge::Site>, rule: Option<usize>, tier: Option<usize>) -> Self {
         Self { calls, rule, tier, ..Self::default() }
+    }
+
+    /// Has it numbers? Those of blocks that stay on the heap nobody keeps.
+    pub fn is_counted(&self) -> bool {
+        !self.stays
     }
 
     pub fn add(&mut self, site: &reader::TierSite) {
@@ -256,5 +263,6 @@ impl Site {
         ];
         sums.into_iter().for_each(|(sum, more)| *sum = plus(*sum, more));
         self.processes += 1;
+        self.stays = site.tier == 0;
     }
 }

@@ -242,7 +242,11 @@ fn sites(placement: &Placement, limit: usize, symbols: &mut Symboliser, out: &mu
         let tier = tier_name(placement, site.tier);
         let (sum, peak) = (size::bytes(site.allocated_bytes), size::bytes(site.peak_bytes));
         let times = size::blocks(site.allocations);
-        writeln!(out, "{sum:>9}  peak {peak:>8}  {times:>16}  {tier}{rule}  {place}")?;
+        if site.is_counted() {
+            writeln!(out, "{sum:>9}  peak {peak:>8}  {times:>16}  {tier}{rule}  {place}")?;
+        } else {
+            writeln!(out, "{:>42}  {tier}{rule}  {place}", "not counted")?;
+        }
         if site.elsewhere > 0 {
             writeln!(out, "        {} went elsewhere", size::count(site.elsewhere))?;
         }

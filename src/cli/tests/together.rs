@@ -407,6 +407,49 @@ fn the_table_of_keys() {
     assert_eq!(line("31"), "31 shim - - -");
 }
 
+/// A rule that leaves blocks on the heap, in front of one that does not: who was matched is known, and how often is not claimed. What was
+/// matched and found no room is a hit, too.
+#[test]
+fn rules_that_leave_blocks_on_the_heap() {
+    let here = directory("stays");
+    let rules = "[[tier]]\nname = \"shared\"\nkind = \"memfd\"\ncapacity = \"8M\"\n\
+        [[rule]]\nname = \"stays\"\ntier = \"heap\"\nfunction = \"stays\"\n\
+        [[rule]]\nname = \"goes\"\ntier = \"shared\"\nsize = \"1M..\"\n\
+        [[rule]]\nname = \"small\"\ntier = \"heap\"\nsize = \"..1K\"\n\
+        [[rule]]\nname = \"nobody\"\ntier = \"heap\"\nfunction = \"nobody\"\nsize = \"2M..\"\n";
+    let source = r#"
+        #include <stdlib.h>
+        #define APART __attribute__((noinline)) static
+        APART void *kept(void *block) { __asm__ volatile("" : "+r"(block) : : "memory"); return block; }
+        APART void *stays(size_t size) { return kept(malloc(size)); }
+        APART void *goes(size_t size) { return kept(malloc(size)); }
+        int main(void) {
+            void *blocks[12];
+            for (int i = 0; i < 10; i++) { free(stays(1 << 20)); free(stays(100)); }
+            for (int i = 0; i < 12; i++) blocks[i] = goes(1 << 20);
+            for (int i = 0; i < 12; i++) free(blocks[i]);
+            return 0;
+        }
+    "#;
+    std::fs::write(here.join("stays.toml"), rules).unwrap();
+    std::fs::write(here.join("stays.c"), source).unwrap();
+    let said = script(
+        &here,
+        "gcc -g -O1 -fno-optimize-sibling-calls -o stays stays.c && mkdir kept && \
+         LD_PRELOAD=$library SHIM_OPTIONS=tiers=stays.toml:record=kept ./stays && $shim report --tiers kept",
+    );
+    let report = text(&said.stdout);
+    for line in [
+        "  \"stays\" (stays.toml:5) → heap: 1 call stack, calls not counted\n",
+        "  \"goes\" (stays.toml:9) → shared: 12 hits from 1 call stack, 8 placed, 8.0 MiB, 8.0 MiB at the peak\n",
+        "  \"small\" (stays.toml:13) → heap: matched no call of a size that a tier wants\n",
+        "  \"nobody\" (stays.toml:17) → heap: never matched\n",
+        "  not counted  heap by \"stays\"  stays  stays.c:5\n",
+    ] {
+        assert!(report.contains(line), "{line}{report}{}", text(&said.stderr));
+    }
+}
+
 /// Three blocks of 4 MiB belong on the tier, three of 1 MiB do not.
 #[test]
 fn what_was_placed_is_told_after_a_run() {

@@ -115,6 +115,8 @@ struct JsonSite {
     tier: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<usize>,
+    /// False: its blocks stay on the heap, and nobody counts them.
+    counted: bool,
     allocations: u64,
     allocated_bytes: u64,
     live_blocks: u64,
@@ -224,6 +226,7 @@ fn site(site: &Site, symbols: &mut Symboliser) -> JsonSite {
         record: "site",
         tier: site.tier,
         rule: site.rule,
+        counted: site.is_counted(),
         allocations: site.allocations,
         allocated_bytes: site.allocated_bytes,
         live_blocks: site.live_blocks,

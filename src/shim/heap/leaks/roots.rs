@@ -15,10 +15,10 @@
 //! Why freed bodies are left out only where glibc's heap certainly still is: elsewhere the allocator may have given the
 //! memory back, and the program may have mapped it anew for what it likes.
 
-use super::maps::{DEVICE, FILE, HEAP, Mapping, READ, SHARED, STACK, WRITE};
 use super::memory::View;
 use super::stop::Seen;
 use crate::heap::shadow;
+use crate::maps::{DEVICE, FILE, HEAP, Mapping, READ, SHARED, STACK, WRITE};
 use crate::thread::State;
 use crate::tiers;
 use core::cell::Cell;
