@@ -346,7 +346,11 @@ fn programs_of_tier_pages_do_what_they_say() {
 #[test]
 fn lines_that_are_compressed() {
     let here = directory("compressed");
-    let source = "#include <stdlib.h>\nint main(void) {\n    for (int i = 0; i < 9; i++)\n        free(malloc(5000));\n    return 0;\n}\n";
+    // So many lines that it pays to compress them.
+    let others: String =
+        (0..300).map(|i| format!("int f{i}(int x) {{\n    x += {i};\n\n    return x;\n}}\n")).collect();
+    let main = "int main(void) {\n    for (int i = 0; i < 9; i++)\n        free(malloc(5000));\n    return 0;\n}\n";
+    let source = format!("#include <stdlib.h>\n{main}{others}");
     std::fs::write(here.join("lines.c"), source).unwrap();
     let rules = "[[tier]]\nname = \"shared\"\nkind = \"memfd\"\n[[rule]]\nname = \"line\"\ntier = \"shared\"\nsite = \"lines.c:4\"\n";
     std::fs::write(here.join("lines.toml"), rules).unwrap();
@@ -357,6 +361,7 @@ fn lines_that_are_compressed() {
             &here,
             &format!(
                 "[ {how} = none ] || objcopy --compress-debug-sections={how} none {how} || exit 99
+                 [ {how} = none ] || readelf -tW {how} | grep -qi {how} || exit 97
                  mkdir {how}.d; LD_PRELOAD=$library SHIM_OPTIONS=tiers=lines.toml:record={how}.d ./{how} || exit 98
                  $shim report --tiers {how}.d"
             ),
