@@ -2,10 +2,9 @@
  * The program's own malloc makes a key when it is first called, and uses it at once: the first to call it may be the loader, in the
  * name of a library that looks for functions while it starts.
  */
+#include "../pool.h"
 #include "keys.h"
 
-static _Alignas(16) char pool[4 << 20];
-static size_t used;
 static pthread_key_t key;
 static int has_key;
 
@@ -16,11 +15,7 @@ void *malloc(size_t size)
         if (pthread_key_create(&key, NULL) != 0 || pthread_setspecific(key, pool) != 0 || pthread_getspecific(key) != pool)
             abort();
     }
-    size_t at = __atomic_fetch_add(&used, (size + 31) & ~(size_t)15, __ATOMIC_RELAXED);
-    if (at + size + 32 > sizeof pool)
-        return NULL;
-    *(size_t *)(pool + at) = size;
-    return pool + at + 16;
+    return pool_take(size);
 }
 
 void free(void *block)
@@ -36,10 +31,8 @@ void *calloc(size_t count, size_t size)
 void *realloc(void *block, size_t size)
 {
     char *new = malloc(size);
-    if (block && new) {
-        size_t old = ((size_t *)block)[-2];
-        memcpy(new, block, old < size ? old : size);
-    }
+    if (block && new)
+        pool_copy(new, block, size);
     return new;
 }
 

@@ -7,22 +7,15 @@ use record::kind::Kind;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// A kind in one line, and its page where this build can report it.
-struct Page {
-    summary: &'static str,
-    text: Option<&'static str>,
-}
-
 macro_rules! pages {
-    ($($kind:ident: $summary:literal $(, $file:literal)?;)*) => {
-        fn page(kind: Kind) -> Page {
+    ($($kind:ident: $summary:literal, $file:literal;)*) => {
+        /// A kind in one line, and its page.
+        pub fn text(kind: Kind) -> (&'static str, &'static str) {
             match kind {
-                $(Kind::$kind => Page { summary: $summary, text: pages!(@text $($file)?) },)*
+                $(Kind::$kind => ($summary, include_str!(concat!("explain/", $file, ".md"))),)*
             }
         }
     };
-    (@text $file:literal) => { Some(include_str!(concat!("explain/", $file, ".md"))) };
-    (@text) => { None };
 }
 
 pages! {
@@ -60,33 +53,20 @@ pages! {
     LockOrder: "locks are taken in orders that can deadlock", "lock.order";
     LockCond: "a condition variable was waited on with the wrong mutex, or destroyed under a waiter", "lock.cond";
     LockWriteUnderRead: "data was written under a read lock", "lock.write-under-read";
-    TierFull: "a memory tier had no room, and the fallback was used";
-    TierConfig: "a rule file of memory tiers has an error";
-}
-
-/// The summary of a kind, and its page where this build can report it.
-pub fn text(kind: Kind) -> (&'static str, Option<&'static str>) {
-    let Page { summary, text } = page(kind);
-    (summary, text)
+    TierFull: "a memory tier had no room, and the fallback was used", "tier.full";
+    TierConfig: "a rule file of memory tiers has an error", "tier.config";
 }
 
 pub fn explain(args: ExplainArgs) -> Result<ExitCode, Failure> {
     let mut out = io::stdout().lock();
     let Some(name) = args.kind else {
         for kind in Kind::ALL {
-            let page = page(*kind);
-            let absent = if page.text.is_none() { " (not in this build)" } else { "" };
-            writeln!(out, "{:22}{}{absent}", kind.name(), page.summary)?;
+            writeln!(out, "{:22}{}", kind.name(), text(*kind).0)?;
         }
         return Ok(ExitCode::SUCCESS);
     };
     let Some(kind) = Kind::from_name(&name) else { return Err(Failure::new(exit::USAGE, unknown(&name))) };
-    match page(kind) {
-        Page { text: Some(text), .. } => write!(out, "{text}")?,
-        Page { summary, text: None } => {
-            writeln!(out, "{name}: {summary}. This build of shim does not contain its family, and never reports it.")?;
-        }
-    }
+    write!(out, "{}", text(kind).1)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -144,11 +124,7 @@ mod tests {
     #[test]
     fn pages_are_whole() {
         for kind in Kind::ALL {
-            let family = kind.name().split('.').next();
-            let Some(text) = page(*kind).text else {
-                assert!(!matches!(family, Some("fd" | "heap" | "key" | "lock")), "{}: no page", kind.name());
-                continue;
-            };
+            let (_, text) = text(*kind);
             assert!(text.starts_with(&format!("# {}\n", kind.name())));
             for heading in
                 ["## What it means", "## A program that causes it", "## How to fix it", "## What protect does"]

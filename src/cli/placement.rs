@@ -96,6 +96,7 @@ impl Placement {
             tiers.insert(tier.index, index);
         }
         let mut rules = HashMap::new();
+        let mut wanted = HashMap::new();
         for rule in extract.rules {
             let next = self.rules.len();
             let tier = tiers.get(&rule.tier).copied();
@@ -106,10 +107,15 @@ impl Placement {
             }
             self.rules[index].add(&rule);
             rules.insert(rule.index, index);
+            wanted.insert(rule.index, rule.tier);
         }
         for (site, calls) in extract.sites {
             let next = self.sites.len();
             let (rule, tier) = (rules.get(&site.rule).copied(), tiers.get(&site.tier).copied());
+            // What went elsewhere, is another site's as well; nobody counts what stays on the heap.
+            if let Some(rule) = rule.filter(|_| site.tier != 0 && wanted.get(&site.rule) == Some(&site.tier)) {
+                self.rules[rule].hit(plus(site.allocations, site.elsewhere));
+            }
             let index = *known.sites.entry((calls.clone(), rule, tier)).or_insert(next);
             if index == next {
                 self.sites.push(Site::new(calls, rule, tier));

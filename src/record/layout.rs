@@ -49,7 +49,7 @@ pub use module::{Module, module_flag};
 pub use process::{Counter, Header, state};
 pub use site::{SAMPLE_SITES, Sample, Site, SiteUse};
 pub use thread::{Event, Op, RING_LEN, THREAD_HOLDS, Thread, ThreadCounter, ThreadHold, thread_state};
-pub use tier::{TIER_RULE, Tier, TierRule, TierSite};
+pub use tier::{TIER_RULE, TIER_RULE_UNASKED, Tier, TierRule, TierSite};
 
 use core::mem::size_of;
 

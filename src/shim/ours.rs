@@ -40,6 +40,23 @@ pub fn remove(start: usize) {
     }
 }
 
+/// A part is unmapped, or about to be.
+pub fn cut(start: usize, len: usize) {
+    let end = start + len;
+    let Some((first, behind)) = RANGES.iter().find_map(|range| {
+        let (first, len) = (range.start.load(Relaxed), range.len.load(Relaxed));
+        (first != 0 && first <= start && start < first + len).then_some((first, first + len))
+    }) else {
+        return;
+    };
+    remove(first);
+    for (from, to) in [(first, start), (end, behind)] {
+        if from < to {
+            add(from, to - from);
+        }
+    }
+}
+
 /// Start and end of each.
 pub fn ranges() -> impl Iterator<Item = (u64, u64)> {
     RANGES.iter().filter_map(|range| {

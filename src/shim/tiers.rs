@@ -70,6 +70,12 @@ pub fn wants(size: usize) -> bool {
     size.wrapping_sub(FLOOR.load(Relaxed)) < SPAN.load(Relaxed)
 }
 
+/// Where all tiers lie: start and end; both are the same when there are none.
+pub fn addresses() -> (u64, u64) {
+    let base = BASE.load(Relaxed) as u64;
+    (base, base + LEN.load(Relaxed) as u64)
+}
+
 /// Does the block lie in a tier?
 #[inline(always)]
 pub fn owns(block: *const c_void) -> bool {

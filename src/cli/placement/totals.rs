@@ -157,6 +157,9 @@ pub struct Rule {
     pub tier: Option<usize>,
     pub limit: u64,
     pub sites: u64,
+    /// Calls that it matched, wherever their blocks went; see [`Self::hits`].
+    hits: u64,
+    /// What was placed in a tier.
     pub allocations: u64,
     pub allocated_bytes: u64,
     pub live_bytes: u64,
@@ -166,6 +169,10 @@ pub struct Rule {
     /// Processes that have the rule, and those in which it waits for a module.
     pub processes: usize,
     pub pending: usize,
+    /// Its tier is the ordinary heap.
+    pub stays: bool,
+    /// It may have matched calls of which the rules were not asked, because no tier wants their sizes.
+    unasked: bool,
 }
 
 impl Rule {
@@ -186,10 +193,31 @@ impl Rule {
         sums.into_iter().for_each(|(sum, more)| *sum = plus(*sum, more));
         self.processes += 1;
         self.pending += usize::from(rule.pending);
+        self.stays = rule.tier == 0;
+        self.unasked |= rule.unasked;
+    }
+
+    pub fn hit(&mut self, calls: u64) {
+        self.hits = plus(self.hits, calls);
+    }
+
+    /// How many calls it matched. Nothing of a rule that leaves blocks on the heap: each call would pay for it.
+    pub fn hits(&self) -> Option<u64> {
+        (!self.stays).then_some(self.hits)
+    }
+
+    /// No call is known that it matched.
+    fn is_silent(&self) -> bool {
+        self.sites == 0 && self.allocations == 0 && self.misfits == 0
     }
 
     pub fn never_matched(&self) -> bool {
-        self.sites == 0 && self.allocations == 0 && self.misfits == 0
+        self.is_silent() && !self.unasked
+    }
+
+    /// Nobody asked: it stands for sizes that no tier wants.
+    pub fn never_asked(&self) -> bool {
+        self.is_silent() && self.unasked
     }
 }
 
@@ -208,11 +236,18 @@ pub struct Site {
     pub pages: u64,
     pub pages_right: u64,
     pub processes: usize,
+    /// Its blocks stay on the ordinary heap.
+    stays: bool,
 }
 
 impl Site {
     pub fn new(calls: Vec<merge::Site>, rule: Option<usize>, tier: Option<usize>) -> Self {
         Self { calls, rule, tier, ..Self::default() }
+    }
+
+    /// Has it numbers? Those of blocks that stay on the heap nobody keeps.
+    pub fn is_counted(&self) -> bool {
+        !self.stays
     }
 
     pub fn add(&mut self, site: &reader::TierSite) {
@@ -228,5 +263,6 @@ impl Site {
         ];
         sums.into_iter().for_each(|(sum, more)| *sum = plus(*sum, more));
         self.processes += 1;
+        self.stays = site.tier == 0;
     }
 }

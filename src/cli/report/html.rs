@@ -126,7 +126,7 @@ struct Kind {
     name: &'static str,
     count: usize,
     summary: &'static str,
-    page: Option<&'static str>,
+    page: &'static str,
 }
 
 impl Html {

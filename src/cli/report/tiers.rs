@@ -180,14 +180,22 @@ fn rules(placement: &Placement, out: &mut dyn Write) -> io::Result<()> {
     for rule in &placement.rules {
         let tier = tier_name(placement, rule.tier);
         let mut facts = Vec::new();
+        let stacks = || format!("{} call stack{}", size::count(rule.sites), if rule.sites == 1 { "" } else { "s" });
         if rule.never_matched() {
             facts.push("never matched".to_owned());
+        } else if rule.never_asked() {
+            facts.push("matched no call of a size that a tier wants".to_owned());
+        } else if let Some(hits) = rule.hits() {
+            let s = if hits == 1 { "" } else { "s" };
+            let placed = if hits == rule.allocations {
+                String::new()
+            } else {
+                format!("{} placed, ", size::count(rule.allocations))
+            };
+            let (all, peak) = (size::bytes(rule.allocated_bytes), size::bytes(rule.peak_bytes));
+            facts.push(format!("{} hit{s} from {}, {placed}{all}, {peak} at the peak", size::count(hits), stacks()));
         } else {
-            let stacks = if rule.sites == 1 { "call stack" } else { "call stacks" };
-            let (hits, all) = (size::count(rule.allocations), size::bytes(rule.allocated_bytes));
-            let peak = size::bytes(rule.peak_bytes);
-            let hits = format!("{hits} hit{}", if rule.allocations == 1 { "" } else { "s" });
-            facts.push(format!("{hits} from {} {stacks}, {all}, {peak} at the peak", size::count(rule.sites)));
+            facts.push(format!("{}, calls not counted", stacks()));
         }
         if rule.limit > 0 {
             facts.push(format!("limit {}", size::bytes(rule.limit)));
@@ -234,7 +242,11 @@ fn sites(placement: &Placement, limit: usize, symbols: &mut Symboliser, out: &mu
         let tier = tier_name(placement, site.tier);
         let (sum, peak) = (size::bytes(site.allocated_bytes), size::bytes(site.peak_bytes));
         let times = size::blocks(site.allocations);
-        writeln!(out, "{sum:>9}  peak {peak:>8}  {times:>16}  {tier}{rule}  {place}")?;
+        if site.is_counted() {
+            writeln!(out, "{sum:>9}  peak {peak:>8}  {times:>16}  {tier}{rule}  {place}")?;
+        } else {
+            writeln!(out, "{:>42}  {tier}{rule}  {place}", "not counted")?;
+        }
         if site.elsewhere > 0 {
             writeln!(out, "        {} went elsewhere", size::count(site.elsewhere))?;
         }

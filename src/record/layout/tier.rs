@@ -5,6 +5,8 @@ use core::sync::atomic::AtomicU64;
 
 /// Bit of [`TierRule::what`]: there is a rule.
 pub const TIER_RULE: u64 = 1 << 63;
+/// Another: of some sizes that it wants no tier wants any, and nobody asks the rules: it may have matched unseen.
+pub const TIER_RULE_UNASKED: u64 = 1 << 62;
 
 /// A tier. Texts are [`crate::strings::Text`].
 #[repr(C)]
@@ -51,7 +53,7 @@ pub struct Tier {
 /// A rule of the file, in its order.
 #[repr(C)]
 pub struct TierRule {
-    /// The tier:16 from the low end | [`TIER_RULE`].
+    /// The tier:16 from the low end | [`TIER_RULE`] | [`TIER_RULE_UNASKED`].
     pub what: AtomicU64,
     pub name: AtomicU64,
     /// FILE:LINE.

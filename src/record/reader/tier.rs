@@ -71,6 +71,8 @@ pub struct TierRule {
     pub misfit_bytes: u64,
     /// Waits for a module that was not loaded.
     pub pending: bool,
+    /// May have matched unseen: of sizes that no tier wants, the rules are not asked.
+    pub unasked: bool,
 }
 
 /// What one call stack has placed by one rule.
@@ -165,6 +167,7 @@ impl<B: AsRef<[u8]>> Recording<B> {
                 misfits: number(offset_of!(At, misfits)),
                 misfit_bytes: number(offset_of!(At, misfit_bytes)),
                 pending: raw.u64(offset_of!(At, pending)) != 0,
+                unasked: what & layout::TIER_RULE_UNASKED != 0,
             })
         };
         self.all(Section::TierRules).filter_map(read).collect()

@@ -1,7 +1,7 @@
 //! `access=`: which blocks are touched, by samples of the accesses with their addresses.
 //!
 //! ```text
-//! the kernel writes samples into the ring of each thread                                   access/ring.rs
+//! the kernel writes samples into the ring of each thread                                   perf.rs
 //! a thread tells of its allocations (accounts), or one is sampled (sampled) ─→ look: its ring, now and then all rings
 //! addresses ─→ a batch ─→ blocks: the side table (full), the sampled blocks (sites) ─→ their sites (record::usage)
 //! ```
@@ -18,9 +18,9 @@
 #![allow(unsafe_code)] // Safety: the batch is reached under its lock alone.
 
 mod events;
-mod ring;
 
 use super::{Level, sampled, shadow};
+use crate::perf::{self, Ring};
 use crate::recording::RECORDING;
 use crate::spin::Spin;
 use crate::thread::State;
@@ -33,7 +33,6 @@ use once_cell::race::OnceBox;
 use record::heap;
 use record::text::Line;
 use record::usage::{self, Access, access};
-use ring::Ring;
 
 /// What the user asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +44,8 @@ pub enum Asked {
 }
 
 const EVENTS: usize = 2;
+/// Of a ring: a thousand samples and more, and so small that many threads may lock theirs.
+const PAGES: usize = 4;
 /// Addresses that are looked at together.
 const BATCH: usize = 2048;
 /// See [`before_free`].
@@ -115,8 +116,8 @@ pub fn start(level: Level) {
     }
     // Where it is refused, it is refused now and not in each thread.
     for event in &chosen {
-        match Ring::open(&event.attributes) {
-            Ok(ring) => ring.close(),
+        match Ring::open(&event.attributes, PAGES) {
+            Ok((ring, _)) => ring.close(),
             Err(errno) => return refused(errno),
         }
     }
@@ -155,7 +156,8 @@ impl Own {
         self.opened.store(now, Relaxed);
         for (at, event) in CHOSEN.get().into_iter().flatten().enumerate() {
             // A thread without a ring is one that is not seen: there are only so many.
-            let ring = Ring::open(&event.attributes).unwrap_or(Ring { place: 0, at: 0 });
+            let none = Ring { place: 0, at: 0, pages: PAGES };
+            let ring = Ring::open(&event.attributes, PAGES).map_or(none, |(ring, _)| ring);
             self.places[at].store(ring.place, Relaxed);
             self.rings[at].store(ring.at, Release);
         }
@@ -164,7 +166,7 @@ impl Own {
 
     /// Under `held`.
     fn ring(&self, at: usize) -> Option<Ring> {
-        let ring = Ring { place: self.places[at].load(Relaxed), at: self.rings[at].load(Acquire) };
+        let ring = Ring { place: self.places[at].load(Relaxed), at: self.rings[at].load(Acquire), pages: PAGES };
         (ring.at != 0 && self.opened.load(Relaxed) == u32::from(start::epoch()) + 1).then_some(ring)
     }
 
@@ -286,7 +288,15 @@ fn drain(ring: Ring, access: Access) -> usize {
     let all = unsafe { &mut *BATCHED.0.get() };
     let mut taken = 0;
     let mut len = 0;
-    let lost = ring.drain(&mut |address, source| {
+    let mut lost = 0;
+    ring.drain(&mut |record| {
+        if record.kind == perf::RECORD_LOST && record.words >= 2 {
+            lost += record.word(1);
+        }
+        if record.kind != perf::RECORD_SAMPLE || record.words == 0 {
+            return true;
+        }
+        let (address, source) = (record.word(0), record.word(1));
         taken += 1;
         if address != 0 && !(access != Access::Fault && events::is_cached(source)) {
             all[len] = Sample { address, access };

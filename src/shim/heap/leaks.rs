@@ -1,7 +1,7 @@
 //! The look for lost blocks, with `heap=full`: at exit, and when a snapshot is asked for by signal.
 //!
 //! ```text
-//! room for everything ─► others stop (leaks/stop.rs) ─► mappings (maps.rs) ─► live blocks, by address (track::heap::blocks)
+//! room for everything ─► others stop (leaks/stop.rs) ─► mappings (crate::maps) ─► live blocks, by address (track::heap::blocks)
 //!    ─► marking from the roots (roots.rs, memory.rs, track::heap::reach) ─► others go on ─► groups.rs: by stack, filed
 //! ```
 //!
@@ -16,19 +16,18 @@
 #![allow(unsafe_code)] // Safety: slices over our own mapping, made once and dropped with it.
 
 mod groups;
-mod maps;
 mod memory;
 mod roots;
 mod stop;
 
 use super::{Level, full, level, shadow};
+use crate::maps::{self, Mapping};
 use crate::recording::{self, RECORDING};
 use crate::thread::{self, Scope, State};
-use crate::{arch, ours, start, sys, unwind};
+use crate::{arch, ours, start, sys, tiers, unwind};
 use core::cell::Cell;
 use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use maps::Mapping;
 use memory::{BUFFER, View};
 use record::layout::{Counter, module_flag};
 use record::store::count;
@@ -242,13 +241,7 @@ impl Look {
     /// Reads them, with more room when there was too little; `again` before each further try.
     fn read_mappings(&mut self, buffer: &mut [u64; BUFFER / 8], again: impl Fn() -> Option<()>) -> Option<()> {
         loop {
-            let fd = sys::open(b"/proc/self/maps\0", libc::O_RDONLY | libc::O_CLOEXEC, 0);
-            if fd < 0 {
-                return None;
-            }
-            let answer = maps::read(fd as i32, as_bytes(buffer), &mut self.mappings);
-            sys::close(fd as i32);
-            match answer {
+            match maps::read(as_bytes(buffer), &mut self.mappings) {
                 Ok(()) => return Some(()),
                 Err(maps::Failure::Full) if self.mappings.capacity() < MOST_MAPPINGS => {
                     again()?;
@@ -324,6 +317,9 @@ impl Look {
                 }
             }
         }
+        // All that lies in a tier are blocks, and what its allocator keeps of them.
+        let tiers = if shadow::is_complete() { tiers::addresses() } else { (0, 0) };
+        self.holes.add(tiers.0, tiers.1);
         self.holes.sort();
         let scene = Scene {
             view: &view,
@@ -356,6 +352,7 @@ impl Look {
         let process = sys::getpid();
         let first = others.seen.iter().find(|seen| seen.tid == process).map(|seen| seen.sp);
         scene.mappings(&mut marking, first.or((me == process).then_some(here.sp)));
+        scene.tiers(&mut marking, tiers);
         marking.lose(&view);
         let cut = marking.cut;
         for index in 0..marking.blocks.len() {

@@ -9,11 +9,11 @@
 //!
 //! Rules: an event is opened, used and closed by its own thread, under the guard. Its descriptor is private (`private`); a forked
 //! child has none of it.
-#![allow(unsafe_code)] // Safety: reads the ring that the kernel writes, as perf_event_open(2) says.
 
-use crate::{ours, private, sys};
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicBool, AtomicU64};
+use crate::perf::{self, Attributes, Record, Ring};
+use crate::sys;
+use core::sync::atomic::AtomicBool;
+use core::sync::atomic::Ordering::Relaxed;
 
 /// The kernel has refused, once and for all.
 static REFUSED: AtomicBool = AtomicBool::new(!cfg!(any(target_arch = "x86_64", target_arch = "x86")));
@@ -32,21 +32,19 @@ const LEN: u64 = size_of::<usize>() as u64;
 const IOC_DISABLE: usize = 0x2401;
 /// _IOW('$', 11, void *)
 const IOC_MODIFY_ATTRIBUTES: usize = 0x4000_240b | size_of::<usize>() << 16;
-const RECORD_SAMPLE: u32 = 9;
 /// From here on an address of a call chain says what the next ones are (PERF_CONTEXT_MAX).
 const CONTEXT: u64 = -4095i64 as u64;
-/// Where in the first page the ring's ends are.
-const HEAD: usize = 1024;
-const TAIL: usize = 1032;
+/// Of the ring.
+const PAGES: usize = 1;
 
 /// May a watchpoint be had?
 pub fn possible() -> bool {
     !REFUSED.load(Relaxed)
 }
 
-fn attributes(address: usize, disabled: bool) -> [u64; 14] {
+fn attributes(address: usize, disabled: bool) -> Attributes {
     let mut all = [0; 14];
-    all[0] = PERF_TYPE_BREAKPOINT | (size_of::<[u64; 14]>() as u64) << 32;
+    all[0] = PERF_TYPE_BREAKPOINT | (size_of::<Attributes>() as u64) << 32;
     all[2] = 1;
     all[3] = SAMPLE_IP | SAMPLE_CALLCHAIN;
     all[5] = OF_USER_CODE | if disabled { DISABLED } else { 0 };
@@ -59,9 +57,8 @@ fn attributes(address: usize, disabled: bool) -> [u64; 14] {
 
 /// An open event with its ring.
 pub struct Event {
-    place: usize,
     fd: i32,
-    ring: usize,
+    ring: Ring,
 }
 
 impl Event {
@@ -70,25 +67,15 @@ impl Event {
         if !possible() {
             return None;
         }
-        let fd = sys::perf_event(&attributes(address & !(LEN as usize - 1), true));
-        if sys::failed(fd) {
-            let errno = -fd as i32;
-            if !matches!(errno, libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EINTR) {
+        match Ring::open(&attributes(address & !(LEN as usize - 1), true), PAGES) {
+            Ok((ring, fd)) => Some(Self { fd, ring }),
+            // No room for now: of numbers, of memory, of our own descriptors (0).
+            Err(0 | libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EINTR) => None,
+            Err(_) => {
                 REFUSED.store(true, Relaxed);
+                None
             }
-            return None;
         }
-        let (place, fd) = private::adopt_event(fd as i32)?;
-        let len = 2 * sys::page();
-        let ring = sys::mmap(0, len, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, fd, 0);
-        if sys::failed(ring) {
-            // Locked memory is short: without a ring nothing is written down.
-            private::drop_event(place);
-            REFUSED.store(true, Relaxed);
-            return None;
-        }
-        ours::add(ring as usize, len);
-        Some(Self { place, fd, ring: ring as usize })
     }
 
     /// Watches the word at this address from now on. False: the kernel would not.
@@ -101,56 +88,33 @@ impl Event {
         sys::perf_control(self.fd, IOC_DISABLE, 0);
     }
 
-    fn end(&self, at: usize) -> &AtomicU64 {
-        // SAFETY: the ring's first page is mapped while the event is open; both ends are aligned words of the kernel's interface.
-        unsafe { &*((self.ring + at) as *const AtomicU64) }
-    }
-
-    fn word(&self, at: u64) -> u64 {
-        let page = sys::page();
-        // SAFETY: inside of the ring's second page; records are multiples of eight bytes, and so is the page.
-        unsafe { core::ptr::read_volatile((self.ring + page + at as usize % page) as *const u64) }
-    }
-
     /// Takes what was written down: of each write the address behind the instruction, then the return addresses of its callers as
     /// frame pointers give them, which need not be right.
     pub fn drain(&self, look: &mut dyn FnMut(&[u64])) {
-        let head = self.end(HEAD).load(Acquire);
-        let mut tail = self.end(TAIL).load(Relaxed);
-        while tail.wrapping_add(8) <= head {
-            // type:32, misc:16, size:16
-            let header = self.word(tail);
-            let size = header >> 48;
-            if size < 8 || tail + size > head {
-                break;
+        self.ring.drain(&mut |record| {
+            if record.kind == perf::RECORD_SAMPLE && record.words >= 2 {
+                sample(record, look);
             }
-            if header as u32 == RECORD_SAMPLE && size >= 24 {
-                self.sample(tail + 8, (size - 8) / 8, look);
-            }
-            tail += size;
-        }
-        self.end(TAIL).store(head, Release);
-    }
-
-    /// ip, number of addresses, addresses.
-    fn sample(&self, at: u64, words: u64, look: &mut dyn FnMut(&[u64])) {
-        let mut chain = [0; FRAMES];
-        chain[0] = self.word(at);
-        let mut len = 1;
-        let count = self.word(at + 8).min(words - 2);
-        let addresses = (0..count).map(|i| self.word(at + 16 + 8 * i)).filter(|address| *address < CONTEXT);
-        // The first of them is the instruction again.
-        for (to, address) in chain[1..].iter_mut().zip(addresses.skip(1)) {
-            *to = address;
-            len += 1;
-        }
-        look(&chain[..len]);
+            true
+        });
     }
 
     pub fn close(self) {
-        ours::remove(self.ring);
-        // SAFETY: mapped by `open`, and nobody else's.
-        unsafe { sys::munmap(self.ring, 2 * sys::page()) };
-        private::drop_event(self.place);
+        self.ring.close();
     }
+}
+
+/// ip, number of addresses, addresses.
+fn sample(record: &Record, look: &mut dyn FnMut(&[u64])) {
+    let mut chain = [0; FRAMES];
+    chain[0] = record.word(0);
+    let mut len = 1;
+    let count = record.word(1).min(record.words - 2);
+    let addresses = (0..count).map(|i| record.word(2 + i)).filter(|address| *address < CONTEXT);
+    // The first of them is the instruction again.
+    for (to, address) in chain[1..].iter_mut().zip(addresses.skip(1)) {
+        *to = address;
+        len += 1;
+    }
+    look(&chain[..len]);
 }

@@ -7,14 +7,19 @@
 use super::decide::DECIDING;
 use crate::recording::RECORDING;
 use crate::thread::State;
-use crate::{sys, text_file, unwind};
+use crate::{message, sys, text_file, unwind};
 use core::cell::UnsafeCell;
+use core::sync::atomic::AtomicU32;
+use core::sync::atomic::Ordering::Relaxed;
+use record::text::Line;
 use std::borrow::Cow;
 use tier::names::{Identity, Symbols};
 use tier::rules::{Module, Names};
 
 /// Longest path that is asked for.
 const PATH: usize = 4096;
+/// Modules whose lines cannot be read that are named.
+const MOST_UNREADABLE: u32 = 8;
 /// No file of symbols is larger.
 const LARGEST: usize = 2 << 30;
 
@@ -24,6 +29,8 @@ struct Known {
     path: Vec<u8>,
     build_id: Vec<u8>,
     symbols: Option<Option<Symbols<'static>>>,
+    /// It was said that its lines cannot be read.
+    told: bool,
     /// The file, for its program headers.
     file: Option<&'static [u8]>,
 }
@@ -51,9 +58,26 @@ impl Here {
         path.truncate(len);
         let file = map(&path);
         let build_id = file.and_then(Identity::of).map_or_else(Vec::new, |identity| identity.build_id.to_vec());
-        all.push(Known { number, path, build_id, symbols: None, file });
+        all.push(Known { number, path, build_id, symbols: None, told: false, file });
         let last = all.len() - 1;
         &mut all[last]
+    }
+
+    /// Once for a module, and for a few of them: a rule asks for its lines, and they cannot be read.
+    #[cold]
+    fn tell_unreadable(&mut self, address: u64) {
+        static LEFT: AtomicU32 = AtomicU32::new(MOST_UNREADABLE);
+        let Some(number) = unwind::module_of(self.state, address).and_then(|object| object.recorded) else { return };
+        let known = self.known(number);
+        if core::mem::replace(&mut known.told, true) || LEFT.load(Relaxed) == 0 {
+            return;
+        }
+        LEFT.fetch_sub(1, Relaxed);
+        let mut buffer = [0; 1024];
+        let mut line = Line::new(&mut buffer);
+        line.text("shim: tiers: ").foreign(&known.path).text(": zstd has compressed its lines, so rules that name a ");
+        line.text("line match nothing there; expected gcc -gz=zlib, or objcopy --decompress-debug-sections\n");
+        message::say(line.as_bytes());
     }
 
     /// The symbols of the module of an address, and the address as they have it.
@@ -86,6 +110,10 @@ impl Names for Here {
 
     fn line(&mut self, address: u64) -> Option<(Cow<'_, str>, u32)> {
         let (symbols, at) = self.symbols(address)?;
+        if symbols.has_unreadable_lines() {
+            self.tell_unreadable(address);
+            return None;
+        }
         symbols.line(at).map(|(file, line)| (Cow::Owned(file), line))
     }
 

@@ -3,7 +3,7 @@
 #![allow(unsafe_code)] // Safety: arguments are those of the man pages; memory that is written is given as slices.
 
 use crate::arch::syscall6;
-use crate::{private, sys};
+use crate::{ours, private, sys};
 use core::sync::atomic::AtomicU32;
 use tier::memory::os::{Answer, Errno, Os, Stat};
 
@@ -45,6 +45,18 @@ impl Os for Raw {
     fn munmap(&self, at: usize, size: usize) -> Answer<()> {
         // SAFETY: a mapping of the tiers' own.
         nothing(unsafe { call(libc::SYS_munmap, [at, size]) })
+    }
+
+    fn map_own(&self, size: usize, protection: i32) -> Answer<usize> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        let at = self.mmap(0, size, protection, flags, -1, 0)?;
+        ours::add(at, size);
+        Ok(at)
+    }
+
+    fn unmap_own(&self, at: usize, size: usize) -> Answer<()> {
+        ours::cut(at, size);
+        self.munmap(at, size)
     }
 
     fn mprotect(&self, at: usize, size: usize, protection: i32) -> Answer<()> {

@@ -11,7 +11,7 @@ use crate::{message, options, recording, sys, text_file, thread};
 use core::cell::UnsafeCell;
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::{Relaxed, Release};
-use record::layout::TIER_RULE;
+use record::layout::{TIER_RULE, TIER_RULE_UNASKED};
 use record::text::Line;
 use record::{strings, tier as recorded};
 use tier::memory::Memory;
@@ -169,7 +169,8 @@ fn show(policy: &Policy, made: &Memory, complaints: &[Complaint]) {
         entry.name.store(text(rule.name.as_bytes()), Relaxed);
         entry.place.store(text(rule.at.to_string().as_bytes()), Relaxed);
         entry.limit.store(rule.limit.map_or(0, |limit| limit.bytes), Relaxed);
-        entry.what.store(u64::from(rule.tier) | TIER_RULE, Release);
+        let unasked = if rule.is_counted { 0 } else { TIER_RULE_UNASKED };
+        entry.what.store(u64::from(rule.tier) | TIER_RULE | unasked, Release);
     }
 }
 

@@ -11,7 +11,7 @@
 use super::os::Raw;
 use super::{GRAIN, NO_BLOCK, SITES, accounts, memory, site_at, site_of};
 use crate::recording::RECORDING;
-use crate::sys;
+use crate::{maps, sys};
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicU8;
 use core::sync::atomic::Ordering::Relaxed;
@@ -188,36 +188,18 @@ impl<'a> Looked<'a> {
     }
 }
 
-/// The lines of a file of /proc, one after the other, whatever their number.
+/// The lines of a file of /proc.
 fn each_line(path: &[u8], f: &mut dyn FnMut(&[u8])) {
-    let Ok(fd) = Raw.open(path, libc::O_RDONLY, 0) else { return };
     let mut buffer = vec![0u8; 16 << 10];
-    let mut len = 0;
-    loop {
-        let n = sys::read(fd, &mut buffer[len..]);
-        if n <= 0 {
-            break;
-        }
-        len += n as usize;
-        let mut from = 0;
-        while let Some(end) = buffer[from..len].iter().position(|b| *b == b'\n') {
-            f(&buffer[from..from + end]);
-            from += end + 1;
-        }
-        buffer.copy_within(from..len, 0);
-        len -= from;
-        if len == buffer.len() {
-            len = 0;
-        }
-    }
-    Raw.close(fd);
+    let _ = maps::each_line(path, &mut buffer, &mut |line| {
+        f(line);
+        true
+    });
 }
 
-/// `START-END` at the beginning of a line of maps.
+/// Start and end of a mapping, where a line begins with those.
 fn extent(line: &[u8]) -> Option<(usize, usize)> {
-    let text = core::str::from_utf8(line.split(|b| *b == b' ').next()?).ok()?;
-    let (start, end) = text.split_once('-')?;
-    Some((usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?))
+    maps::extent(line).map(|(start, end, _)| (start as usize, end as usize))
 }
 
 /// The parts of these addresses that a file backs, shared: maps has an inode for them, and the flag `s`.

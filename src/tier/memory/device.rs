@@ -25,8 +25,18 @@ pub struct Device {
 }
 
 pub enum Source {
-    Anonymous { binding: Option<(NumaPolicy, Vec<u32>)>, huge: bool },
-    File { fd: i32, reserve: Reserve, zero: bool, binding: Option<Binding> },
+    Anonymous {
+        binding: Option<(NumaPolicy, Vec<u32>)>,
+        huge: bool,
+    },
+    /// `advice`: of madvise(2), for each mapping.
+    File {
+        fd: i32,
+        reserve: Reserve,
+        zero: bool,
+        binding: Option<Binding>,
+        advice: Option<i32>,
+    },
 }
 
 /// What was found, and what is worth a word although it works.
@@ -38,7 +48,8 @@ pub fn examine(os: &dyn Os, spec: &TierSpec, remarks: &mut Vec<String>) -> Found
         Kind::Numa { nodes, policy } => numa(os, nodes, *policy, spec.huge, remarks),
         Kind::Huge { page: PageSize::Thp } => Ok(anonymous(None, thp(os, remarks))),
         Kind::Huge { page } => huge_pages(os, *page, None),
-        Kind::Memfd { page: None | Some(PageSize::Thp) } => memfd(os),
+        Kind::Memfd { page: None } => memfd(os, libc::MADV_NOHUGEPAGE),
+        Kind::Memfd { page: Some(PageSize::Thp) } => memfd(os, libc::MADV_HUGEPAGE),
         Kind::Memfd { page: Some(page) } => huge_pages(os, *page, None),
         Kind::File { path } => file(os, path),
     }?;
@@ -112,7 +123,7 @@ fn huge_pages(os: &dyn Os, page: PageSize, binding: Option<Binding>) -> Found {
         number_in(os, path.as_bytes()).unwrap_or(0)
     };
     let pages = pool("nr_hugepages").saturating_add(pool("nr_overcommit_hugepages"));
-    let source = Source::File { fd, reserve: Reserve::Allocate, zero: true, binding };
+    let source = Source::File { fd, reserve: Reserve::Allocate, zero: true, binding, advice: None };
     Ok(Device {
         source,
         size: pages.checked_mul(bytes).filter(|size| *size > 0),
@@ -121,14 +132,14 @@ fn huge_pages(os: &dyn Os, page: PageSize, binding: Option<Binding>) -> Found {
     })
 }
 
-fn memfd(os: &dyn Os) -> Found {
+fn memfd(os: &dyn Os, advice: i32) -> Found {
     let fd = os.memfd(0).map_err(|error| format!("memfd: {error}"))?;
-    Ok(unnamed(fd, None))
+    Ok(unnamed(fd, None, Some(advice)))
 }
 
 /// A fresh file that nobody else has.
-fn unnamed(fd: i32, size: Option<u64>) -> Device {
-    let source = Source::File { fd, reserve: Reserve::Allocate, zero: true, binding: None };
+fn unnamed(fd: i32, size: Option<u64>, advice: Option<i32>) -> Device {
+    let source = Source::File { fd, reserve: Reserve::Allocate, zero: true, binding: None, advice };
     Device { source, size, grain: SLICE, natural: SLICE }
 }
 
@@ -159,7 +170,7 @@ fn in_directory(os: &dyn Os, path: &[u8]) -> Answer<Device> {
         other => other?,
     };
     let free = os.free_bytes(fd).ok().filter(|free| *free > 0);
-    Ok(unnamed(fd, free))
+    Ok(unnamed(fd, free, None))
 }
 
 fn named_then_unlinked(os: &dyn Os, path: &[u8]) -> Answer<i32> {
@@ -192,7 +203,8 @@ fn opened(os: &dyn Os, fd: i32, shown: &str) -> Found {
     match stat.kind() {
         libc::S_IFREG => {
             let size = if stat.size > 0 { Some(stat.size) } else { os.free_bytes(fd).ok().filter(|free| *free > 0) };
-            let source = Source::File { fd, reserve: Reserve::Allocate, zero: stat.size == 0, binding: None };
+            let (reserve, zero) = (Reserve::Allocate, stat.size == 0);
+            let source = Source::File { fd, reserve, zero, binding: None, advice: None };
             Ok(Device { source, size, grain: SLICE, natural: SLICE })
         }
         libc::S_IFCHR => {
@@ -202,7 +214,7 @@ fn opened(os: &dyn Os, fd: i32, shown: &str) -> Found {
                 return Err(format!("{shown}: not a DAX device; expected a directory, a file or a DAX device"));
             };
             let grain = of("align").unwrap_or(2 * MIB).clamp(SLICE as u64, GIB).next_power_of_two() as usize;
-            let source = Source::File { fd, reserve: Reserve::Nothing, zero: false, binding: None };
+            let source = Source::File { fd, reserve: Reserve::Nothing, zero: false, binding: None, advice: None };
             Ok(Device { source, size: Some(size), grain, natural: grain })
         }
         _ => Err(format!("{shown}: expected a directory, a file or a DAX device")),

@@ -120,14 +120,24 @@ fn wait_for_child(os: &dyn Os, read: i32) -> bool {
     }
 }
 
-/// Puts a private copy of `[at, at + size)` in its place: the slices that are used, from number `first` on. False: there was no memory,
-/// and the range is inaccessible.
-pub fn copy(os: &dyn Os, at: usize, size: usize, first: usize, used: &dyn Fn(usize) -> bool) -> bool {
+/// Puts a private copy of `[at, at + size)` in its place: the slices that are used, from number `first` on. `advice`: of madvise(2),
+/// for the copy. False: there was no memory, and the range is inaccessible.
+pub fn copy(
+    os: &dyn Os,
+    at: usize,
+    size: usize,
+    advice: Option<i32>,
+    first: usize,
+    used: &dyn Fn(usize) -> bool,
+) -> bool {
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     let Ok(to) = os.mmap(0, size, PROT_READ | PROT_WRITE, flags, -1, 0) else {
         let _ = os.mmap(at, size, PROT_NONE, flags | MAP_FIXED, -1, 0);
         return false;
     };
+    if let Some(advice) = advice {
+        let _ = os.madvise(to, size, advice);
+    }
     for slice in (0..size / SLICE).filter(|slice| used(first + slice)) {
         bytes::copy(at + slice * SLICE, to + slice * SLICE, SLICE);
     }

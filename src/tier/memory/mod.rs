@@ -348,9 +348,9 @@ fn made(
             let made = Anonymous::new(os, grid, window, binding.as_ref(), huge);
             Backing::Anonymous(made.map_err(|error| format!("its memory: {error}"))?)
         }
-        Source::File { fd, reserve, zero, binding } => {
+        Source::File { fd, reserve, zero, binding, advice } => {
             nodes = binding.as_ref().and_then(|binding| binding.mask.first()).copied().unwrap_or(0);
-            let made = Made { fd, reserve, zero, binding };
+            let made = Made { fd, reserve, zero, binding, advice };
             match File::new(os, grid, window, capacity, made) {
                 Ok(file) => Backing::File(Box::new(file)),
                 Err(error) => {

@@ -39,6 +39,14 @@ pub trait Os: Sync {
     /// A private or shared mapping; `fd` is -1 for none.
     fn mmap(&self, at: usize, size: usize, protection: i32, flags: i32, fd: i32, offset: u64) -> Answer<usize>;
     fn munmap(&self, at: usize, size: usize) -> Answer<()>;
+    /// A private mapping for what an allocator keeps for itself: no part of it is ever handed out.
+    fn map_own(&self, size: usize, protection: i32) -> Answer<usize> {
+        self.mmap(0, size, protection, ::libc::MAP_PRIVATE | ::libc::MAP_ANONYMOUS | ::libc::MAP_NORESERVE, -1, 0)
+    }
+    /// All of such a mapping, or a part.
+    fn unmap_own(&self, at: usize, size: usize) -> Answer<()> {
+        self.munmap(at, size)
+    }
     fn mprotect(&self, at: usize, size: usize, protection: i32) -> Answer<()>;
     fn madvise(&self, at: usize, size: usize, advice: i32) -> Answer<()>;
     /// Moves a mapping onto another: mremap(2) with MREMAP_MAYMOVE and MREMAP_FIXED.

@@ -527,11 +527,12 @@ impl Tier {
         let mut state = self.state.hold(self.os);
         let mut whole = true;
         if self.fork == Fork::Copy {
+            let advice = if let Backing::File(file) = state.ledger.backing() { file.advice } else { None };
             let ledger = &state.ledger;
             for run in ledger.committed_runs(64 << 20) {
                 let used = |slice: usize| ledger.is_used(slice);
                 let (at, size) = (self.base + run.start * ledger.chunk(), run.len() * ledger.chunk());
-                whole &= super::fork::copy(self.os, at, size, (at - self.base) / SLICE, &used);
+                whole &= super::fork::copy(self.os, at, size, advice, (at - self.base) / SLICE, &used);
                 progress();
             }
         }

@@ -9,6 +9,7 @@
 
 use super::{Elf, section};
 use gimli::{AttributeValue, DebugLine, DebugLineOffset, EndianSlice, IncompleteLineProgram, LittleEndian};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
@@ -25,15 +26,34 @@ const LONGEST_PATH: usize = 4096;
 
 #[derive(Debug)]
 pub struct Lines<'a> {
-    line: &'a [u8],
-    line_strings: &'a [u8],
-    strings: &'a [u8],
-    info: &'a [u8],
-    abbreviations: &'a [u8],
+    elf: Elf<'a>,
+    line: Lazy<'a>,
+    line_strings: Lazy<'a>,
+    strings: Lazy<'a>,
+    info: Lazy<'a>,
+    abbreviations: Lazy<'a>,
     /// By where they start. None: not read yet.
     sequences: Option<Vec<Sequence>>,
     /// By the program's offset: where the compiler ran.
     directories: Option<BTreeMap<usize, &'a [u8]>>,
+}
+
+/// A section, found when it is first asked for: it may be compressed.
+#[derive(Debug)]
+struct Lazy<'a> {
+    name: &'static str,
+    bytes: OnceCell<&'a [u8]>,
+}
+
+impl<'a> Lazy<'a> {
+    fn new(name: &'static str) -> Self {
+        Self { name, bytes: OnceCell::new() }
+    }
+
+    fn of(&self, elf: &Elf<'a>) -> &'a [u8] {
+        let read = || section(elf, self.name).filter(|bytes| bytes.len() <= LONGEST).unwrap_or_default();
+        self.bytes.get_or_init(read)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,14 +64,14 @@ struct Sequence {
 }
 
 impl<'a> Lines<'a> {
-    pub fn of(elf: &Elf<'a>) -> Self {
-        let section = |name| section(elf, name).filter(|bytes| bytes.len() <= LONGEST).unwrap_or_default();
+    pub fn of(elf: Elf<'a>) -> Self {
         Self {
-            line: section(".debug_line"),
-            line_strings: section(".debug_line_str"),
-            strings: section(".debug_str"),
-            info: section(".debug_info"),
-            abbreviations: section(".debug_abbrev"),
+            elf,
+            line: Lazy::new(".debug_line"),
+            line_strings: Lazy::new(".debug_line_str"),
+            strings: Lazy::new(".debug_str"),
+            info: Lazy::new(".debug_info"),
+            abbreviations: Lazy::new(".debug_abbrev"),
             sequences: None,
             directories: None,
         }
@@ -69,12 +89,12 @@ impl<'a> Lines<'a> {
     }
 
     fn program(&self, offset: usize) -> Option<Program<'a>> {
-        DebugLine::new(self.line, LittleEndian).program(DebugLineOffset(offset), 8, None, None).ok()
+        DebugLine::new(self.line.of(&self.elf), LittleEndian).program(DebugLineOffset(offset), 8, None, None).ok()
     }
 
     /// Where the programs begin.
     fn programs(&self) -> impl Iterator<Item = usize> {
-        let line = self.line;
+        let line = self.line.of(&self.elf);
         let mut at = 0;
         std::iter::from_fn(move || {
             let begin = at;
@@ -152,14 +172,14 @@ impl<'a> Lines<'a> {
     }
 
     fn text(&self, value: &AttributeValue<Slice<'a>>) -> Option<&'a [u8]> {
-        let at = |section: &'a [u8], offset: usize| {
-            let rest = section.get(offset..)?;
+        let at = |section: &Lazy<'a>, offset: usize| {
+            let rest = section.of(&self.elf).get(offset..)?;
             rest.iter().position(|byte| *byte == 0).map(|end| &rest[..end])
         };
         match value {
             AttributeValue::String(text) => Some(text.slice()),
-            AttributeValue::DebugStrRef(offset) => at(self.strings, offset.0),
-            AttributeValue::DebugLineStrRef(offset) => at(self.line_strings, offset.0),
+            AttributeValue::DebugStrRef(offset) => at(&self.strings, offset.0),
+            AttributeValue::DebugLineStrRef(offset) => at(&self.line_strings, offset.0),
             _ => None,
         }
     }
@@ -174,10 +194,10 @@ impl<'a> Lines<'a> {
 
     fn read_directories(&self) -> BTreeMap<usize, &'a [u8]> {
         let mut found = BTreeMap::new();
-        let mut units = gimli::DebugInfo::new(self.info, LittleEndian).units();
+        let mut units = gimli::DebugInfo::new(self.info.of(&self.elf), LittleEndian).units();
         for _ in 0..MOST_UNITS {
             let Ok(Some(unit)) = units.next() else { break };
-            let Some(rest) = self.abbreviations.get(unit.debug_abbrev_offset().0..) else { continue };
+            let Some(rest) = self.abbreviations.of(&self.elf).get(unit.debug_abbrev_offset().0..) else { continue };
             let rest = &rest[..rest.len().min(LONGEST_ABBREVIATIONS)];
             let section = gimli::DebugAbbrev::new(rest, LittleEndian);
             let Ok(abbreviations) = section.abbreviations(gimli::DebugAbbrevOffset(0)) else { continue };

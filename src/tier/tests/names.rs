@@ -134,18 +134,63 @@ fn a_separate_debug_file() {
     assert_eq!((alone.function(addresses[0]), alone.line(addresses[0])), (None, None));
 }
 
+/// The program with its debug sections packed by objcopy.
+fn packed(built: &Built, how: &str) -> Vec<u8> {
+    let packed = built.folder.join(how);
+    let option = format!("--compress-debug-sections={how}");
+    run(Command::new("objcopy").arg(option).arg(&built.program).arg(&packed));
+    let bytes = fs::read(packed).unwrap();
+    let range = object::File::parse(&*bytes).unwrap().section_by_name(".debug_line").unwrap().compressed_file_range();
+    assert_ne!(range.unwrap().format, object::CompressionFormat::None, "{how}");
+    bytes
+}
+
 #[test]
-fn compressed_lines_are_none() {
-    let built = Built::new("compressed", &["-O0", "-g", "-gz=zlib"]);
-    let bytes = built.bytes();
-    let is_compressed =
-        object::File::parse(&*bytes).unwrap().section_by_name(".debug_line").unwrap().compressed_file_range();
-    assert_ne!(is_compressed.unwrap().format, object::CompressionFormat::None);
+fn compressed_lines() {
+    for dwarf in ["-gdwarf-5", "-gdwarf-4"] {
+        let built = Built::new(&format!("compressed{dwarf}"), &["-O0", dwarf]);
+        let addresses = addresses(&built.bytes());
+        let bytes = packed(&built, "zlib");
+        let mut symbols = Symbols::open(&bytes, None).unwrap();
+        assert!(!symbols.has_unreadable_lines());
+        compare(&mut symbols, &built.program, &addresses);
+        assert_eq!(Identity::of(&bytes).map(|id| id.has_lines), Some(true));
+    }
+}
+
+/// Those of zstd are not read, and that is known; another file with lines is as good as ever.
+#[test]
+fn lines_that_zstd_compressed() {
+    let built = Built::new("zstd", &["-O0", "-g"]);
+    let addresses = addresses(&built.bytes());
+    let bytes = packed(&built, "zstd");
     let mut symbols = Symbols::open(&bytes, None).unwrap();
-    let address = addresses(&bytes)[0];
-    assert!(symbols.function(address).is_some());
-    assert_eq!(symbols.line(address), None);
+    assert!(symbols.has_unreadable_lines() && symbols.function(addresses[0]).is_some());
+    assert_eq!(symbols.line(addresses[0]), None);
     assert_eq!(Identity::of(&bytes).map(|id| id.has_lines), Some(false));
+    let debug = built.bytes();
+    let mut symbols = Symbols::open(&bytes, Some(&debug)).unwrap();
+    assert!(!symbols.has_unreadable_lines());
+    compare(&mut symbols, &built.program, &addresses);
+}
+
+/// A section that claims to be enormous, or larger or smaller than it is.
+#[test]
+fn compressed_sections_that_lie() {
+    let built = Built::new("lies", &["-O0", "-g"]);
+    let address = addresses(&built.bytes())[0];
+    let good = packed(&built, "zlib");
+    let section = |bytes: &[u8]| {
+        object::File::parse(bytes).unwrap().section_by_name(".debug_line").unwrap().file_range().unwrap().0 as usize
+    };
+    // Elf64_Chdr: type, reserved, size.
+    let size = section(&good) + 8;
+    for claim in [1u64 << 40, u64::MAX, 300 << 20, 1, 0] {
+        let mut bytes = good.clone();
+        bytes[size..size + 8].copy_from_slice(&claim.to_le_bytes());
+        assert_eq!(Symbols::open(&bytes, None).unwrap().line(address), None, "{claim}");
+    }
+    assert!(Symbols::open(&good, None).unwrap().line(address).is_some());
 }
 
 #[test]
@@ -164,7 +209,11 @@ fn names_as_written() {
 
 #[test]
 fn broken_files() {
-    for (name, options) in [("broken5", &["-O0", "-gdwarf-5"][..]), ("broken4", &["-O0", "-gdwarf-4"])] {
+    for (name, options) in [
+        ("broken5", &["-O0", "-gdwarf-5"][..]),
+        ("broken4", &["-O0", "-gdwarf-4"]),
+        ("brokenz", &["-O0", "-gdwarf-5", "-gz=zlib"]),
+    ] {
         let built = Built::new(name, options);
         let good = built.bytes();
         let some: Vec<u64> = addresses(&good).into_iter().step_by(37).chain([0, 1, 0x1000, u64::MAX]).collect();

@@ -102,7 +102,7 @@ function tcpView() {
 
 function kindsView() {
   const view = el('div', { class: 'view page' });
-  for (const kind of data.kinds) view.append(el('div', { class: 'card', id: `kind-${kind.name}` }, kind.page ? markdown(kind.page) : el('div', { class: 'md' }, el('h2', {}, kind.name), el('p', {}, `${kind.summary}.`))));
+  for (const kind of data.kinds) view.append(el('div', { class: 'card', id: `kind-${kind.name}` }, markdown(kind.page)));
   if (!data.kinds.length) view.append(el('p', { class: 'empty' }, 'No kinds of findings to explain.'));
   return view;
 }

@@ -20,7 +20,7 @@ function detail(index) {
     f.memory ? memoryOf(f.memory) : '',
     story(index),
     ...f.stacks.map(stackOf),
-    kind && kind.page ? el('details', { class: 'card explain' }, el('summary', {}, `What ${f.kind} means, and how to fix it`), markdown(kind.page.replace(/^# .*\n/, ''))) : '',
+    kind ? el('details', { class: 'card explain' }, el('summary', {}, `What ${f.kind} means, and how to fix it`), markdown(kind.page.replace(/^# .*\n/, ''))) : '',
   ].filter(Boolean);
 }
 

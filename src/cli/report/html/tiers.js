@@ -132,7 +132,8 @@ function rulesCard() {
     { title: 'Where', text: true, value: rule => rule.place, cell: rule => el('span', { class: 'mono quiet' }, rule.place) },
     { title: 'Tier', text: true, value: rule => tierName(rule.tier), cell: rule => el('span', { class: 'mono' }, tierName(rule.tier)) },
     { title: 'Call stacks', value: rule => rule.sites, cell: rule => count(rule.sites) },
-    { title: 'Hits', value: rule => rule.hits, cell: rule => count(rule.hits) },
+    { title: 'Hits', value: rule => rule.hits, cell: rule => rule.hits === null ? 'not counted' : count(rule.hits) },
+    { title: 'Placed', value: rule => rule.placed, cell: rule => count(rule.placed) },
     { title: 'Bytes', value: rule => rule.bytes, cell: rule => count(rule.bytes, size) },
     { title: 'Peak', value: rule => rule.peak, cell: rule => count(rule.peak, size) },
     { title: 'Limit', value: rule => rule.limit || null, cell: rule => rule.limit ? size(rule.limit) : '' },
@@ -140,7 +141,7 @@ function rulesCard() {
   ];
   const table = sortable({ label: 'Rules', class: 'rules', columns, rows: placed.rules, has: () => false });
   tiers.tables.push({ table, rows: placed.rules, what: ['rule', 'rules'], text: rule => `${rule.name} ${rule.place} ${tierName(rule.tier)}${rule.never ? ' never matched' : ''}${rule.pending ? ' pending' : ''}`.toLowerCase() });
-  return el('div', { class: 'card' }, el('h2', {}, 'Rules'), el('p', { class: 'quiet' }, 'Misfits are allocations beyond the limit of their rule.'), table.element);
+  return el('div', { class: 'card' }, el('h2', {}, 'Rules'), el('p', { class: 'quiet' }, 'Hits are the calls that a rule matched; of rules that leave blocks on the heap only call stacks are counted. Placed are those whose block lies in a tier. Misfits are allocations beyond the limit of their rule.'), table.element);
 }
 
 function placesCard() {

@@ -91,13 +91,18 @@ struct JsonRule {
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u64>,
     call_stacks: u64,
-    hits: u64,
+    /// Of a rule that leaves blocks on the heap calls are not counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hits: Option<u64>,
+    allocations: u64,
     allocated_bytes: u64,
     live_bytes: u64,
     peak_bytes: u64,
     misfits: u64,
     misfit_bytes: u64,
     never_matched: bool,
+    /// It stands for sizes that no tier wants, of which no rule is asked.
+    never_asked: bool,
     processes: usize,
     /// Processes in which it waits for a module.
     pending: usize,
@@ -110,6 +115,8 @@ struct JsonSite {
     tier: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<usize>,
+    /// False: its blocks stay on the heap, and nobody counts them.
+    counted: bool,
     allocations: u64,
     allocated_bytes: u64,
     live_blocks: u64,
@@ -200,13 +207,15 @@ fn rule(index: usize, rule: &Rule) -> JsonRule {
         tier: rule.tier,
         limit: (rule.limit > 0).then_some(rule.limit),
         call_stacks: rule.sites,
-        hits: rule.allocations,
+        hits: rule.hits(),
+        allocations: rule.allocations,
         allocated_bytes: rule.allocated_bytes,
         live_bytes: rule.live_bytes,
         peak_bytes: rule.peak_bytes,
         misfits: rule.misfits,
         misfit_bytes: rule.misfit_bytes,
         never_matched: rule.never_matched(),
+        never_asked: rule.never_asked(),
         processes: rule.processes,
         pending: rule.pending,
     }
@@ -217,6 +226,7 @@ fn site(site: &Site, symbols: &mut Symboliser) -> JsonSite {
         record: "site",
         tier: site.tier,
         rule: site.rule,
+        counted: site.is_counted(),
         allocations: site.allocations,
         allocated_bytes: site.allocated_bytes,
         live_blocks: site.live_blocks,

@@ -50,9 +50,9 @@ fn bars_and_their_tables() {
         "fast,numa, node 1, bind,7,46 MiB,8 MiB,40 MiB,4 GiB,–,1 (2 MiB),–",
         "fast: node 0: 24 pages, not where they belong; node 1: 1,000 pages",
         "fast,node 0,24,2.3 %,wrong|fast,node 1,1,000,97.7 %,right",
-        "fields,rules.toml:7,fast,1,4,40 MiB,40 MiB,,–",
-        "tables,rules.toml:14,fast,1,3,6 MiB,6 MiB,8 MiB,1 (2 MiB)",
-        "nevernever matchedpending,rules.toml:21,slow,–,–,–,–,,–",
+        "fields,rules.toml:7,fast,1,4,4,40 MiB,40 MiB,,–",
+        "tables,rules.toml:14,fast,1,4,3,6 MiB,6 MiB,8 MiB,1 (2 MiB)",
+        "nevernever matchedpending,rules.toml:21,slow,–,–,–,–,–,,–",
         "allocate_fields,fast,fields,4,40 MiB,40 MiB,8 MiB,–,10,239 of 10,240",
         "0.02 0.98|true|false|true|true|true|1 of 3 rules, 1 of 2 call stacks|true|3|allocate_fields solve main|0",
     ] {

@@ -5,9 +5,11 @@ use crate::installed::{self, output, parts, run, run_recorded};
 use crate::placements::{Given, NAMES, process};
 use crate::profiled::Program;
 use crate::sample::{CLEAN, write};
+use record::layout::{TIER_RULE, TIER_RULE_UNASKED};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::{Relaxed, Release};
 
 fn report(arguments: &[&str], recordings: &Path) -> String {
     let all: Vec<&str> = [&["report", "--tiers"], arguments, &[recordings.to_str().unwrap()]].concat();
@@ -33,7 +35,7 @@ slow  (file, /mnt/pmem\x1b0)
 
 3 rules:
   "fields" (rules.toml:7) → fast: 4 hits from 1 call stack, 40 MiB, 40 MiB at the peak
-  "tables" (rules.toml:14) → fast: 3 hits from 1 call stack, 6.0 MiB, 6.0 MiB at the peak; limit 8.0 MiB; 1 misfit beyond it (2.0 MiB)
+  "tables" (rules.toml:14) → fast: 4 hits from 1 call stack, 3 placed, 6.0 MiB, 6.0 MiB at the peak; limit 8.0 MiB; 1 misfit beyond it (2.0 MiB)
   "never" (rules.toml:21) → slow: never matched; waits for a module that is not loaded
 
 2 call stacks:
@@ -48,6 +50,39 @@ slow  (file, /mnt/pmem\x1b0)
 "#;
     assert_eq!(report(&[], &recording), expected);
     assert!(report(&["--limit", "1"], &recording).contains("the first 1 of 2 call stacks:"));
+}
+
+/// Of rules that leave blocks on the heap call stacks are counted, and where nobody asks the rules, nothing is claimed.
+#[test]
+fn rules_that_leave_blocks_on_the_heap() {
+    let program = Program::new("tiers-stay", &NAMES);
+    let memory = process(&program, Given::default());
+    for (index, name, sites, flags) in [(3, "stays", 2, 0), (4, "small", 0, TIER_RULE_UNASKED), (5, "nobody", 0, 0)] {
+        let rule = record::tier::rule(&memory, index).unwrap();
+        rule.name.store(record::strings::intern(&memory, name.as_bytes()).0, Relaxed);
+        rule.sites.store(sites, Relaxed);
+        rule.what.store(TIER_RULE | flags, Release);
+    }
+    let recording = write(&memory, "tiers-stay.shim");
+    let text = report(&[], &recording);
+    for line in [
+        "  \"stays\" → heap: 2 call stacks, calls not counted\n",
+        "  \"small\" → heap: matched no call of a size that a tier wants\n",
+        "  \"nobody\" → heap: never matched\n",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let rules: Vec<Value> = report(&["--json"], &recording)
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|line| line["record"] == "rule")
+        .collect();
+    let field = |name: &str| rules.iter().map(|rule| rule[name].clone()).collect::<Vec<_>>();
+    let null = Value::Null;
+    assert_eq!(field("hits"), [4.into(), 4.into(), 0.into(), null.clone(), null.clone(), null]);
+    assert_eq!(field("allocations"), [4, 3, 0, 0, 0, 0].map(Value::from));
+    assert_eq!(field("never_matched"), [false, false, true, false, false, true].map(Value::from));
+    assert_eq!(field("never_asked"), [false, false, false, false, true, false].map(Value::from));
 }
 
 /// Three ranks that are alike, and one that placed five times as much; and a process without tiers.

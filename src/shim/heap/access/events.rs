@@ -5,7 +5,7 @@
 //!
 //! Of loads and stores only those matter that no cache has answered, where the processor tells: memory is what a tier is.
 
-use super::ring::Attributes;
+use crate::perf::Attributes;
 use crate::sys;
 use record::usage::Access;
 

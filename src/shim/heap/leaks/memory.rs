@@ -6,8 +6,8 @@
 //! are skipped by what /proc/self/pagemap says of them.
 #![allow(unsafe_code)] // Safety: reads of mapped memory, argued at each place.
 
-use super::maps::{self, EXECUTE, FILE, Mapping, READ};
 use crate::arch::syscall6;
+use crate::maps::{self, EXECUTE, FILE, Mapping, READ};
 use crate::sys;
 use core::cell::{Cell, UnsafeCell};
 use libc::c_int;

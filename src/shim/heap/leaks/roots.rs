@@ -9,16 +9,18 @@
 //!   thread leads to. That description has pointers into blocks; they count as pointers to their starts.
 //!
 //! What is left out: our own memory, the bodies of live blocks (they are read when something leads to them), and those of
-//! freed ones. Between the blocks of a heap the memory counts: allocators are built on allocators.
+//! freed ones. Between the blocks of a heap the memory counts: allocators are built on allocators. Between those of a memory
+//! tier it does not: all there is the allocator's, whose lists lead to blocks.
 //!
 //! Why freed bodies are left out only where glibc's heap certainly still is: elsewhere the allocator may have given the
 //! memory back, and the program may have mapped it anew for what it likes.
 
-use super::maps::{DEVICE, FILE, HEAP, Mapping, READ, SHARED, STACK, WRITE};
 use super::memory::View;
 use super::stop::Seen;
 use crate::heap::shadow;
+use crate::maps::{DEVICE, FILE, HEAP, Mapping, READ, SHARED, STACK, WRITE};
 use crate::thread::State;
+use crate::tiers;
 use core::cell::Cell;
 use core::sync::atomic::Ordering::Relaxed;
 use track::heap::reach::{Marking, Memory, Root, WORD};
@@ -134,7 +136,8 @@ pub fn moving(marking: &mut Marking, view: &View, block: u64, seen: &Seen) {
     let mut last = block;
     for place in seen.words.iter().copied().chain(frames) {
         let could_be = place % (2 * WORD) == 0 && place != last && place.abs_diff(seen.sp) > 1 << 16;
-        let writable = |m: &Mapping| m.start <= place && m.has(READ | WRITE) && !m.any(DEVICE | FILE | STACK);
+        let kinds = if tiers::owns(place as *const _) { DEVICE | STACK } else { DEVICE | FILE | STACK };
+        let writable = |m: &Mapping| m.start <= place && m.has(READ | WRITE) && !m.any(kinds);
         if could_be && marking.blocks.find(place).is_none() && view.mapping(place).is_some_and(writable) {
             marking.root(view, place, place.saturating_add(size), Root::Program);
             last = place;
@@ -163,6 +166,32 @@ impl Scene<'_> {
             let of_libc = |(start, end): &(u64, u64)| mapping.start < *end && *start < mapping.end;
             let root = if self.glibc && self.libc.iter().any(of_libc) { Root::Allocator } else { Root::Program };
             self.holes.around(start, mapping.end, |from, to| self.range(marking, mapping, from, to, root));
+        }
+    }
+
+    /// Memory tiers: whatever of their blocks we do not know. The rest is their allocator's.
+    pub fn tiers(&self, marking: &mut Marking, (start, end): (u64, u64)) {
+        let mut unknown = None;
+        for (first, entry) in shadow::blocks_from(start as usize) {
+            let first = first as u64;
+            if first >= end || marking.cut {
+                break;
+            }
+            use track::heap::State::{Freed, Live, Quarantined, Unknown, Untracked};
+            let known = match entry.state().0 {
+                Live => self.view.still || marking.blocks.find(first).is_some_and(|hit| hit.offset == 0),
+                Untracked => false,
+                // Whose memory it is now, if anybody's, is not known.
+                Freed | Quarantined | Unknown => continue,
+            };
+            // How large it is we do not know: it ends before the next.
+            if let Some(from) = unknown.take() {
+                marking.root(self.view, from, first, Root::Program);
+            }
+            unknown = (!known).then_some(first);
+        }
+        if let Some(from) = unknown {
+            marking.root(self.view, from, end, Root::Program);
         }
     }
 

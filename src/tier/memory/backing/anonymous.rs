@@ -5,7 +5,7 @@
 
 use super::{Answer, Binding, Grid, Os, Range};
 use crate::memory::bits::Bits;
-use libc::{MADV_DONTNEED, MADV_HUGEPAGE, PROT_READ, PROT_WRITE};
+use libc::{MADV_DONTNEED, MADV_HUGEPAGE, MADV_NOHUGEPAGE, PROT_READ, PROT_WRITE};
 
 pub struct Anonymous {
     grid: Grid,
@@ -21,6 +21,9 @@ impl Anonymous {
         }
         if huge {
             os.madvise(grid.base, size, MADV_HUGEPAGE)?;
+        } else {
+            // Where the kernel gives them to all. A kernel without them refuses, and has none.
+            let _ = os.madvise(grid.base, size, MADV_NOHUGEPAGE);
         }
         Ok(Self { grid, open: Bits::new(size / grid.chunk) })
     }

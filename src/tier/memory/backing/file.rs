@@ -33,6 +33,7 @@ pub struct File {
     /// Fresh blocks are zero.
     zero: bool,
     binding: Option<Binding>,
+    pub advice: Option<i32>,
     /// Slot + 1 of each chunk; 0 = not mapped.
     slots: Vec<u32>,
     free: BTreeSet<u32>,
@@ -50,15 +51,18 @@ pub struct Made {
     pub reserve: Reserve,
     pub zero: bool,
     pub binding: Option<Binding>,
+    /// Of madvise(2), about larger pages: for each mapping. A kernel without them refuses it, and has none.
+    pub advice: Option<i32>,
 }
 
 impl File {
     pub fn new(os: &dyn Os, grid: Grid, size: usize, capacity: u64, made: Made) -> Answer<Self> {
-        let Made { fd, reserve, zero, binding } = made;
+        let Made { fd, reserve, zero, binding, advice } = made;
         let count = (capacity / grid.chunk as u64).min(u64::from(u32::MAX - 1)) as u32;
         let slots = vec![0; size / grid.chunk];
         let (free, stale) = (BTreeSet::new(), BTreeSet::new());
-        Ok(Self { grid, fd, identity: os.stat(fd)?, reserve, zero, binding, slots, free, next: 0, count, stale })
+        let identity = os.stat(fd)?;
+        Ok(Self { grid, fd, identity, reserve, zero, binding, advice, slots, free, next: 0, count, stale })
     }
 
     /// Is the number still our file?
@@ -124,6 +128,9 @@ impl File {
             self.reserve(os, offset, size as u64)?;
         }
         os.mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, self.fd, offset)?;
+        if let Some(advice) = self.advice {
+            let _ = os.madvise(at, size, advice);
+        }
         if let Some(binding) = &self.binding {
             os.mbind(at, size, binding.mode, &binding.mask, 0)?;
             self.reserve(os, offset, size as u64)?;

@@ -9,7 +9,7 @@ use core::ffi::{c_int, c_void};
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Release};
-use libc::{MADV_DONTNEED, MAP_ANONYMOUS, MAP_NORESERVE, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE};
+use libc::{MADV_DONTNEED, PROT_NONE, PROT_READ, PROT_WRITE};
 
 type CommitFunction = extern "C" fn(bool, *mut c_void, usize, *mut bool, *mut c_void) -> bool;
 
@@ -144,8 +144,7 @@ extern "C" fn commit(take: bool, at: *mut c_void, size: usize, zero: *mut bool, 
 
 extern "C" fn map(size: usize, accessible: bool) -> *mut c_void {
     let protection = if accessible { PROT_READ | PROT_WRITE } else { PROT_NONE };
-    let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    let map = gate::machine().and_then(|os| os.mmap(0, size, protection, flags, -1, 0).ok());
+    let map = gate::machine().and_then(|os| os.map_own(size, protection).ok());
     map.map_or(null_mut(), |at| at as *mut c_void)
 }
 
@@ -159,7 +158,7 @@ fn answer(call: impl FnOnce(&'static dyn Os) -> crate::memory::os::Answer<()>) -
 }
 
 extern "C" fn unmap(at: *mut c_void, size: usize) -> c_int {
-    answer(|os| os.munmap(at as usize, size))
+    answer(|os| os.unmap_own(at as usize, size))
 }
 
 extern "C" fn access(at: *mut c_void, size: usize, allow: bool) -> c_int {

@@ -212,9 +212,12 @@ impl Tiers {
     }
 }
 
-/// Modules whose frames FlexMalloc does not translate into lines, wherever they lie.
+/// Modules whose frames FlexMalloc does not translate into lines, wherever they lie. And libc, although it does: else the same file would
+/// match or not by whether libc's debug file is there, and binutils name other files for its lines than the line table does.
 pub(super) fn without_lines(path: &[u8]) -> bool {
-    const BEGINNINGS: [&str; 12] = [
+    const BEGINNINGS: [&str; 14] = [
+        "libc.so.",
+        "libc-2.",
         "libnuma.so",
         "libmemkind.so",
         "libbfd-",

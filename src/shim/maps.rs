@@ -1,6 +1,9 @@
-//! What is mapped where, from /proc/self/maps: read by raw calls, into memory that was there before.
+//! What is mapped where, from /proc/self/maps and smaps: read by raw calls, into memory that was there before.
 //!
 //! The kernel gives whole lines, a page of them at a time, so a list of any length is read through a small buffer.
+//!
+//! Whose: the look for lost blocks (`heap::leaks`) takes all mappings, while others stand and nothing may be allocated; `tiers::verify`
+//! takes lines as they come.
 
 use crate::sys;
 use libc::c_int;
@@ -41,10 +44,34 @@ pub enum Failure {
     Unreadable,
 }
 
-/// Fills the list, which grows no further than its capacity. Allocates nothing. `buffer` holds a line at least.
-pub fn read(fd: c_int, buffer: &mut [u8], list: &mut Vec<Mapping>) -> Result<(), Failure> {
-    let (mut filled, mut at) = (0, 0u64);
+/// Fills the list with what /proc/self/maps says, no further than its capacity. Allocates nothing. `buffer` holds a line at least.
+pub fn read(buffer: &mut [u8], list: &mut Vec<Mapping>) -> Result<(), Failure> {
     list.clear();
+    each_line(b"/proc/self/maps\0", buffer, &mut |line| {
+        let Some(mapping) = parse(line) else { return true };
+        let room = list.len() < list.capacity();
+        if room {
+            list.push(mapping);
+        }
+        room
+    })?;
+    if list.is_empty() { Err(Failure::Unreadable) } else { Ok(()) }
+}
+
+/// The lines of a file of /proc, one after the other, until `f` has no room for more. Allocates nothing. `path` ends with NUL, and `buffer`
+/// holds a line at least.
+pub fn each_line(path: &[u8], buffer: &mut [u8], f: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), Failure> {
+    let fd = sys::open(path, libc::O_RDONLY | libc::O_CLOEXEC, 0);
+    if sys::failed(fd) {
+        return Err(Failure::Unreadable);
+    }
+    let answer = lines_of(fd as c_int, buffer, f);
+    sys::close(fd as c_int);
+    answer
+}
+
+fn lines_of(fd: c_int, buffer: &mut [u8], f: &mut dyn FnMut(&[u8]) -> bool) -> Result<(), Failure> {
+    let (mut filled, mut at) = (0, 0u64);
     loop {
         let n = sys::pread(fd, &mut buffer[filled..], at);
         if n < 0 {
@@ -53,16 +80,13 @@ pub fn read(fd: c_int, buffer: &mut [u8], list: &mut Vec<Mapping>) -> Result<(),
         (filled, at) = (filled + n as usize, at + n as u64);
         let mut used = 0;
         while let Some(len) = buffer[used..filled].iter().position(|b| *b == b'\n') {
-            if let Some(mapping) = parse(&buffer[used..used + len]) {
-                if list.len() == list.capacity() {
-                    return Err(Failure::Full);
-                }
-                list.push(mapping);
+            if !f(&buffer[used..used + len]) {
+                return Err(Failure::Full);
             }
             used += len + 1;
         }
         if n == 0 {
-            return if list.is_empty() { Err(Failure::Unreadable) } else { Ok(()) };
+            return Ok(());
         }
         if used == 0 && filled == buffer.len() {
             // A line that does not fit: its path is longer than any path may be.
@@ -75,9 +99,7 @@ pub fn read(fd: c_int, buffer: &mut [u8], list: &mut Vec<Mapping>) -> Result<(),
 
 /// `55d0a000-55d0c000 rw-p 00002000 08:01 1234   /usr/bin/cat`.
 fn parse(line: &[u8]) -> Option<Mapping> {
-    let (start, rest) = hexadecimal(line)?;
-    let (end, rest) = hexadecimal(rest.strip_prefix(b"-")?)?;
-    let rest = rest.strip_prefix(b" ")?;
+    let (start, end, rest) = extent(line)?;
     let permissions = rest.get(..4)?;
     let mut is = 0;
     for (letter, flag) in [(b'r', READ), (b'w', WRITE), (b'x', EXECUTE), (b's', SHARED)] {
@@ -99,6 +121,13 @@ fn parse(line: &[u8]) -> Option<Mapping> {
         _ => FILE,
     };
     Some(Mapping { start, end, is })
+}
+
+/// `START-END ` at the beginning of a line, and the rest of it.
+pub fn extent(line: &[u8]) -> Option<(u64, u64, &[u8])> {
+    let (start, rest) = hexadecimal(line)?;
+    let (end, rest) = hexadecimal(rest.strip_prefix(b"-")?)?;
+    Some((start, end, rest.strip_prefix(b" ")?))
 }
 
 fn hexadecimal(text: &[u8]) -> Option<(u64, &[u8])> {

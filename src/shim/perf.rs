@@ -1,8 +1,8 @@
-//! A performance event of the calling thread whose samples lie in a mapped ring, until somebody reads it.
+//! A performance event of the calling thread whose records lie in a mapped ring, until somebody reads it.
 //!
-//! perf_event_open(2) and its ring, as `locks::breakpoint` has them for one word; here for any kind of event, and read from any thread.
+//! perf_event_open(2) and its ring, for samples of accesses (`heap::access`) and watchpoints (`locks::breakpoint`).
 //!
-//! Rules: opened by its own thread, under the guard. Read and closed under the lock of its owner (`super::Own`). The descriptor is
+//! Rules: opened by its own thread, under the guard; read and closed by one thread at a time, as its owner sees to. The descriptor is
 //! private (`private`); a forked child has neither event nor ring.
 #![allow(unsafe_code)] // Safety: reads the ring that the kernel writes, as perf_event_open(2) says.
 
@@ -10,10 +10,8 @@ use crate::{ours, private, sys};
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-/// Pages of samples, beside that of the ends: a thousand samples and more, and so small that many threads may lock theirs.
-const PAGES: usize = 4;
-const RECORD_LOST: u32 = 2;
-const RECORD_SAMPLE: u32 = 9;
+pub const RECORD_LOST: u32 = 2;
+pub const RECORD_SAMPLE: u32 = 9;
 /// Where in the first page the ring's ends are.
 const HEAD: usize = 1024;
 const TAIL: usize = 1032;
@@ -27,29 +25,45 @@ pub struct Ring {
     /// See `private::adopt_event`.
     pub place: usize,
     pub at: usize,
+    /// Of records, beside that of the ends: a power of two.
+    pub pages: usize,
 }
 
-/// Bytes of a ring.
-fn len() -> usize {
-    (1 + PAGES) * sys::page()
+/// What the kernel has written down: words behind a header.
+pub struct Record<'a> {
+    pub kind: u32,
+    /// How many words there are.
+    pub words: u64,
+    ring: &'a Ring,
+    at: u64,
+}
+
+impl Record<'_> {
+    /// 0 for those that are not there.
+    pub fn word(&self, number: u64) -> u64 {
+        if number < self.words { self.ring.word(self.at + 8 * number) } else { 0 }
+    }
 }
 
 impl Ring {
+    /// The event with its ring, and the event's descriptor.
+    ///
     /// # Errors
     /// The errno of the kernel; 0 where it gave an event that cannot be kept.
-    pub fn open(attributes: &Attributes) -> Result<Self, i32> {
+    pub fn open(attributes: &Attributes, pages: usize) -> Result<(Self, i32), i32> {
         let fd = sys::perf_event(attributes);
         if sys::failed(fd) {
             return Err(-fd as i32);
         }
         let Some((place, fd)) = private::adopt_event(fd as i32) else { return Err(0) };
-        let at = sys::mmap(0, len(), libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, fd, 0);
+        let len = (1 + pages) * sys::page();
+        let at = sys::mmap(0, len, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, fd, 0);
         if sys::failed(at) {
             private::drop_event(place);
             return Err(-at as i32);
         }
-        ours::add(at as usize, len());
-        Ok(Self { place, at: at as usize })
+        ours::add(at as usize, len);
+        Ok((Self { place, at: at as usize, pages }, fd))
     }
 
     fn end(&self, at: usize) -> &AtomicU64 {
@@ -60,15 +74,13 @@ impl Ring {
     fn word(&self, at: u64) -> u64 {
         let page = sys::page();
         // SAFETY: inside of the pages behind the first; records are multiples of eight bytes, and so are the pages.
-        unsafe { core::ptr::read_volatile((self.at + page + at as usize % (PAGES * page)) as *const u64) }
+        unsafe { core::ptr::read_volatile((self.at + page + at as usize % (self.pages * page)) as *const u64) }
     }
 
-    /// Takes what was written down, the first two words of each sample, until `look` has enough; how many the kernel had no
-    /// room for.
-    pub fn drain(&self, look: &mut dyn FnMut(u64, u64) -> bool) -> u64 {
+    /// Takes what was written down, until `look` has enough.
+    pub fn drain(&self, look: &mut dyn FnMut(&Record) -> bool) {
         let head = self.end(HEAD).load(Acquire);
         let mut tail = self.end(TAIL).load(Relaxed);
-        let mut lost = 0;
         while tail.wrapping_add(8) <= head {
             // type:32, misc:16, size:16
             let header = self.word(tail);
@@ -77,24 +89,18 @@ impl Ring {
                 tail = head;
                 break;
             }
-            if header as u32 == RECORD_LOST && size >= 24 {
-                lost += self.word(tail + 16);
-            } else if header as u32 == RECORD_SAMPLE && size >= 16 {
-                let second = if size >= 24 { self.word(tail + 16) } else { 0 };
-                if !look(self.word(tail + 8), second) {
-                    break;
-                }
-            }
+            let record = Record { kind: header as u32, words: size / 8 - 1, ring: self, at: tail + 8 };
             tail += size;
+            if !look(&record) {
+                break;
+            }
         }
         self.end(TAIL).store(tail, Release);
-        lost
     }
 
     pub fn close(self) {
-        ours::remove(self.at);
         // SAFETY: mapped by `open`, and nobody else's.
-        unsafe { sys::munmap(self.at, len()) };
+        unsafe { sys::munmap(self.at, (1 + self.pages) * sys::page()) };
         private::drop_event(self.place);
     }
 }
