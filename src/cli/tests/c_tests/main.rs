@@ -8,11 +8,16 @@
 //! cargo test --test c_tests                    all of them
 //! cargo test --test c_tests -- close_race      those with this in their name
 //! UPDATE_EXPECT=1 cargo test --test c_tests    write the findings of this run into the .expect files; a test fails when its file had to change
+//! C_TESTS_ARCH=i686 C_TESTS_LIBRARY=dist/i686/libshim.so cargo test --test c_tests    programs and a library of another architecture
 //! ```
+//!
+//! What cannot hold there stands in `c-tests/exceptions.ARCH`, with the reason ([`exceptions`]). aarch64 also wants `CC`, `CXX`, and in
+//! `C_TESTS_RUNNER` what its programs are run by, such as `qemu-aarch64-static -L ROOT`.
 //!
 //! Needs gcc (or `$CC`), for the C++ programs g++ (or `$CXX`; without it they are skipped, with a line), and `make build` before it: the library and the command are taken from `target/release`.
 //! Programs run two at a time, 30 seconds each at most. The last line is always `N passed, N failed`.
 
+mod exceptions;
 mod expect;
 mod findings;
 mod judge;
@@ -38,6 +43,8 @@ pub struct Places {
     out: PathBuf,
     library: PathBuf,
     command: PathBuf,
+    /// `i686`, when it is not the machine's own.
+    arch: Option<String>,
 }
 
 impl Places {
@@ -46,11 +53,18 @@ impl Places {
         // target/<profile>/deps/c_tests-<hash>
         let target = exe.ancestors().nth(3).ok_or("not in a target directory")?;
         let release = target.join("release");
+        let given = |key: &str| std::env::var_os(key).filter(|value| !value.is_empty());
+        let arch = given("C_TESTS_ARCH").map(|arch| arch.to_string_lossy().into_owned());
+        let library = match given("C_TESTS_LIBRARY") {
+            Some(library) => std::path::absolute(library).map_err(|e| format!("C_TESTS_LIBRARY: {e}"))?,
+            None => release.join("libshim.so"),
+        };
         let places = Self {
             tests: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../c-tests"),
-            out: target.join("c-tests"),
-            library: release.join("libshim.so"),
+            out: target.join(arch.as_ref().map_or("c-tests".into(), |arch| format!("c-tests-{arch}"))),
+            library,
             command: release.join("shim"),
+            arch,
         };
         for built in [&places.library, &places.command] {
             if !built.exists() {
@@ -66,6 +80,8 @@ struct Outcome {
     took: Duration,
     /// Empty: passed.
     failures: Vec<String>,
+    /// Which exception it falls under.
+    exception: Option<usize>,
 }
 
 fn main() -> ExitCode {
@@ -83,6 +99,7 @@ fn main() -> ExitCode {
 fn run_all(filters: &[String]) -> Result<Vec<Outcome>, String> {
     let places = Places::find()?;
     let mut programs = program::all(&places.tests)?;
+    let exceptions = exceptions::Exceptions::read(&places)?;
     let known = programs.iter().map(|p| p.name.clone()).collect();
     programs.retain(|p| filters.is_empty() || filters.iter().any(|f| p.name.contains(f.as_str())));
     let compilers = program::Compilers::find();
@@ -103,7 +120,8 @@ fn run_all(filters: &[String]) -> Result<Vec<Outcome>, String> {
                 while let Some(program) = programs.get(next.fetch_add(1, Relaxed)) {
                     let begin = Instant::now();
                     let failures = judge.failures_of(program);
-                    let outcome = Outcome { name: program.name.clone(), took: begin.elapsed(), failures };
+                    let exception = exceptions.of(&program.name);
+                    let outcome = Outcome { name: program.name.clone(), took: begin.elapsed(), failures, exception };
                     outcomes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(outcome);
                 }
             });
@@ -111,6 +129,7 @@ fn run_all(filters: &[String]) -> Result<Vec<Outcome>, String> {
     });
     let mut outcomes = outcomes.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     outcomes.sort_by(|a, b| a.name.cmp(&b.name));
+    exceptions.apply(&mut outcomes, filters.is_empty());
     Ok(outcomes)
 }
 

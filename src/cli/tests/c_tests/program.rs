@@ -18,6 +18,8 @@ const HEAP_FLAGS: &[&str] = &["-fno-builtin"];
 /// Of those with `openmp` in their name.
 const OPENMP_FLAGS: &[&str] = &["-fopenmp"];
 const CXX_FLAGS: &[&str] = &["-std=c++17"];
+/// Of programs for `C_TESTS_ARCH`.
+const ARCH_FLAGS: &[(&str, &[&str])] = &[("i686", &["-m32", "-march=i686", "-msse2", "-mfpmath=sse"])];
 /// Part of libc itself since glibc 2.34.
 const LIBRARIES: &[&str] = &["-lrt", "-lutil", "-ldl"];
 
@@ -80,9 +82,12 @@ impl Program {
         if let Some(folder) = output.parent() {
             fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         }
+        let arch = places.arch.as_deref().unwrap_or_default();
+        let arch_flags = ARCH_FLAGS.iter().find(|(name, _)| *name == arch).map_or(&[][..], |(_, flags)| flags);
         let compiler = if self.is_cxx() { &compilers.cxx } else { &compilers.cc };
         let said = Command::new(compiler)
             .args(FLAGS)
+            .args(arch_flags)
             .args(if self.is_cxx() { CXX_FLAGS } else { &[] })
             .args(if self.family() == "heap" { HEAP_FLAGS } else { &[] })
             .args(if self.name.contains("openmp") { OPENMP_FLAGS } else { &[] })
