@@ -37,6 +37,11 @@ __attribute__((unused)) NOINLINE static void scrub(void)
                      :
                      :
                      : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "rbx", "r12", "r13", "r14", "r15", "cc");
+#elif defined __i386__
+    __asm__ volatile("xor %%eax, %%eax; xor %%ecx, %%ecx; xor %%edx, %%edx; xor %%ebx, %%ebx; xor %%esi, %%esi; xor %%edi, %%edi"
+                     :
+                     :
+                     : "eax", "ecx", "edx", "ebx", "esi", "edi", "cc");
 #endif
 }
 

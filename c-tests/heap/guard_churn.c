@@ -69,7 +69,7 @@ int main(void)
         CHECK(pthread_join(threads[i], NULL) == 0);
     errno = 0;
     void *out = (void *)16;
-    CHECK(posix_memalign(&out, 4, 10) == EINVAL && out == (void *)16);
+    CHECK(posix_memalign(&out, 2, 10) == EINVAL && out == (void *)16);
     CHECK(malloc(SIZE_MAX - 5) == NULL && calloc(SIZE_MAX / 2, 3) == NULL && errno == ENOMEM);
     printf("ok\n");
     return 0;

@@ -23,7 +23,7 @@ int main(void)
         CHECK(block && block[size - 1] == 'q');
         free(block);
     }
-    CHECK(malloc((size_t)1 << 40) == NULL && errno == ENOMEM);
+    CHECK(malloc(sizeof(size_t) == 8 ? (size_t)PTRDIFF_MAX >> 23 : PTRDIFF_MAX - (size_t)100) == NULL && errno == ENOMEM);
     printf("ok\n");
     return 0;
 }

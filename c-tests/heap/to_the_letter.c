@@ -5,7 +5,8 @@
 #include <sys/resource.h>
 
 #define ALIGNED(pointer, to) ((uintptr_t)(pointer) % (to) == 0)
-#define MUCH (PTRDIFF_MAX - (size_t)4096)
+/* A little less than that is to be had in 32 bits. */
+#define MUCH (sizeof(size_t) == 8 ? PTRDIFF_MAX - (size_t)4096 : PTRDIFF_MAX + (size_t)4096)
 
 /* The whole of what the allocator says may be used is the program's. */
 static void use(void *block, size_t size)

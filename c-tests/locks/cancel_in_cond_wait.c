@@ -15,7 +15,7 @@ static void unlock(void *locked)
 
 static void *worker(void *timed)
 {
-    struct timespec never = {4000000000, 0};
+    struct timespec never = {2000000000, 0};
     CHECK(pthread_mutex_lock(&mutex) == 0);
     pthread_cleanup_push(unlock, &mutex);
     waiter = gettid();

@@ -28,6 +28,25 @@ pub struct Slot {
     pub versions: &'static [&'static CStr],
 }
 
+/// A name of the roster as it is mangled here: `size_t`, in the operators of C++, is `m` with 64 bits and `j` with 32.
+pub const fn mangled<const N: usize>(name: &str) -> [u8; N] {
+    let mut bytes = [0; N];
+    let given = name.as_bytes();
+    let mut i = 0;
+    while i < given.len() && i < N {
+        bytes[i] = given[i];
+        i += 1;
+    }
+    if cfg!(target_pointer_width = "32") && N > 7 && bytes[0] == b'_' && bytes[1] == b'Z' {
+        // _Znwm…, _ZdlPvm…
+        let at = if bytes[2] == b'n' { 4 } else { 6 };
+        if (bytes[2] == b'n' || bytes[2] == b'd') && bytes[at] == b'm' {
+            bytes[at] = b'j';
+        }
+    }
+    bytes
+}
+
 impl Slot {
     pub const fn new(name: &'static CStr, versions: &'static [&'static CStr]) -> Self {
         Self { cell: OnceNonZeroUsize::new(), name, versions }

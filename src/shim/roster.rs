@@ -91,7 +91,10 @@ macro_rules! roster {
     (@slot own $name:ident [$($version:literal),*]) => {};
     (@slot $need:ident $name:ident [$($version:literal),*]) => {
         pub static $name: Slot = Slot::new(
-            match core::ffi::CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) { Ok(s) => s, Err(_) => c"" },
+            const {
+                const NAME: &[u8] = &crate::resolve::mangled::<{ stringify!($name).len() + 1 }>(stringify!($name));
+                match core::ffi::CStr::from_bytes_with_nul(NAME) { Ok(s) => s, Err(_) => c"" }
+            },
             const { &[$(match core::ffi::CStr::from_bytes_with_nul(concat!($version, "\0").as_bytes()) { Ok(s) => s, Err(_) => c"" }),*] },
         );
     };

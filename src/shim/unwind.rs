@@ -9,12 +9,15 @@
 //! trace.rs           a stack with the places of its addresses, for who compares it himself
 //! walk.rs            what a walk yields, and how it reads the stack
 //! engine.rs          the walk with framehop
-//! frame_pointers.rs  the walk without it: i686, and our own frames
+//! cfi.rs             the walk without it: i686
+//! frame_pointers.rs  our own frames
 //! modules.rs         the list of loaded objects, and its changes
 //! loader.rs          what the loader says of an object, without its lock
 //! ```
 #![allow(unsafe_code)] // Safety: reads are bounded as `walk` says; what a capture is given is its own thread's.
 
+#[cfg(target_arch = "x86")]
+mod cfi;
 #[cfg(not(target_arch = "x86"))]
 mod engine;
 mod frame_pointers;
@@ -29,10 +32,10 @@ use crate::thread::State;
 use crate::{options, recording, sys, thread};
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
+#[cfg(target_arch = "x86")]
+use cfi::walk;
 #[cfg(not(target_arch = "x86"))]
 use engine::walk;
-#[cfg(target_arch = "x86")]
-use frame_pointers::walk;
 pub use frame_pointers::{called_by_libc, own_frames};
 pub use modules::{CHANGING, Modules, Object, around_unload, module_of, modules, with_modules};
 use modules::{GENERATION, UNLOADING, learn, ours};

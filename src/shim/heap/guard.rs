@@ -294,7 +294,7 @@ fn about(slot: &Slot, at: usize) -> Block {
     Block {
         address: address as u64,
         size: slot.size.load(Relaxed) as u64,
-        offset: at.wrapping_sub(address) as i64,
+        offset: at.wrapping_sub(address) as isize as i64,
         sight: sight::GUARD,
         ..Block::default()
     }

@@ -121,7 +121,7 @@ pub fn look(block: usize, facts: &Facts, eyes: Eyes) -> Damage {
     let mut damaged = |at: usize| {
         if eyes.read(at, &mut copy) { pattern::damage(&copy, at, secret()) } else { None }
     };
-    let from_start = |at: usize, found: usize| (at + found).wrapping_sub(block) as i64;
+    let from_start = |at: usize, found: usize| (at + found).wrapping_sub(block) as isize as i64;
     let behind = block + facts.size as usize;
     Damage {
         front: pieces(block, facts.front).find_map(|at| Some(from_start(at, damaged(at)?.1))),

@@ -98,7 +98,7 @@ fn release(block: *mut c_void, call: &'static Call) {
 #[cold]
 #[inline(never)]
 fn failed(size: usize, align: Option<usize>) -> *mut c_void {
-    let Some(operator) = runtime(if align.is_some() { c"_ZnwmSt11align_val_t" } else { c"_Znwm" }) else {
+    let Some(operator) = runtime(if align.is_some() { slots::_ZnwmSt11align_val_t.name } else { slots::_Znwm.name }) else {
         message::say(b"shim: out of memory in operator new, and no C++ runtime to throw from\n");
         sys::die_of_abort()
     };
@@ -117,7 +117,7 @@ fn failed(size: usize, align: Option<usize>) -> *mut c_void {
 #[cold]
 #[inline(never)]
 fn failed_quietly(size: usize, align: Option<usize>, tag: *const c_void) -> *mut c_void {
-    let name = if align.is_some() { c"_ZnwmSt11align_val_tRKSt9nothrow_t" } else { c"_ZnwmRKSt9nothrow_t" };
+    let name = if align.is_some() { slots::_ZnwmSt11align_val_tRKSt9nothrow_t.name } else { slots::_ZnwmRKSt9nothrow_t.name };
     let Some(operator) = runtime(name) else { return core::ptr::null_mut() };
     // SAFETY: the operator of that name.
     unsafe {
@@ -135,24 +135,17 @@ fn failed_quietly(size: usize, align: Option<usize>, tag: *const c_void) -> *mut
 
 /// An operator of the C++ runtime, also of one that was loaded for a plugin alone.
 pub(super) fn runtime(name: &core::ffi::CStr) -> Option<usize> {
-    // On 32-bit systems size_t is mangled otherwise.
-    let mut bytes = [0u8; 64];
-    let given = name.to_bytes_with_nul();
-    bytes[..given.len()].copy_from_slice(given);
-    if cfg!(target_pointer_width = "32") && bytes[4] == b'm' {
-        bytes[4] = b'j';
-    }
     let found = thread::inside_libc(|| {
         // SAFETY: NUL-terminated names; RTLD_NOLOAD only finds what is there.
         unsafe {
-            let at = libc::dlsym(libc::RTLD_NEXT, bytes.as_ptr().cast());
+            let at = libc::dlsym(libc::RTLD_NEXT, name.as_ptr());
             if !at.is_null() {
                 return at as usize;
             }
             for library in [c"libstdc++.so.6", c"libc++.so.1", c"libc++abi.so.1"] {
                 let handle = libc::dlopen(library.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD);
                 if !handle.is_null() {
-                    let at = libc::dlsym(handle, bytes.as_ptr().cast());
+                    let at = libc::dlsym(handle, name.as_ptr());
                     libc::dlclose(handle);
                     if !at.is_null() {
                         return at as usize;

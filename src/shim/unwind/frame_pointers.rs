@@ -1,17 +1,8 @@
-//! Walks along the chain of frame pointers: on i686 that of the program, which framehop does not know; everywhere that of our own
-//! frames, where an unwinder would want more stack than there may be.
-#![allow(unsafe_code)] // Safety: the chain is followed through our own functions, or read with the bounds of `walk::Reader`.
+//! Walks along the chain of frame pointers of our own frames, where an unwinder would want more stack than there may be.
+#![allow(unsafe_code)] // Safety: the chain is followed through our own functions.
 
-#[cfg(target_arch = "x86")]
-use super::modules::Modules;
 use super::modules::{modules, ours};
-#[cfg(target_arch = "x86")]
-use super::remembered::{SLOTS, Scratch};
-#[cfg(target_arch = "x86")]
-use super::walk::{Reader, Walk};
 use crate::arch;
-#[cfg(target_arch = "x86")]
-use crate::arch::Registers;
 use crate::thread::State;
 use record::layout::module_flag;
 
@@ -50,39 +41,4 @@ pub fn own_frames<const MOST: usize>() -> Option<([usize; MOST], usize, usize)> 
         frame = next;
     }
     None
-}
-
-#[cfg(target_arch = "x86")]
-pub(super) fn walk(
-    state: &'static State,
-    _: &mut Scratch,
-    list: &Modules,
-    start: Registers,
-    interrupted: bool,
-    out: &mut [u64],
-) -> Walk {
-    let mut reader = Reader::new(state, start.sp);
-    let mut walked = Walk { len: 0, slots: 0, slot: [0; SLOTS], value: [0; SLOTS], exact: false, origin: None };
-    if interrupted {
-        walked.begin_with(list, start.pc, out);
-    }
-    let (mut fp, mut len) = (start.fp, walked.len);
-    for _ in 0..out.len() + 16 {
-        let (Ok(next), Ok(pc)) = (reader.read(fp), reader.read(fp + 4)) else { break };
-        let known = list.object(pc);
-        if pc == 0 || next <= fp {
-            break;
-        }
-        fp = next;
-        if len == 0 && (ours(pc) || known.is_some_and(|o| o.flags & module_flag::LIBC != 0)) {
-            continue;
-        }
-        out[len] = pc;
-        len += 1;
-        if len == out.len() {
-            break;
-        }
-    }
-    walked.len = len;
-    walked
 }

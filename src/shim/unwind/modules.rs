@@ -33,10 +33,8 @@ pub struct Object {
     /// Index in the recording; `None` when its table is full.
     pub recorded: Option<usize>,
     pub flags: u64,
-    #[cfg_attr(target_arch = "x86", allow(dead_code))] // framehop's alone
     pub(super) eh_frame_hdr: (u64, u64),
     /// The end of the segment that holds .eh_frame_hdr and .eh_frame.
-    #[cfg_attr(target_arch = "x86", allow(dead_code))]
     pub(super) eh_segment_end: u64,
     pub dynamic: u64,
 }

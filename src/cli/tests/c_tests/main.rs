@@ -8,7 +8,7 @@
 //! cargo test --test c_tests                    all of them
 //! cargo test --test c_tests -- close_race      those with this in their name
 //! UPDATE_EXPECT=1 cargo test --test c_tests    write the findings of this run into the .expect files; a test fails when its file had to change
-//! C_TESTS_ARCH=i686 C_TESTS_LIBRARY=dist/i686/libshim.so cargo test --test c_tests    programs and a library of another architecture
+//! C_TESTS_ARCH=i686 C_TESTS_LIBRARY='dist/lib/shim/$PLATFORM/libshim.so' cargo test --test c_tests    programs and a library of another architecture
 //! ```
 //!
 //! What cannot hold there stands in `c-tests/exceptions.ARCH`, with the reason ([`exceptions`]). aarch64 also wants `CC`, `CXX`, and in
@@ -66,7 +66,9 @@ impl Places {
             command: release.join("shim"),
             arch,
         };
-        for built in [&places.library, &places.command] {
+        // The loader puts the processor for `$PLATFORM`: children of other architectures want their own.
+        let library = places.library.to_string_lossy().replace("$PLATFORM", places.arch.as_deref().unwrap_or_default());
+        for built in [Path::new(&library), &places.command] {
             if !built.exists() {
                 return Err(format!("{}: not there; run `make build` first", built.display()));
             }
