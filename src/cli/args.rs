@@ -142,6 +142,9 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Tell which kinds of memory this machine has, with the lines of a rule file that name them
     Tiers(TiersArgs),
+    /// Write the manual pages and the completions of shells: for who installs it
+    #[command(hide = true)]
+    Pages(PagesArgs),
 }
 
 #[derive(Args)]
@@ -393,6 +396,13 @@ fn room(text: &str) -> Result<Room, String> {
 }
 
 #[derive(Args)]
+pub struct PagesArgs {
+    /// Where share/man and the folders of the shells are made
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+}
+
+#[derive(Args)]
 pub struct TiersArgs {
     /// As JSON: a line for the machine, one per node, pool of huge pages, device, file system and tier
     #[arg(long)]
@@ -400,6 +410,11 @@ pub struct TiersArgs {
     /// Where sys, proc and dev are found: for tests
     #[arg(long, value_name = "DIR", hide = true)]
     pub sysfs: Option<PathBuf>,
+}
+
+/// The whole of it, for manual pages and completions.
+pub fn whole() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
 }
 
 /// The command, or the exit code of what clap had to say.

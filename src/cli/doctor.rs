@@ -4,7 +4,7 @@
 //! calling libc through it, is a check here.
 
 mod privilege;
-mod program;
+pub mod program;
 
 use crate::args::DoctorArgs;
 use crate::escape::shown;
@@ -44,7 +44,8 @@ fn fail(what: &'static str, text: impl Into<String>) -> Check {
 }
 
 pub fn doctor(args: DoctorArgs) -> Result<ExitCode, Failure> {
-    let checks = match library::find() {
+    let fitting = library::find_for(Path::new(&args.program), elf_of(&args.program).as_ref()).map(|library| library.file);
+    let checks = match fitting.or_else(|_| library::find()) {
         Ok(library) => examine(&args.program, &library),
         Err(why) => vec![fail("library", why)],
     };
@@ -75,6 +76,12 @@ pub fn doctor(args: DoctorArgs) -> Result<ExitCode, Failure> {
 /// The first reason why a program cannot be watched; for `shim run`, which found no recording of it.
 pub fn why_not(program: &OsStr, library: &Path) -> Option<String> {
     examine(program, library).into_iter().find(|check| check.grade == Grade::Fail).map(|check| check.text)
+}
+
+/// What runs in the end, when it is an ELF file that the dynamic loader of its system loads.
+pub fn elf_of(program: &OsStr) -> Option<Elf> {
+    let (_, elf) = follow_scripts(program::look_up(program)?, &mut Vec::new())?;
+    Some(elf).filter(|elf| elf.interpreter.as_deref().is_some_and(Path::exists))
 }
 
 fn examine(program: &OsStr, library: &Path) -> Vec<Check> {

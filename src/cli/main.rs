@@ -34,6 +34,7 @@ mod message;
 mod metrics;
 mod modules;
 mod options;
+mod pages;
 mod placement;
 mod ranges;
 mod ranks;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         Command::Hooks => hooks::hooks(),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Tiers(args) => tiers::tiers(&args),
+        Command::Pages(args) => pages::pages(&args),
     };
     message::finish(done)
 }

@@ -16,6 +16,7 @@ mod placed;
 mod signals;
 
 use crate::args::RunArgs;
+use crate::doctor;
 use crate::escape::shown;
 use crate::library;
 use crate::message::{Failure, exit, finish, reason, speak_for};
@@ -40,7 +41,8 @@ pub fn run(args: &RunArgs) -> ExitCode {
 fn prepare_and_run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let failed = |why: String| Failure::new(exit::NOT_RUN, why);
     let placing = placed::environment(&args.keys).map_err(failed)?;
-    let library = library::find().map_err(failed)?;
+    let program = args.command.first().ok_or_else(|| failed("no command given".to_owned()))?;
+    let library = library::find_for(Path::new(program), doctor::elf_of(program).as_ref()).map_err(failed)?;
     library::preloadable(&library).map_err(failed)?;
     let given = std::env::var_os(options::VARIABLE);
     let mut place = Place::choose(args.record.as_deref(), given.as_deref()).map_err(failed)?;
@@ -51,14 +53,13 @@ fn prepare_and_run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let (merged, error_exitcode) =
         options::take(&merged, "error_exitcode", |n| str::from_utf8(n).ok()?.parse::<u8>().ok());
     let mut suppressions = suppressions(args, &merged).map_err(failed)?;
-    let preload = preload(&library, std::env::var_os(PRELOAD).as_deref());
+    let preload = preload(&library.preload, std::env::var_os(PRELOAD).as_deref());
     let environment = [vec![(options::VARIABLE, merged), (PRELOAD, preload)], placing].concat();
-    let program = args.command.first().ok_or_else(|| failed("no command given".to_owned()))?;
     let ended = child::run(&args.command, &environment).map_err(|e| not_started(program, &e))?;
 
     // From here on the end of this process is the end of the program, whatever happens to the report.
     death::whatever_happens(&ended, place.directory());
-    let page = afterwards::Page { program, library: &library, ended: &ended, place: &place };
+    let page = afterwards::Page { program, library: &library.file, ended: &ended, place: &place };
     let told = page.print(&mut suppressions);
     if told.living > 0 {
         place.keep();
