@@ -4,7 +4,7 @@
 //! ```text
 //! DIR/man/man1/shim.1, shim-run.1, …
 //! DIR/bash-completion/completions/shim
-//! DIR/zsh/vendor-completions/_shim
+//! DIR/zsh/site-functions/_shim
 //! DIR/fish/vendor_completions.d/shim.fish
 //! ```
 
@@ -23,7 +23,7 @@ pub fn pages(args: &PagesArgs) -> Result<ExitCode, Failure> {
     manuals(&args.directory.join("man/man1")).map_err(failed)?;
     for (shell, folder, name) in [
         (Shell::Bash, "bash-completion/completions", "shim"),
-        (Shell::Zsh, "zsh/vendor-completions", "_shim"),
+        (Shell::Zsh, "zsh/site-functions", "_shim"),
         (Shell::Fish, "fish/vendor_completions.d", "shim.fish"),
     ] {
         completion(shell, &args.directory.join(folder), name).map_err(failed)?;

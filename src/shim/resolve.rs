@@ -37,10 +37,10 @@ pub const fn mangled<const N: usize>(name: &str) -> [u8; N] {
         bytes[i] = given[i];
         i += 1;
     }
-    if cfg!(target_pointer_width = "32") && N > 7 && bytes[0] == b'_' && bytes[1] == b'Z' {
+    if cfg!(target_pointer_width = "32") && N > 4 && bytes[0] == b'_' && bytes[1] == b'Z' {
         // _Znwm…, _ZdlPvm…
         let at = if bytes[2] == b'n' { 4 } else { 6 };
-        if (bytes[2] == b'n' || bytes[2] == b'd') && bytes[at] == b'm' {
+        if at < N && bytes[at] == b'm' {
             bytes[at] = b'j';
         }
     }

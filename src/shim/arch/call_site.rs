@@ -1,9 +1,9 @@
 //! The code before a return address, read: what it calls, and from where it has loaded a number.
 //!
-//! x86_64 only; elsewhere nothing is known. Why not a disassembler: the few forms that compilers and linkers write are decoded,
+//! x86_64; i686 has a file of its own, and on aarch64 nothing is known. Why not a disassembler: the few forms that compilers and linkers write are decoded,
 //! each is checked against memory (a slot that holds our address, a variable that holds the number), and all else is unknown.
 //!
-//! `within`: does the address lie in the caller's module? `read`: four bytes of memory, when they are there.
+//! `table`: where the module's addresses are relative to, on i686. `within`: does the address lie in the caller's module? `read`: four bytes of memory, when they are there.
 
 /// How far a load may be from its call.
 const WINDOW: usize = 48;
@@ -41,6 +41,7 @@ fn word(at: u64, read: &mut dyn FnMut(u64) -> Option<u32>) -> Option<u64> {
 pub fn calls(
     from: u64,
     function: u64,
+    _table: u64,
     within: &mut dyn FnMut(u64) -> bool,
     read: &mut dyn FnMut(u64) -> Option<u32>,
 ) -> bool {
@@ -85,6 +86,7 @@ fn jumps(
 /// The variable from which the call before the return address has its first argument, a number that it still holds.
 pub fn loaded_before(
     from: u64,
+    _table: u64,
     within: &mut dyn FnMut(u64) -> bool,
     read: &mut dyn FnMut(u64) -> Option<u32>,
     number: u32,

@@ -18,6 +18,10 @@
 //! - the symbol `shim_vfork`, `jump_to_vfork!()`, which is all of the exported vfork, and a hidden `__cxa_thread_atexit_impl`.
 #![allow(unsafe_code)] // Safety: assembly, argued at each block.
 
+#[cfg(not(target_arch = "x86"))]
+mod call_site;
+#[cfg(target_arch = "x86")]
+#[path = "call_site_x86.rs"]
 mod call_site;
 pub use call_site::{calls, loaded_before};
 

@@ -36,7 +36,8 @@ pub fn find(
     if owner_number == 0 || table::number(owner.recorded) != owner_number || module.flags & FREE != 0 {
         return User::Entitled;
     }
-    let loaded = arch::loaded_before(from, &mut |at| within(&module, at), &mut |at| read(at), index);
+    let relative = offset_table(&module);
+    let loaded = arch::loaded_before(from, relative, &mut |at| within(&module, at), &mut |at| read(at), index);
     if loaded == Some(facts.now.variable) {
         return User::Entitled;
     }
@@ -46,7 +47,7 @@ pub fn find(
         if !stale || loaded != Some(facts.before.variable) {
             return User::Entitled;
         }
-    } else if !arch::calls(from, hook, &mut |at| within(&module, at), &mut |at| read(at))
+    } else if !arch::calls(from, hook, relative, &mut |at| within(&module, at), &mut |at| read(at))
         || shares(&owner, facts.now.variable, &module)
     {
         return User::Entitled;
@@ -72,7 +73,8 @@ const FREE: u64 = module_flag::LIBC | module_flag::SHIM;
 pub fn variable(scope: &mut Scope, index: u32, from: u64) -> u32 {
     let state = scope.state;
     let Some(module) = recorded(state, from) else { return 0 };
-    let loaded = arch::loaded_before(from, &mut |at| within(&module, at), &mut |at| read(at), index);
+    let relative = offset_table(&module);
+    let loaded = arch::loaded_before(from, relative, &mut |at| within(&module, at), &mut |at| read(at), index);
     loaded.map_or(0, |at| recorded(state, at).map_or(0, |object| place(&object, at)))
 }
 
@@ -88,6 +90,28 @@ fn recorded(state: &'static State, at: u64) -> Option<Object> {
 
 fn within(object: &Object, at: u64) -> bool {
     (object.start..object.end).contains(&at)
+}
+
+/// i686: the address that code of the module has in ebx, to which its own addresses are relative: DT_PLTGOT. Elsewhere code has the
+/// program counter.
+fn offset_table(object: &Object) -> u64 {
+    if !cfg!(target_arch = "x86") || object.dynamic == 0 {
+        return 0;
+    }
+    const DT_PLTGOT: u32 = 3;
+    for entry in 0..64 {
+        let at = object.dynamic + entry * 8;
+        match (read(at), read(at + 4)) {
+            (Some(DT_PLTGOT), Some(value)) => {
+                // Loaders have put the address there, or left it as the linker wrote it.
+                let value = u64::from(value);
+                return if within(object, value) { value } else { value + object.bias };
+            }
+            (Some(tag), Some(_)) if tag != 0 => {}
+            _ => return 0,
+        }
+    }
+    0
 }
 
 /// Four bytes of memory that may not be there.

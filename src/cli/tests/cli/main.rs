@@ -6,6 +6,7 @@
 
 mod advise;
 mod allocations;
+mod architectures;
 mod bad_files;
 mod built;
 mod diff;
@@ -22,6 +23,7 @@ mod page;
 mod page_heap;
 mod page_locks;
 mod page_tiers;
+mod pages;
 mod placement;
 mod placements;
 mod profiled;
