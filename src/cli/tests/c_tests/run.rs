@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The program starts with 0, 1 and 2 only, whatever make or cargo have left open for us, and leaves no core behind. The
-/// shell itself must not be watched.
+/// shell itself must not be watched. `$C_TESTS_RUNNER`: see `main`; an emulator is linked statically, and the preload its program's.
 const START: &str = r#"
 ulimit -c 0
 exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
 if [ -n "$1" ]; then export LD_PRELOAD="$1"; fi
-exec "$0"
+exec $C_TESTS_RUNNER "$0"
 "#;
 
 /// What is preloaded, and `SHIM_OPTIONS`.

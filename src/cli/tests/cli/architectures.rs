@@ -35,11 +35,11 @@ fn for_i386(path: &Path) {
     let word = |bytes: &mut Vec<u8>, n: u32| bytes.extend(n.to_le_bytes());
     let loader = format!("{}\0", installed::shim().display());
     (half(&mut bytes, 2), half(&mut bytes, 3), word(&mut bytes, 1));
-    [0x0804_8000, 52, 0, 0].map(|n| word(&mut bytes, n));
-    [52, 32, 1, 40, 0, 0].map(|n| half(&mut bytes, n));
+    [0x0804_8000, 52, 0, 0].into_iter().for_each(|n| word(&mut bytes, n));
+    [52, 32, 1, 40, 0, 0].into_iter().for_each(|n| half(&mut bytes, n));
     // PT_INTERP
     let len = loader.len() as u32;
-    [3, 84, 0, 0, len, len, 4, 1].map(|n| word(&mut bytes, n));
+    [3, 84, 0, 0, len, len, 4, 1].into_iter().for_each(|n| word(&mut bytes, n));
     bytes.extend(loader.as_bytes());
     fs::write(path, bytes).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
