@@ -44,7 +44,8 @@ fn fail(what: &'static str, text: impl Into<String>) -> Check {
 }
 
 pub fn doctor(args: DoctorArgs) -> Result<ExitCode, Failure> {
-    let fitting = library::find_for(Path::new(&args.program), elf_of(&args.program).as_ref()).map(|library| library.file);
+    let fitting =
+        library::find_for(Path::new(&args.program), elf_of(&args.program).as_ref()).map(|library| library.file);
     let checks = match fitting.or_else(|_| library::find()) {
         Ok(library) => examine(&args.program, &library),
         Err(why) => vec![fail("library", why)],

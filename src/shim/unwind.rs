@@ -30,10 +30,10 @@ mod walk;
 use crate::arch::{self, Registers};
 use crate::thread::State;
 use crate::{options, recording, sys, thread};
-use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering::{Acquire, Relaxed};
 #[cfg(target_arch = "x86")]
 use cfi::walk;
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::Ordering::{Acquire, Relaxed};
 #[cfg(not(target_arch = "x86"))]
 use engine::walk;
 pub use frame_pointers::{called_by_libc, own_frames};

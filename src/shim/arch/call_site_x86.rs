@@ -136,9 +136,9 @@ pub fn loaded_before(
         }
         // The address of the variable, from the linker's table; then the variable: push [reg], or mov reg, [reg].
         let through = !matches!(register, 4 | 5)
-            && rest.windows(2).any(|two| {
-                two[0] == 0xff && two[1] == 0x30 | register || two[0] == 0x8b && two[1] & 0xc7 == register
-            });
+            && rest
+                .windows(2)
+                .any(|two| two[0] == 0xff && two[1] == 0x30 | register || two[0] == 0x8b && two[1] & 0xc7 == register);
         let variable = read(at).map(u64::from).filter(|variable| through && variable % 4 == 0);
         if let Some(variable) = variable.filter(|variable| read(*variable) == Some(number)) {
             return Some(variable);

@@ -98,7 +98,8 @@ fn release(block: *mut c_void, call: &'static Call) {
 #[cold]
 #[inline(never)]
 fn failed(size: usize, align: Option<usize>) -> *mut c_void {
-    let Some(operator) = runtime(if align.is_some() { slots::_ZnwmSt11align_val_t.name } else { slots::_Znwm.name }) else {
+    let Some(operator) = runtime(if align.is_some() { slots::_ZnwmSt11align_val_t.name } else { slots::_Znwm.name })
+    else {
         message::say(b"shim: out of memory in operator new, and no C++ runtime to throw from\n");
         sys::die_of_abort()
     };
@@ -117,7 +118,8 @@ fn failed(size: usize, align: Option<usize>) -> *mut c_void {
 #[cold]
 #[inline(never)]
 fn failed_quietly(size: usize, align: Option<usize>, tag: *const c_void) -> *mut c_void {
-    let name = if align.is_some() { slots::_ZnwmSt11align_val_tRKSt9nothrow_t.name } else { slots::_ZnwmRKSt9nothrow_t.name };
+    let name =
+        if align.is_some() { slots::_ZnwmSt11align_val_tRKSt9nothrow_t.name } else { slots::_ZnwmRKSt9nothrow_t.name };
     let Some(operator) = runtime(name) else { return core::ptr::null_mut() };
     // SAFETY: the operator of that name.
     unsafe {

@@ -13,7 +13,9 @@ use crate::arch::Registers;
 use crate::recording;
 use crate::thread::State;
 use core::sync::atomic::Ordering::Acquire;
-use gimli::{BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, LittleEndian, Operation, RegisterRule, UnwindSection};
+use gimli::{
+    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, LittleEndian, Operation, RegisterRule, UnwindSection,
+};
 use record::layout::{Counter, module_flag};
 
 type Bytes = EndianSlice<'static, LittleEndian>;
@@ -127,7 +129,11 @@ fn by_tables(list: &Modules, at: Frame, reader: &mut Reader) -> Option<Next> {
     let Some((section, bases, header)) = tables(object) else { return Some(Next::Unknown) };
     let looked_up = if at.exact { at.pc } else { at.pc - 1 };
     let found = header.table().and_then(|table| {
-        table.fde_for_address(&section, &bases, looked_up, |section, bases, offset| section.cie_from_offset(bases, offset)).ok()
+        table
+            .fde_for_address(&section, &bases, looked_up, |section, bases, offset| {
+                section.cie_from_offset(bases, offset)
+            })
+            .ok()
     });
     let Some(entry) = found else { return Some(Next::Unknown) };
     let mut context = gimli::UnwindContext::<usize, Lean>::new_in();

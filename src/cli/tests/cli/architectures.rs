@@ -51,7 +51,10 @@ fn the_loader_puts_the_architecture() {
     let root = prefix("architectures");
     let shown = root.join("lib/shim/$PLATFORM/libshim.so").display().to_string();
     // The loader finds it: the stand-in has made a recording, so nothing is said.
-    assert_eq!(run(&root, &["sh", "-c", "echo \"$LD_PRELOAD\"; exit 3"]), (format!("{shown}\n"), String::new(), Some(3)));
+    assert_eq!(
+        run(&root, &["sh", "-c", "echo \"$LD_PRELOAD\"; exit 3"]),
+        (format!("{shown}\n"), String::new(), Some(3))
+    );
     // Without its links the folder itself is named.
     fs::remove_file(root.join("lib/shim/haswell")).unwrap();
     let plain = root.join("lib/shim/x86_64/libshim.so").display().to_string();

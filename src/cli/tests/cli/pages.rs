@@ -20,7 +20,8 @@ fn each_subcommand_has_its_page_and_is_completed() {
     assert_eq!(parts(&made), (String::new(), String::new(), Some(0)));
     let read = |path: &str| fs::read_to_string(directory.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
     let whole = read("man/man1/shim.1");
-    let shells = ["bash-completion/completions/shim", "zsh/site-functions/_shim", "fish/vendor_completions.d/shim.fish"];
+    let shells =
+        ["bash-completion/completions/shim", "zsh/site-functions/_shim", "fish/vendor_completions.d/shim.fish"];
     let completions = shells.map(&read);
     for name in subcommands() {
         assert!(whole.contains(&format!("shim\\-{name}(1)")), "shim.1 does not name {name}");
