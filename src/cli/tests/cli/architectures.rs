@@ -34,7 +34,9 @@ fn for_i386(path: &Path) {
     let half = |bytes: &mut Vec<u8>, n: u16| bytes.extend(n.to_le_bytes());
     let word = |bytes: &mut Vec<u8>, n: u32| bytes.extend(n.to_le_bytes());
     let loader = format!("{}\0", installed::shim().display());
-    (half(&mut bytes, 2), half(&mut bytes, 3), word(&mut bytes, 1));
+    half(&mut bytes, 2);
+    half(&mut bytes, 3);
+    word(&mut bytes, 1);
     [0x0804_8000, 52, 0, 0].into_iter().for_each(|n| word(&mut bytes, n));
     [52, 32, 1, 40, 0, 0].into_iter().for_each(|n| half(&mut bytes, n));
     // PT_INTERP
