@@ -31,10 +31,9 @@ int main()
     CHECK(getrlimit(RLIMIT_AS, &limit) == 0);
     rlim_t before = limit.rlim_cur;
     /* Enough for what is there, not for the 8 GiB that are asked for (in 32 bits: for nearly 2). */
-    const bool wide = sizeof(size_t) == 8;
-    limit.rlim_cur = wide ? (rlim_t)6 << 30 : 0x60000000;
+    limit.rlim_cur = sizeof(size_t) == 8 ? (rlim_t)6 << 30 : 0x60000000;
     CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
-    size_t much = wide ? (size_t)PTRDIFF_MAX >> 30 : 0x7fff0000;
+    size_t much = sizeof(size_t) == 8 ? (size_t)PTRDIFF_MAX >> 30 : 0x7fff0000;
 
     bool thrown = false;
     try {
