@@ -28,7 +28,7 @@ static inline int pool_has(const void *block)
 /* What of the old block fits into the new one. */
 static inline void pool_copy(void *new, const void *block, size_t size)
 {
-    size_t old = ((const size_t *)block)[-2];
+    size_t old = *(const size_t *)((const char *)block - 16);
     memcpy(new, block, old < size ? old : size);
 }
 
