@@ -91,7 +91,8 @@ const COMMANDS: [(&str, Output); 26] = [
 
 /// Runs the command of that number on a file.
 pub fn run(number: u8, file: &Memory) {
-    static OUT: LazyLock<Option<[Memory; 2]>> = LazyLock::new(|| Memory::new().ok().zip(Memory::new().ok()).map(Into::into));
+    static OUT: LazyLock<Option<[Memory; 2]>> =
+        LazyLock::new(|| Memory::new().ok().zip(Memory::new().ok()).map(Into::into));
     let Some(out) = OUT.as_ref() else { return };
     if out.iter().any(|memory| memory.set(&[], &[]).is_err()) {
         return;

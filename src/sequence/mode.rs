@@ -23,8 +23,13 @@ pub struct Mode {
     pub refuses_locks: bool,
 }
 
-const OBSERVE: Mode =
-    Mode { options: "preset=observe", is_watched: true, keeps_sockets: false, heap: Heap::Sampled, refuses_locks: false };
+const OBSERVE: Mode = Mode {
+    options: "preset=observe",
+    is_watched: true,
+    keeps_sockets: false,
+    heap: Heap::Sampled,
+    refuses_locks: false,
+};
 
 pub const NATIVE: Mode = Mode { options: "", is_watched: false, ..OBSERVE };
 

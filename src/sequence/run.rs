@@ -114,7 +114,12 @@ impl Place {
     }
 
     /// Which step each stack of a finding is of; `usize::MAX` where none is.
-    fn stacks(&self, recording: &Recording<&[u8]>, finding: &Finding, symbols: &Symbols<'_>) -> Vec<(&'static str, usize)> {
+    fn stacks(
+        &self,
+        recording: &Recording<&[u8]>,
+        finding: &Finding,
+        symbols: &Symbols<'_>,
+    ) -> Vec<(&'static str, usize)> {
         let mut stacks = Vec::new();
         for party in finding.parties {
             let Some(role) = party.role.filter(|_| party.stack != 0) else { continue };

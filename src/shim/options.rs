@@ -460,7 +460,7 @@ fn signal_number(name: &[u8]) -> Option<i32> {
     let (first, last) = (libc::SIGRTMIN(), libc::SIGRTMAX());
     if let Some(rest) = name.strip_prefix(b"RTMIN") {
         let offset = if rest.is_empty() { 0 } else { decimal(rest.strip_prefix(b"+")?)? };
-        return Some(first + offset).filter(|n| *n <= last && offset >= 0);
+        return first.checked_add(offset).filter(|n| *n <= last && offset >= 0);
     }
     let number = decimal(name)?;
     let known = NAMES.iter().any(|(_, n)| *n == number) || (first..=last).contains(&number);

@@ -24,7 +24,8 @@ fn main() -> ExitCode {
     }));
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let (mut passed, mut failed) = (0, 0);
-    for target in fuzz::TARGETS.iter().filter(|target| wanted.as_deref().is_none_or(|name| target.name.contains(name))) {
+    for target in fuzz::TARGETS.iter().filter(|target| wanted.as_deref().is_none_or(|name| target.name.contains(name)))
+    {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target.name);
         let inputs = inputs(&folder).unwrap_or_default();
         for path in &inputs {

@@ -54,7 +54,9 @@ impl Blocks {
                 self.places[a] = Block::Freed { allocated: by, by: at, is_latest: true };
                 (0, 0)
             }
-            ('x' | 'k', Block::Freed { allocated, by, is_latest: true }) if matches!(heap, Heap::Protect | Heap::Held) => {
+            ('x' | 'k', Block::Freed { allocated, by, is_latest: true })
+                if matches!(heap, Heap::Protect | Heap::Held) =>
+            {
                 play.finds("heap.double-free", "error", &[("here", at), ("freed", by), ("allocated", allocated)]);
                 (0, 0)
             }
