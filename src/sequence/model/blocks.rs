@@ -14,6 +14,9 @@ enum Block {
     Live {
         by: usize,
         is_new: bool,
+        /// libc may have made it larger where it was, over what was free; its arena can point there still, and so into the
+        /// block (`last_remainder`), which keeps it.
+        is_grown: bool,
     },
     Freed {
         allocated: usize,
@@ -36,7 +39,8 @@ impl Blocks {
                 *is_latest = false;
             }
         }
-        self.places[play.step.a] = Block::Live { by: play.at, is_new: play.step.what == 'n' };
+        self.places[play.step.a] =
+            Block::Live { by: play.at, is_new: play.step.what == 'n', is_grown: play.step.what == 'r' };
         (1, 0)
     }
 
@@ -47,7 +51,7 @@ impl Blocks {
             ('m' | 'n' | 'z', Block::Live { .. }) => play.skip(),
             ('m' | 'n' | 'z', _) | ('r', Block::None | Block::Live { is_new: false, .. }) => self.allocated(play),
             ('x' | 'k', Block::None) => (0, 0),
-            ('x' | 'k', Block::Live { by, is_new }) => {
+            ('x' | 'k', Block::Live { by, is_new, .. }) => {
                 if follows && is_new != (play.step.what == 'k') {
                     play.finds("heap.mismatch", "error", &[("here", at), ("allocated", by)]);
                 }
@@ -64,7 +68,7 @@ impl Blocks {
                 play.finds("heap.invalid-free", "error", &[("here", at), ("allocated", by)]);
                 (0, 0)
             }
-            ('l', Block::Live { by, .. }) => {
+            ('l', Block::Live { by, is_grown: false, .. }) => {
                 self.lost.push(by);
                 self.places[a] = Block::None;
                 (0, 0)
