@@ -1,5 +1,5 @@
 //! A module's file, by the library: functions and lines for rules that speak of them. `addresses… ELF`: 4 of 2 bytes, then the
-//! file. Claims: names that are found stand in the file; nothing else than an end in time.
+//! file. Claims: it ends, and in time.
 
 use tier::names::{Identity, Symbols, demangle};
 

@@ -1,5 +1,4 @@
-//! A suppressions file. Claims: each bad line is told in one line; a glob answers as one that was written down word for word as
-//! its meaning says.
+//! A suppressions file. Claims: each bad line is told in one line; a glob of a kind matches what a naive matcher does.
 
 use record::suppressions::{Mark, fingerprint, parse};
 use record::text::Line;
