@@ -5,6 +5,9 @@ DESTDIR ?=
 CARGO ?= cargo
 # Bench: rounds. Default of scripts/bench.
 ROUNDS ?= 15
+# Fuzz: seconds for each target, and how many at a time.
+SECONDS ?= 60
+JOBS ?= 4
 
 target := $(or $(CARGO_TARGET_DIR),target)
 release := $(target)/release
@@ -12,7 +15,7 @@ release := $(target)/release
 native := $(patsubst i%86,i686,$(shell uname -m))
 platforms := $(if $(filter x86_64,$(native)),haswell xeon_phi)$(if $(filter i686,$(native)),i386 i486 i586)
 
-.PHONY: help build demo test check fmt lint loom library bench scale compat dist package install clean
+.PHONY: help build demo test check fmt lint loom library fuzz bench scale compat dist package install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -26,7 +29,7 @@ demo: build ## a program that closes another thread's socket, and what shim says
 test: build ## all tests: of every crate, and the C tests under the library of `make build`
 	$(CARGO) test --workspace --locked --no-fail-fast
 
-check: fmt lint library loom test ## what must hold before a change is merged
+check: fmt lint library loom test fuzz ## what must hold before a change is merged
 
 fmt: ## the layout of the sources
 	$(CARGO) fmt --all --check
@@ -40,6 +43,9 @@ loom: ## every interleaving of the tracker's transitions
 
 library: build ## size, needs, exports and entry points of libshim.so
 	@scripts/check-library $(release)/libshim.so $(release)/shim
+
+fuzz: build ## what is read, and random programs against a model; SECONDS=60 for each target
+	@JOBS=$(JOBS) scripts/fuzz $(SECONDS)
 
 bench: build ## what it costs: native, observe, protect, and peers where present; ROUNDS=15
 	@scripts/bench $(ROUNDS)

@@ -29,7 +29,7 @@ pub fn until_nul(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len())]
 }
 
-/// A line under construction in a buffer of the caller's. What does not fit is cut.
+/// A line under construction in a buffer of the caller's. What does not fit is cut; the newline at its end is kept.
 pub struct Line<'a> {
     buffer: &'a mut [u8],
     len: usize,
@@ -67,7 +67,21 @@ impl<'a> Line<'a> {
         let n = text.len().min(self.room());
         self.buffer[self.len..self.len + n].copy_from_slice(&text[..n]);
         self.len += n;
+        if n < text.len() && text.ends_with(b"\n") {
+            self.end_full();
+        }
         self
+    }
+
+    /// A newline in place of the last character of a full line. The line stays full, by which its writer sees that it was cut.
+    fn end_full(&mut self) {
+        let last_character = self.buffer.iter().rposition(|byte| byte & 0xc0 != 0x80);
+        if let Some(at) = last_character.filter(|at| self.buffer[*at] >= 0xc0) {
+            self.buffer[at..].fill(b'.');
+        }
+        if let Some(last) = self.buffer.last_mut() {
+            *last = b'\n';
+        }
     }
 
     pub fn text(&mut self, text: &str) -> &mut Self {

@@ -63,7 +63,7 @@ fn create(path: &[u8]) -> Result<(), &'static str> {
 /// `N`, or `N@INODE`: then the number must still be what it was, because in a program that ours has executed it may be
 /// another file by now.
 fn duplicate(given: &[u8]) -> Result<(), &'static str> {
-    let Some((fd, inode)) = parse_descriptor(given) else { return Err("expected fd:N") };
+    let Some((fd, inode)) = options::descriptor(given) else { return Err("expected fd:N") };
     let Some(identity) = sys::identity(fd) else { return Err("not open") };
     if inode.is_some_and(|inode| inode != identity.inode) {
         return Err("another file has the number now");
@@ -72,15 +72,6 @@ fn duplicate(given: &[u8]) -> Result<(), &'static str> {
         return Err("open for reading only");
     }
     if private::adopt(Use::Json, fd, false) { Ok(()) } else { Err("too many open files") }
-}
-
-pub fn parse_descriptor(given: &[u8]) -> Option<(i32, Option<u64>)> {
-    let text = core::str::from_utf8(given).ok()?;
-    let (fd, inode) = match text.split_once('@') {
-        Some((fd, inode)) => (fd, Some(inode.parse().ok()?)),
-        None => (text, None),
-    };
-    Some((fd.parse().ok().filter(|fd| *fd >= 0)?, inode))
 }
 
 /// For a child of fork: what it finds is its own.

@@ -5,7 +5,7 @@
 
 use crate::heap::Level;
 use crate::heap::access::Asked;
-use crate::{json_lines, message};
+use crate::message;
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicU64};
 use once_cell::race::OnceBox;
@@ -345,10 +345,10 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
         b"suppressions" => paths.suppressions = value.to_vec(),
         b"json" => match value.strip_prefix(b"fd:") {
             _ if value.is_empty() => complain(key, value, "expected a path or fd:N"),
-            Some(given) if json_lines::parse_descriptor(given).is_none() => complain(key, value, "expected fd:N"),
+            Some(given) if descriptor(given).is_none() => complain(key, value, "expected fd:N"),
             _ => paths.json = value.to_vec(),
         },
-        b"snapshot_signal" => match crate::snapshot::signal_number(value) {
+        b"snapshot_signal" => match signal_number(value) {
             Some(n) => SNAPSHOT_SIGNAL.store(n, Relaxed),
             None => complain(key, value, "expected a signal such as USR2 or RTMIN+3"),
         },
@@ -361,7 +361,9 @@ fn set(key: &[u8], value: &[u8], paths: &mut Paths) {
         _ => {
             let mut buffer = [0; 512];
             let mut line = Line::new(&mut buffer);
-            line.text("shim: SHIM_OPTIONS: unknown key '").foreign(key).text("' (known: ").text(KNOWN);
+            line.text("shim: SHIM_OPTIONS: unknown key '");
+            shortened(key, &mut line);
+            line.text("' (known: ").text(KNOWN);
             line.text(")\n");
             message::say(line.as_bytes());
         }
@@ -426,13 +428,64 @@ fn number(value: &[u8]) -> Option<u64> {
     core::str::from_utf8(value).ok()?.parse().ok()
 }
 
+/// `N` or `N@INODE`: a descriptor, and the file that it must be.
+pub fn descriptor(given: &[u8]) -> Option<(i32, Option<u64>)> {
+    let text = core::str::from_utf8(given).ok()?;
+    let (fd, inode) = match text.split_once('@') {
+        Some((fd, inode)) => (fd, Some(inode.parse().ok()?)),
+        None => (text, None),
+    };
+    Some((fd.parse().ok().filter(|fd| *fd >= 0)?, inode))
+}
+
+/// `USR1`, `SIGUSR2`, `RTMIN+3` or a number, as kill(1) takes them; nothing for what is no signal that a program may have.
+fn signal_number(name: &[u8]) -> Option<i32> {
+    const NAMES: &[(&[u8], i32)] = &[
+        (b"HUP", libc::SIGHUP),
+        (b"USR1", libc::SIGUSR1),
+        (b"USR2", libc::SIGUSR2),
+        (b"WINCH", libc::SIGWINCH),
+        (b"URG", libc::SIGURG),
+        (b"IO", libc::SIGIO),
+        (b"PWR", libc::SIGPWR),
+        (b"VTALRM", libc::SIGVTALRM),
+        (b"PROF", libc::SIGPROF),
+        (b"QUIT", libc::SIGQUIT),
+    ];
+    let name = name.strip_prefix(b"SIG").unwrap_or(name);
+    if let Some((_, number)) = NAMES.iter().find(|(known, _)| *known == name) {
+        return Some(*number);
+    }
+    let decimal = |text: &[u8]| core::str::from_utf8(text).ok()?.parse::<i32>().ok();
+    let (first, last) = (libc::SIGRTMIN(), libc::SIGRTMAX());
+    if let Some(rest) = name.strip_prefix(b"RTMIN") {
+        let offset = if rest.is_empty() { 0 } else { decimal(rest.strip_prefix(b"+")?)? };
+        return first.checked_add(offset).filter(|n| *n <= last && offset >= 0);
+    }
+    let number = decimal(name)?;
+    let known = NAMES.iter().any(|(_, n)| *n == number) || (first..=last).contains(&number);
+    known.then_some(number)
+}
+
 fn complain(key: &[u8], value: &[u8], expected: &str) {
     let mut buffer = [0; 512];
     let mut line = Line::new(&mut buffer);
-    line.text("shim: SHIM_OPTIONS: ").foreign(key);
+    shortened(key, line.text("shim: SHIM_OPTIONS: "));
     if !value.is_empty() {
-        line.text("=").foreign(value);
+        shortened(value, line.text("="));
     }
     line.text(": ").text(expected).text("\n");
     message::say(line.as_bytes());
+}
+
+/// As much of it as leaves room for what was expected, whatever has to be escaped.
+fn shortened(text: &[u8], line: &mut Line) {
+    const MOST: usize = 36;
+    if text.len() <= MOST {
+        line.foreign(text);
+        return;
+    }
+    // Whole characters, as far as there are any.
+    let end = (MOST - 3..=MOST).rev().find(|at| text[*at] & 0xc0 != 0x80).unwrap_or(MOST);
+    line.foreign(&text[..end]).text("…");
 }

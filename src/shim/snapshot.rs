@@ -306,32 +306,3 @@ pub fn after_fork() {
     JOB.store(null_mut(), Relaxed);
     RUNNING.store(false, Relaxed);
 }
-
-/// `USR1`, `SIGUSR2`, `RTMIN+3` or a number, as kill(1) takes them; nothing for what is no signal that a program may have.
-pub fn signal_number(name: &[u8]) -> Option<c_int> {
-    const NAMES: &[(&[u8], c_int)] = &[
-        (b"HUP", libc::SIGHUP),
-        (b"USR1", libc::SIGUSR1),
-        (b"USR2", libc::SIGUSR2),
-        (b"WINCH", libc::SIGWINCH),
-        (b"URG", libc::SIGURG),
-        (b"IO", libc::SIGIO),
-        (b"PWR", libc::SIGPWR),
-        (b"VTALRM", libc::SIGVTALRM),
-        (b"PROF", libc::SIGPROF),
-        (b"QUIT", libc::SIGQUIT),
-    ];
-    let name = name.strip_prefix(b"SIG").unwrap_or(name);
-    if let Some((_, number)) = NAMES.iter().find(|(known, _)| *known == name) {
-        return Some(*number);
-    }
-    let decimal = |text: &[u8]| core::str::from_utf8(text).ok()?.parse::<c_int>().ok();
-    let (first, last) = (libc::SIGRTMIN(), libc::SIGRTMAX());
-    if let Some(rest) = name.strip_prefix(b"RTMIN") {
-        let offset = if rest.is_empty() { 0 } else { decimal(rest.strip_prefix(b"+")?)? };
-        return Some(first + offset).filter(|n| *n <= last && offset >= 0);
-    }
-    let number = decimal(name)?;
-    let known = NAMES.iter().any(|(_, n)| *n == number) || (first..=last).contains(&number);
-    known.then_some(number)
-}

@@ -24,6 +24,8 @@ mod frame_pointers;
 mod loader;
 mod modules;
 mod remembered;
+#[cfg(not(target_arch = "x86"))]
+mod tables;
 mod trace;
 mod walk;
 

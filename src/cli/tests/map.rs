@@ -43,7 +43,7 @@ fn the_map_names_every_source_file() {
     let top = top();
     let map = read(&top.join("src/README.md"));
     let mut missing = Vec::new();
-    for name in ["shim", "track", "record", "tier", "cli"] {
+    for name in ["shim", "track", "record", "tier", "cli", "fuzz", "sequence"] {
         let begin = map.find(&format!("\n## {name}/ ")).unwrap_or_else(|| panic!("no section of {name}"));
         let section = &map[begin + 1..];
         let section = &section[..section.find("\n## ").unwrap_or(section.len())];

@@ -511,3 +511,22 @@ fn recordings_where_nobody_else_may_put_files() {
         assert!(said.contains("/others/: no recording (a symbolic link of another user)"), "{said}");
     }
 }
+
+/// Found by the fuzzer of SHIM_OPTIONS: what was long left no room for what was expected, nor for the newline.
+#[test]
+fn a_complaint_about_options_is_one_whole_line_however_long_they_are() {
+    let directory = directory("options");
+    for (options, expected) in [
+        ("fd=$(printf %0999d 7)".to_owned(), "expected observe, protect, abort or off"),
+        ("$(printf %0999d 7)=1".to_owned(), "(known: preset, fd, heap, "),
+        ("$(printf %0999d 7)".to_owned(), "expected key=value"),
+        ("fd=$(printf '\\303\\251%.0s' $(seq 99))".to_owned(), "expected observe, protect, abort or off"),
+        ("snapshot_signal=RTMIN+2147483647".to_owned(), "expected a signal such as USR2 or RTMIN+3"),
+    ] {
+        let output = script(&directory, &format!(r#"watched "{options}" ''"#));
+        let said = text(&output.stderr);
+        let first = said.lines().next().unwrap_or_default();
+        assert!(first.starts_with("shim: SHIM_OPTIONS: ") && first.contains(expected), "{said:?}");
+        assert!(said.ends_with('\n') && said.lines().count() == 1, "{said:?}");
+    }
+}

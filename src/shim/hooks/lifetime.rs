@@ -147,9 +147,10 @@ fn replacing(fd: c_int, to: c_int, name: &str, call: impl FnOnce() -> c_int) -> 
 }
 
 pub unsafe fn dup2(fd: c_int, to: c_int) -> c_int {
-    if fd == to && !hidden(fd) {
-        // SAFETY: the caller's. A test whether the number is open, no more (dup2(2)).
-        return unsafe { real::dup2(fd, to) };
+    // A test whether the number is open, no more (dup2(2)).
+    if fd == to {
+        // SAFETY: the caller's.
+        return if hidden(fd) { fail(EBADF) } else { unsafe { real::dup2(fd, to) } };
     }
     // SAFETY: the caller's.
     replacing(fd, to, "dup2", || unsafe { real::dup2(fd, to) })

@@ -171,6 +171,11 @@ impl State {
             LIVE_NOW.store(1, Relaxed);
             self.tid.store(sys::gettid(), Relaxed);
             self.entry.tid.store(self.tid.load(Relaxed), Relaxed);
+            // SAFETY: this is the owning thread, and its guard is up.
+            let inner = unsafe { &mut *self.inner.get() };
+            // The parent tells these.
+            inner.held.discard();
+            inner.unheard = None;
         } else {
             self.live.store(false, Relaxed);
             self.opening.store(false, Relaxed);

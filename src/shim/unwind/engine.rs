@@ -5,6 +5,7 @@
 
 use super::modules::{Modules, Object, UNLOADING, ours};
 use super::remembered::{SLOTS, Scratch};
+use super::tables::{self, Part};
 use super::walk::{Reader, Walk};
 use crate::arch::Registers;
 use crate::recording;
@@ -12,34 +13,12 @@ use crate::thread::State;
 use core::ptr::null_mut;
 use core::sync::atomic::AtomicPtr;
 use core::sync::atomic::Ordering::Acquire;
-use framehop::{ExplicitModuleSectionInfo, FrameAddress, Module, Unwinder};
+use framehop::{FrameAddress, Unwinder};
 use record::layout::{Counter, module_flag};
 
-pub type Native = framehop::UnwinderNative<&'static [u8], Lean>;
-pub type Cache = framehop::CacheNative<Lean>;
+pub use super::tables::Cache;
+pub type Native = super::tables::Native<'static>;
 
-/// Unwinding without allocation, and on small stacks. framehop's own policy keeps rows of 192 rules, which gimli
-/// copies over the stack at every step: 20 KiB, more than a signal stack of SIGSTKSZ or a thread of
-/// PTHREAD_STACK_MIN has. A row holds a rule per register that it mentions: the callee-saved ones, the return
-/// address and a few. One that needs more ends the walk, as any frame does that cannot be unwound.
-pub struct Lean;
-impl framehop::AllocationPolicy for Lean {
-    type GimliUnwindContextStorage<R: gimli::ReaderOffset> = Lean;
-    type GimliEvaluationStorage<R: gimli::Reader> = Lean;
-}
-#[cfg(target_arch = "x86_64")]
-const RULES: usize = 17;
-#[cfg(not(target_arch = "x86_64"))]
-const RULES: usize = 34;
-impl<R: gimli::ReaderOffset> gimli::UnwindContextStorage<R> for Lean {
-    type Rules = [(gimli::Register, gimli::RegisterRule<R>); RULES];
-    type Stack = [gimli::UnwindTableRow<R, Self>; 3];
-}
-impl<R: gimli::Reader> gimli::EvaluationStorage<R> for Lean {
-    type Stack = [gimli::Value; 12];
-    type ExpressionStack = [(R, R); 1];
-    type Result = [gimli::Piece<R>; 1];
-}
 #[cfg(target_arch = "x86_64")]
 fn registers_of(r: &Registers) -> framehop::UnwindRegsNative {
     framehop::UnwindRegsNative::new(r.pc, r.sp, r.fp)
@@ -73,38 +52,19 @@ pub(super) fn unwinder(objects: &[Object]) -> Native {
             continue;
         }
         // SAFETY: mapped by the loader for as long as the object lives; `around_unload` keeps captures away meanwhile.
-        let bytes = |from: u64, to: u64| unsafe {
-            core::slice::from_raw_parts(from as usize as *const u8, to.saturating_sub(from) as usize)
+        let part = |at: u64, to: u64| unsafe {
+            let bytes = core::slice::from_raw_parts(at as usize as *const u8, to.saturating_sub(at) as usize);
+            Part { at, bytes }
         };
-        let Some(eh) = eh_frame_address(hdr, bytes(hdr, hdr + hdr_len)).filter(|eh| (o.start..o.end).contains(eh))
-        else {
+        let header = part(hdr, hdr + hdr_len);
+        let Some(eh) = tables::eh_frame_address(header).filter(|eh| (o.start..o.end).contains(eh)) else {
             continue;
         };
         // .eh_frame has no length of its own: it ends with its terminator, at the latest with its segment.
         let eh_end = if eh > hdr { o.eh_segment_end } else { hdr };
-        let info = ExplicitModuleSectionInfo {
-            base_svma: 0,
-            eh_frame_hdr_svma: Some(hdr - o.bias..hdr - o.bias + hdr_len),
-            eh_frame_hdr: Some(bytes(hdr, hdr + hdr_len)),
-            eh_frame_svma: Some(eh - o.bias..eh_end - o.bias),
-            eh_frame: Some(bytes(eh, eh_end)),
-            ..Default::default()
-        };
-        native.add_module(Module::new(String::new(), o.start..o.end, o.bias, info));
+        native.add_module(tables::module(o.start..o.end, o.bias, header, part(eh, eh_end)));
     }
     native
-}
-
-/// Decodes `eh_frame_ptr` of .eh_frame_hdr (LSB Core, "Exception Frame Header").
-fn eh_frame_address(at: u64, hdr: &[u8]) -> Option<u64> {
-    let word = |i: usize| hdr.get(i..i + 4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-    match (hdr.first()?, hdr.get(1)?) {
-        // DW_EH_PE_pcrel | DW_EH_PE_sdata4, what every linker writes.
-        (1, 0x1b) => Some((at + 4).wrapping_add_signed(i64::from(word(4)? as i32))),
-        // DW_EH_PE_pcrel | DW_EH_PE_udata4.
-        (1, 0x13) => Some((at + 4).wrapping_add(u64::from(word(4)?))),
-        _ => None,
-    }
 }
 
 /// `interrupted`: it begins at an instruction, which is a frame, and not at a return into our own library.

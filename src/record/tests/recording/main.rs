@@ -9,4 +9,5 @@ mod sample;
 mod sentences;
 mod snapshots;
 mod suppressions;
+mod text;
 mod writers;
