@@ -15,7 +15,7 @@ release := $(target)/release
 native := $(patsubst i%86,i686,$(shell uname -m))
 platforms := $(if $(filter x86_64,$(native)),haswell xeon_phi)$(if $(filter i686,$(native)),i386 i486 i586)
 
-.PHONY: help build demo test check fmt lint loom library fuzz bench scale compat dist package install clean
+.PHONY: help build demo test check fmt lint loom library fuzz bench scale compat faults dist package deny sbom install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,16 @@ dist: ## for old systems and other architectures, into dist/; ARCHES="x86_64 i68
 
 package: ## a .deb and an .rpm of what `make dist` made
 	@scripts/package
+
+deny: ## licences and sources of dependencies; wants cargo-deny
+	@cargo deny --version > /dev/null 2>&1 || { echo "deny: no cargo-deny; expected: cargo install cargo-deny" >&2; exit 1; }
+	@cargo deny --locked check licenses bans sources
+
+sbom: ## what the library and the command are made of, into dist/; wants cargo-cyclonedx
+	@scripts/sbom
+
+faults: build ## what must not harm a watched program, nor lose what was found; root, six minutes
+	@scripts/check-faults
 
 # lib/libshim.so is the one that documents name; the command takes those below lib/shim, where there is one per architecture.
 install: ## what `make build` made, into PREFIX=/usr/local under DESTDIR
