@@ -49,9 +49,10 @@ pub enum Closing {
     Ordinary(Claim),
     /// Closed by another thread than used it: go ahead, silently (U).
     HandOff(Claim),
-    /// Perhaps stale: go ahead, silently; recorded in case a victim complains (P).
+    /// Perhaps stale, or perhaps by one who lost the number to a stale close: go ahead, silently; recorded in case a victim
+    /// complains (P).
     Pending(Claim),
-    /// A finding, and protect may refuse the close: C2, C4, or a victim that confirms an earlier stale close.
+    /// A finding, and protect may refuse the close: C2, C4, or a victim of an earlier C4.
     Suspicious(Claim, Verdict),
     /// Not open: ask the kernel, then [`Slot::judge_not_open`].
     NotOpen(NotOpen),
@@ -199,7 +200,7 @@ impl Slot {
         let claim = Claim { generation };
         Some(match (verdict, standing) {
             (Some(verdict), _) => Closing::Suspicious(claim, verdict),
-            (None, CloseStanding::Pending) => Closing::Pending(claim),
+            (None, CloseStanding::Pending | CloseStanding::Victim) => Closing::Pending(claim),
             (None, CloseStanding::HandOff) => Closing::HandOff(claim),
             (None, _) => Closing::Ordinary(claim),
         })

@@ -34,7 +34,7 @@ pub enum CloseStanding {
     Pending,
     /// The same, at a pair of stacks that was proved before (C4).
     Stale,
-    /// By a former holder whose descriptor another thread had closed.
+    /// By a former holder whose descriptor another thread had closed, rightly or not.
     Victim,
     /// By one that was not the owner (C2).
     NotOwner,

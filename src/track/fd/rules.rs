@@ -4,9 +4,11 @@
 //! Why the order of the rules is what it is: an owner violation is proved by the one generation alone, so it comes first; a
 //! holder needs no further look, which keeps the common close cheap; a thread that closed the former life itself is judged
 //! by its own two stacks before it may pose as a victim; and the *earliest* close by a non-holder is blamed, because
-//! everything after it is consequence.
+//! everything after it is consequence. And a victim is believed only when a call of its own fails: a close that succeeds
+//! proves nothing, because threads that hand descriptors to each other both ways leave the same traces as a thread that lost
+//! its number and then closes a stranger's. Such a close is remembered, and convicts the first one when the stranger complains.
 //!
-//! Rules: silence is the default. A close that could be a hand-off is never a finding on its own; an unknown stack differs
+//! Rules: silence is the default. Closes that could be hand-offs are never a finding on their own; an unknown stack differs
 //! from nothing; a generation of another process proves nothing in this one.
 
 use super::close::KernelView;
@@ -70,15 +72,12 @@ pub(super) fn closing(
         let elsewhere = first.is_known() && second.is_known() && first != second;
         return silent(if elsewhere { CloseStanding::Pending } else { CloseStanding::HandOff });
     }
-    // Oldest first: the earliest stale close is to blame.
-    for age in (0..older.len()).rev() {
-        let Some(h) = &older[age] else { continue };
-        if let Some(verdict) = stale_close_of(generation_before(generation, age), h, older.get(age + 1), by) {
-            let verdict = Verdict { refuse: true, ..verdict };
-            return Decision { standing: CloseStanding::Victim, verdict: Some(verdict) };
-        }
+    let mut losses = losses(generation, &older, by).peekable();
+    if losses.peek().is_none() {
+        return silent(CloseStanding::HandOff);
     }
-    silent(CloseStanding::HandOff)
+    let verdict = losses.find(|loss| loss.proved).map(|loss| Verdict { refuse: true, ..loss.verdict });
+    Decision { standing: CloseStanding::Victim, verdict }
 }
 
 /// The thread's own close of a former life, when it has had nothing to do with the number since. A preempted thread may be
@@ -124,8 +123,8 @@ pub(super) fn not_open(
         // While the first closer is inside close, "open" may still mean this very generation.
         KernelView::LibcNetlink | KernelView::OpenDuringResolver | KernelView::OpenElsewhere => return None,
     }
-    if let Some(verdict) = stale_close_of(past.generation, facts, past.older.first(), by) {
-        return Some(Verdict { refuse: true, ..verdict });
+    if let Some(loss) = loss(past.generation, facts, &past.older, by) {
+        return Some(Verdict { refuse: true, ..loss.verdict });
     }
     if facts.inherited_by(by) {
         return Some(Verdict { severity: Severity::Info, refuse: false, ..again });
@@ -142,8 +141,8 @@ pub(super) fn failed_use(past: &Past, by: &Actor, elsewhere: bool) -> Verdict {
     let facts = &past.facts;
     let foreign = elsewhere || facts.inherited_by(by);
     if !foreign {
-        if let Some(verdict) = stale_close_of(past.generation, facts, past.older.first(), by) {
-            return verdict;
+        if let Some(loss) = loss(past.generation, facts, &past.older, by) {
+            return loss.verdict;
         }
     }
     Verdict {
@@ -187,24 +186,45 @@ fn violates_owner(facts: &Facts, acting: Owner) -> bool {
     !unproved && !facts.owner.is(acting)
 }
 
-/// `by` held generation h, and another thread that did not hold it closed it at a pending (or learned) pair of stacks: its
-/// complaint proves that close stale. `before` is the generation before h, for the offender's own first close.
-fn stale_close_of(h: u32, facts: &Facts, before: Option<&Option<Facts>>, by: &Actor) -> Option<Verdict> {
+/// A thread lost a life that it held, to a close that may have been stale.
+struct Loss {
+    verdict: Verdict,
+    /// The close was at a pair of stacks that closed twice before: no complaint is needed.
+    proved: bool,
+}
+
+/// `by` held generation h, and another thread that did not hold it closed it at a pending (or learned) pair of stacks: if
+/// `by` complains with reason, that close was stale. If the other was itself such a loser, and took the next life for its
+/// own, the close by which it lost is the one. `before` is what was before h, newest first.
+fn loss(h: u32, facts: &Facts, before: &[Option<Facts>], by: &Actor) -> Option<Loss> {
     let closer = facts.closer;
-    let proved = !facts.inherited_by(by)
-        && facts.held_by(by.thread)
-        && matches!(facts.meta.standing, CloseStanding::Pending | CloseStanding::Stale)
-        && !closer.is_absent()
-        && closer.tid != by.tid;
-    if !proved {
+    if facts.inherited_by(by) || !facts.held_by(by.thread) || closer.is_absent() || closer.tid == by.tid {
         return None;
     }
-    let first = before.and_then(|before| before.as_ref()).map(|before| before.closer);
-    Some(Verdict {
+    match facts.meta.standing {
+        CloseStanding::Pending | CloseStanding::Stale => {}
+        CloseStanding::Victim => {
+            let loser = Actor { tid: closer.tid, thread: facts.meta.closer, stack: closer.stack, ..*by };
+            return losses(h, before, &loser).next();
+        }
+        _ => return None,
+    }
+    // The offender's own first close.
+    let first = before.first().copied().flatten().map(|before| before.closer);
+    let verdict = Verdict {
         fault: Fault::StaleClose,
         closed: first.filter(|first| first.tid == closer.tid).unwrap_or(Party::ABSENT),
         victim: by.party(),
         ..about(h, facts, closer)
+    };
+    Some(Loss { verdict, proved: facts.meta.standing == CloseStanding::Stale })
+}
+
+/// What `by` lost before `generation`. Oldest first: the earliest stale close is to blame.
+fn losses<'a>(generation: u32, older: &'a [Option<Facts>], by: &'a Actor) -> impl Iterator<Item = Loss> + 'a {
+    let lives = older.iter().enumerate().rev();
+    lives.filter_map(move |(age, life)| {
+        loss(generation_before(generation, age), life.as_ref()?, older.get(age + 1..)?, by)
     })
 }
 

@@ -133,22 +133,30 @@ impl Model {
             let differ = s1 != 0 && s2 != 0 && s1 != s2;
             return (if differ { CloseStanding::Pending } else { CloseStanding::HandOff }, None);
         }
-        for h in 1..g {
-            if self.remembered(h).is_some() {
-                if let Some(verdict) = self.victim_of(h, by) {
-                    return (CloseStanding::Victim, Some(Verdict { refuse: true, ..verdict }));
-                }
-            }
+        // Once it is remembered; a finding, when the close by which it lost was proved by itself.
+        let losses: Vec<Verdict> = (1..g).filter_map(|h| self.victim_of(h, by)).collect();
+        if losses.is_empty() {
+            return (CloseStanding::HandOff, None);
         }
-        (CloseStanding::HandOff, None)
+        let proved = |loss: &&Verdict| self.remembered(loss.generation).unwrap().standing == CloseStanding::Stale;
+        (CloseStanding::Victim, losses.iter().find(proved).map(|loss| Verdict { refuse: true, ..*loss }))
     }
 
-    /// T held h; T2, not T, closed it pending: T2's close of h was stale.
+    /// T held h; T2, not T, closed it pending: T2's close of h was stale. Or T2 closed it because T3 had closed a life that
+    /// T2 held, and so on.
     fn victim_of(&self, h: u32, by: &Actor) -> Option<Verdict> {
         let life = self.remembered(h)?;
         let held = life.holders.contains(&(by.thread.0 % 64)) && life.epoch == by.epoch;
         let other = life.closer != Party::ABSENT && life.closer.tid != by.tid;
-        if !held || !other || !matches!(life.standing, CloseStanding::Pending | CloseStanding::Stale) {
+        if !held || !other {
+            return None;
+        }
+        if life.standing == CloseStanding::Victim {
+            let Party { tid, stack } = life.closer;
+            let loser = Actor { tid, thread: thread_of(tid), stack, ..*by };
+            return (1..h).find_map(|h| self.victim_of(h, &loser));
+        }
+        if !matches!(life.standing, CloseStanding::Pending | CloseStanding::Stale) {
             return None;
         }
         let own = h.checked_sub(1).and_then(|before| self.remembered(before)).map(|before| before.closer);
@@ -178,7 +186,7 @@ impl Model {
                 let claim = Claim { generation };
                 match (verdict, standing) {
                     (Some(verdict), _) => Closing::Suspicious(claim, verdict),
-                    (_, CloseStanding::Pending) => Closing::Pending(claim),
+                    (_, CloseStanding::Pending | CloseStanding::Victim) => Closing::Pending(claim),
                     (_, CloseStanding::HandOff) => Closing::HandOff(claim),
                     _ => Closing::Ordinary(claim),
                 }
@@ -348,11 +356,15 @@ enum Op {
     Fork,
 }
 
+/// The fourth thread shares its holder bit with the first.
+fn thread_of(tid: Tid) -> ThreadIndex {
+    ThreadIndex(if tid == Tid(103) { 64 } else { (tid.0 - 100) as u16 })
+}
+
 fn actors() -> impl Strategy<Value = Actor> {
-    // The fourth thread shares its holder bit with the first.
-    (0..4u16, 0..4u32).prop_map(|(thread, stack)| Actor {
-        tid: Tid(100 + u32::from(thread)),
-        thread: ThreadIndex(if thread == 3 { 64 } else { thread }),
+    (100..104u32, 0..4u32).prop_map(|(tid, stack)| Actor {
+        tid: Tid(tid),
+        thread: thread_of(Tid(tid)),
         stack: StackId(stack),
         now: 0,
         epoch: 0,

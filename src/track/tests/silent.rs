@@ -38,6 +38,20 @@ fn a_reaper_with_two_places_to_close_at_is_pending_and_never_more() {
 }
 
 #[test]
+fn two_threads_that_close_what_the_other_sends() {
+    let number = Number::default();
+    number.open(t(1));
+    number.close(t(1).at(11));
+    for round in 0..10 {
+        number.open(t(2));
+        assert!(matches!(number.close(t(1).at(12 + round)), CloseStanding::Pending | CloseStanding::Victim));
+        number.open(t(3));
+        assert_eq!(number.close(t(2).at(21 + round)), CloseStanding::Victim);
+    }
+    assert!(number.pairs.is_empty());
+}
+
+#[test]
 fn an_opener_that_comes_back_after_its_descriptor_was_handed_off() {
     let number = Number::default();
     number.open(t(1));
