@@ -39,11 +39,15 @@ pub use usage::{begin, begin_in, used};
 const _: () = assert!(size_of::<Slot>() == DESCRIPTOR_LEN);
 const PER_CHUNK: usize = Section::Descriptors.per_chunk();
 
-static PAIRS: SitePairs = SitePairs(PairSet::new());
+static PAIRS: SitePairs = SitePairs { pairs: PairSet::new(), hand_offs: PairSet::new() };
 
 /// Pairs of call sites (the program's calls into libc), or of whole stacks where the two sites are one, as in programs
 /// that close through a wrapper.
-struct SitePairs(PairSet);
+struct SitePairs {
+    pairs: PairSet,
+    /// By the call site alone; apart, because a program may have many.
+    hand_offs: PairSet,
+}
 
 impl SitePairs {
     fn key(from: StackId, to: StackId) -> (StackId, StackId) {
@@ -64,12 +68,20 @@ fn site(stack: StackId) -> Option<StackId> {
 impl Pairs for SitePairs {
     fn learn(&self, from: StackId, to: StackId) -> Learned {
         let (from, to) = Self::key(from, to);
-        self.0.learn(from, to)
+        self.pairs.learn(from, to)
     }
 
     fn knows(&self, from: StackId, to: StackId) -> bool {
         let (from, to) = Self::key(from, to);
-        self.0.knows(from, to)
+        self.pairs.knows(from, to)
+    }
+
+    fn learn_hand_off(&self, place: StackId) {
+        self.hand_offs.learn_hand_off(site(place).unwrap_or(place));
+    }
+
+    fn hands_off(&self, place: StackId) -> bool {
+        self.hand_offs.hands_off(site(place).unwrap_or(place))
     }
 }
 /// How long a suspicious close waits for threads that are about to record a descriptor that they have made.

@@ -1,4 +1,4 @@
-//! The pairs of stacks that were proved to close one descriptor twice.
+//! The pairs of stacks that were proved to close one descriptor twice; and the places where descriptors are handed off.
 //!
 //! Why: a stale close looks like a hand-off. But once the same two places were seen to close a number that was not reopened
 //! in between, the same two places with a reopening in between are no hand-off either.
@@ -31,7 +31,14 @@ pub trait Pairs {
     fn learn(&self, from: StackId, to: StackId) -> Learned;
     /// Whether the pair was learned. Thread- and signal-safe.
     fn knows(&self, from: StackId, to: StackId) -> bool;
+    /// A thread closed here what it had never held: threads of this program hand descriptors to each other. Thread- and signal-safe.
+    fn learn_hand_off(&self, place: StackId);
+    /// Whether that was learned of the place. Thread- and signal-safe.
+    fn hands_off(&self, place: StackId) -> bool;
 }
+
+/// Stands for "elsewhere" in the pair of a place where descriptors are handed off; no stack has this number.
+const HANDED_OFF: StackId = StackId(u32::MAX);
 
 impl Pairs for PairSet {
     fn learn(&self, from: StackId, to: StackId) -> Learned {
@@ -40,6 +47,14 @@ impl Pairs for PairSet {
 
     fn knows(&self, from: StackId, to: StackId) -> bool {
         PairSet::knows(self, from, to)
+    }
+
+    fn learn_hand_off(&self, place: StackId) {
+        PairSet::learn(self, place, HANDED_OFF);
+    }
+
+    fn hands_off(&self, place: StackId) -> bool {
+        PairSet::knows(self, place, HANDED_OFF)
     }
 }
 

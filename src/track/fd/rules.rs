@@ -4,9 +4,9 @@
 //! Why the order of the rules is what it is: an owner violation is proved by the one generation alone, so it comes first; a
 //! holder needs no further look, which keeps the common close cheap; a thread that closed the former life itself is judged
 //! by its own two stacks before it may pose as a victim; and the *earliest* close by a non-holder is blamed, because
-//! everything after it is consequence. And a victim is believed only when a call of its own fails: a close that succeeds
-//! proves nothing, because threads that hand descriptors to each other both ways leave the same traces as a thread that lost
-//! its number and then closes a stranger's. Such a close is remembered, and convicts the first one when the stranger complains.
+//! everything after it is consequence. A victim is believed when a call of its own fails. A close of its that succeeds is as good,
+//! but not where descriptors are known to be handed off: threads that do so both ways leave the same traces as a thread that lost its
+//! number and then closes a stranger's. Such a close is remembered, and convicts the first one when the stranger complains.
 //!
 //! Rules: silence is the default. Closes that could be hand-offs are never a finding on their own; an unknown stack differs
 //! from nothing; a generation of another process proves nothing in this one.
@@ -74,9 +74,12 @@ pub(super) fn closing(
     }
     let mut losses = losses(generation, &older, by).peekable();
     if losses.peek().is_none() {
+        pairs.learn_hand_off(by.stack);
         return silent(CloseStanding::HandOff);
     }
-    let verdict = losses.find(|loss| loss.proved).map(|loss| Verdict { refuse: true, ..loss.verdict });
+    let handed_off = |loss: &Loss| pairs.hands_off(by.stack) || pairs.hands_off(loss.verdict.here.stack);
+    let convicted = losses.find(|loss| loss.proved || !handed_off(loss));
+    let verdict = convicted.map(|loss| Verdict { refuse: true, ..loss.verdict });
     Decision { standing: CloseStanding::Victim, verdict }
 }
 

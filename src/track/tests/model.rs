@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used)] // The model may panic: then the test has failed.
 
 use proptest::prelude::*;
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet};
 use track::fd::*;
 
@@ -33,6 +34,8 @@ struct Model {
     was: State,
     epoch: u16,
     learned: HashSet<(u32, u32)>,
+    /// Where a thread closed what it had never held.
+    hand_offs: RefCell<HashSet<StackId>>,
 }
 
 impl Model {
@@ -133,13 +136,20 @@ impl Model {
             let differ = s1 != 0 && s2 != 0 && s1 != s2;
             return (if differ { CloseStanding::Pending } else { CloseStanding::HandOff }, None);
         }
-        // Once it is remembered; a finding, when the close by which it lost was proved by itself.
+        // A finding, unless descriptors are handed off there and the close by which it lost was not proved by itself.
         let losses: Vec<Verdict> = (1..g).filter_map(|h| self.victim_of(h, by)).collect();
         if losses.is_empty() {
+            if by.stack.is_known() {
+                self.hand_offs.borrow_mut().insert(by.stack);
+            }
             return (CloseStanding::HandOff, None);
         }
-        let proved = |loss: &&Verdict| self.remembered(loss.generation).unwrap().standing == CloseStanding::Stale;
-        (CloseStanding::Victim, losses.iter().find(proved).map(|loss| Verdict { refuse: true, ..*loss }))
+        let hands_off = |stack: StackId| self.hand_offs.borrow().contains(&stack);
+        let convicted = |loss: &&Verdict| {
+            let proved = self.remembered(loss.generation).unwrap().standing == CloseStanding::Stale;
+            proved || !hands_off(by.stack) && !hands_off(loss.here.stack)
+        };
+        (CloseStanding::Victim, losses.iter().find(convicted).map(|loss| Verdict { refuse: true, ..*loss }))
     }
 
     /// T held h; T2, not T, closed it pending: T2's close of h was stale. Or T2 closed it because T3 had closed a life that

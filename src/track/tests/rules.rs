@@ -179,9 +179,22 @@ fn p_is_proved_by_a_victim_that_gets_ebadf() {
 }
 
 #[test]
-fn p_is_proved_by_whom_the_victim_then_hits() {
-    for closes in [false, true] {
+fn p_is_proved_by_a_victim_that_closes_the_next_life() {
+    let number = Number::stale_in_the_hand_of(t(2));
+    number.close(t(2).at(12));
+    number.open(t(5));
+    let (_, verdict) = suspicious(number.closing(t(3).at(31)));
+    let expected = error(Fault::StaleClose, 2, t(2).at(12).party());
+    let parties =
+        Verdict { closed: t(2).at(11).party(), opened: t(3).party(), victim: t(3).at(31).party(), ..expected };
+    assert_eq!(verdict, parties, "the third thread is the victim, not the offender");
+}
+
+#[test]
+fn where_descriptors_are_handed_off_p_is_proved_by_whom_the_victim_then_hits() {
+    for (closes, place) in [(false, 31), (true, 31), (false, 12), (true, 12)] {
         let number = Number::stale_in_the_hand_of(t(2));
+        number.pairs.learn_hand_off(StackId(place));
         number.close(t(2).at(12));
         number.open(t(5));
         assert_eq!(number.close(t(3).at(31)), CloseStanding::Victim, "alone it could be a hand-off");
@@ -200,6 +213,8 @@ fn p_is_proved_by_whom_the_victim_then_hits() {
 #[test]
 fn p_is_proved_at_the_end_of_a_longer_chain() {
     let number = Number::stale_in_the_hand_of(t(2));
+    number.pairs.learn_hand_off(StackId(31));
+    number.pairs.learn_hand_off(StackId(51));
     number.close(t(2).at(12));
     number.open(t(5));
     assert_eq!(number.close(t(3).at(31)), CloseStanding::Victim);
@@ -222,6 +237,7 @@ fn c4_needs_no_complaint_when_its_victim_closes_the_next_life() {
     let (claim, _) = suspicious(number.closing(t(2).at(12)));
     assert_eq!(number.closed(claim, t(2).at(12), Outcome::Closed), None);
     number.open(t(5));
+    number.pairs.learn_hand_off(StackId(31));
     let (_, verdict) = suspicious(number.closing(t(3).at(31)));
     assert_eq!((verdict.fault, verdict.generation, verdict.refuse), (Fault::StaleClose, 3, true));
     assert_eq!((verdict.here, verdict.victim), (t(2).at(12).party(), t(3).at(31).party()));
@@ -234,8 +250,7 @@ fn the_earliest_stale_close_is_blamed() {
     number.open(t(3));
     number.close(t(2).at(13)); // and again
     number.open(t(5));
-    assert_eq!(number.close(t(3).at(31)), CloseStanding::Victim);
-    let verdict = number.failed_use(t(5)).unwrap();
+    let (_, verdict) = suspicious(number.closing(t(3).at(31)));
     assert_eq!((verdict.generation, verdict.here), (2, t(2).at(12).party()));
 }
 
