@@ -16,7 +16,7 @@ use super::accounts::{self, Accounts, Site, TIERS};
 use super::{NO_BLOCK, Own, decide::Decision, is_large, mark_at, memory, site_at, verify};
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, compiler_fence};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, compiler_fence};
 use libc::c_void;
 use tier::memory::Memory;
 
@@ -37,6 +37,8 @@ pub struct Hand {
     usable: AtomicUsize,
     /// May blocks of this site be kept?
     keeps: AtomicBool,
+    /// How often in a row what was at hand was of no use.
+    misfits: AtomicU8,
 }
 
 impl Hand {
@@ -45,7 +47,23 @@ impl Hand {
     /// be the parent's, and the numbers of sites begin anew there.
     pub fn begin(&self, site: u16) {
         let has_tier = site != 0 && memory().is_some_and(|memory| !memory.any_closed());
+        self.misfits.store(0, Relaxed);
         self.keeps.store(has_tier && accounts::account_of(site) == 0 && !verify::at_free(), Relaxed);
+    }
+}
+
+/// So many misfits, and a site whose blocks are of all sizes is left to the allocator inside.
+const MISFITS: u8 = 16;
+
+impl Hand {
+    #[inline(never)]
+    fn misfit(&self) {
+        let misfits = self.misfits.load(Relaxed) + 1;
+        self.misfits.store(misfits, Relaxed);
+        if misfits >= MISFITS {
+            self.misfits.store(0, Relaxed);
+            self.keeps.store(false, Relaxed);
+        }
     }
 }
 
@@ -54,10 +72,15 @@ impl Hand {
 pub fn take(own: &Own, decision: &Decision, size: usize, align: usize) -> Option<*mut c_void> {
     let sums = own.accounts.place_of(decision.site);
     let (block, usable) = (sums.hand.block.load(Relaxed), sums.hand.usable.load(Relaxed));
-    let fits = size <= usable && usable - size <= usable / 4 + 64 && block & (align - 1) == 0;
-    if block == 0 || !fits || sums.site.load(Relaxed) != u32::from(decision.site) || own.busy.load(Relaxed) {
+    if block == 0 || sums.site.load(Relaxed) != u32::from(decision.site) || own.busy.load(Relaxed) {
         return None;
     }
+    let fits = size <= usable && usable - size <= usable / 4 + 64 && block & (align - 1) == 0;
+    if !fits {
+        sums.hand.misfit();
+        return None;
+    }
+    sums.hand.misfits.store(0, Relaxed);
     own.busy.store(true, Relaxed);
     compiler_fence(Acquire);
     sums.hand.block.store(0, Relaxed);
