@@ -570,6 +570,7 @@ roster! {
     }
 
     "loading" {
+        optional fn dlopen(file: *const c_char, mode: c_int) -> *mut c_void = loading::dlopen;
         required fn dlclose(handle: *mut c_void) -> c_int = loading::dlclose;
     }
 }

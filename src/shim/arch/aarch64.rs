@@ -211,6 +211,51 @@ global_asm!(
     register = sym crate::thread::register_destructor,
 );
 
+// dlopen: see x86_64.
+global_asm!(
+    ".text",
+    ".globl shim_dlopen",
+    ".hidden shim_dlopen",
+    ".type shim_dlopen,%function",
+    "shim_dlopen:",
+    ".cfi_startproc",
+    "stp x29, x30, [sp, #-32]!",
+    ".cfi_def_cfa_offset 32",
+    ".cfi_offset x29, -32",
+    ".cfi_offset x30, -24",
+    "stp x0, x1, [sp, #16]",
+    "add x0, sp, #24",
+    "bl {opening}",
+    "mov x16, x0",
+    "ldp x0, x1, [sp, #16]",
+    "ldp x29, x30, [sp], #32",
+    ".cfi_def_cfa_offset 0",
+    ".cfi_restore x29",
+    ".cfi_restore x30",
+    "cbz x16, 2f",
+    "br x16",
+    "2: mov x0, 0",
+    "ret",
+    ".cfi_endproc",
+    ".size shim_dlopen, . - shim_dlopen",
+    opening = sym crate::hooks::loading::opening,
+);
+
+/// The whole body of the exported dlopen: as vfork's, the arguments where they are.
+#[cfg(frame_pointers)]
+macro_rules! jump_to_dlopen {
+    ($file:expr, $mode:expr) => {
+        core::arch::asm!("mov sp, x29", "ldp x29, x30, [sp], #16", "b {f}", f = sym $crate::arch::shim_dlopen, in("x0") $file, in("x1") $mode, options(noreturn))
+    };
+}
+#[cfg(not(frame_pointers))]
+macro_rules! jump_to_dlopen {
+    ($file:expr, $mode:expr) => {
+        core::arch::asm!("b {f}", f = sym $crate::arch::shim_dlopen, in("x0") $file, in("x1") $mode, options(noreturn))
+    };
+}
+pub(crate) use jump_to_dlopen;
+
 /// The whole body of the exported vfork: leaves the frame, if frame pointers have made one, and jumps.
 #[cfg(frame_pointers)]
 macro_rules! jump_to_vfork {

@@ -15,6 +15,7 @@
 //! - `ticks()`: a constant-rate counter, or nothing.
 //! - the symbol `shim_capture`, where stacks begin; not on i686, whose frames are a chain.
 //! - the symbol `shim_key_stubs`: 1024 entry points of [`KEY_STUB_LEN`] bytes, see `key_stub()`.
+//! - the symbol `shim_dlopen`, `jump_to_dlopen!()`, which is all of the exported dlopen.
 //! - the symbol `shim_vfork`, `jump_to_vfork!()`, which is all of the exported vfork, and a hidden `__cxa_thread_atexit_impl`.
 #![allow(unsafe_code)] // Safety: assembly, argued at each block.
 
@@ -28,28 +29,28 @@ pub use call_site::{calls, loaded_before};
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86_64::jump_to_vfork;
-#[cfg(target_arch = "x86_64")]
 pub use x86_64::{
     frame, interrupted, registers, return_address, saved_registers, spawn_beside, stack_pointer, syscall6,
     thread_block, ticks,
 };
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86_64::{jump_to_dlopen, jump_to_vfork};
 
 #[cfg(target_arch = "x86")]
 mod x86;
 #[cfg(target_arch = "x86")]
-pub(crate) use x86::jump_to_vfork;
-#[cfg(target_arch = "x86")]
 pub use x86::{frame, interrupted, registers, return_address, saved_registers, stack_pointer, syscall6, thread_block};
+#[cfg(target_arch = "x86")]
+pub(crate) use x86::{jump_to_dlopen, jump_to_vfork};
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 #[cfg(target_arch = "aarch64")]
-pub(crate) use aarch64::jump_to_vfork;
-#[cfg(target_arch = "aarch64")]
 pub use aarch64::{
     frame, interrupted, registers, return_address, saved_registers, stack_pointer, syscall6, thread_block,
 };
+#[cfg(target_arch = "aarch64")]
+pub(crate) use aarch64::{jump_to_dlopen, jump_to_vfork};
 
 /// The time stamp counter, where there is one that runs at a constant rate. Not ordered against anything around it.
 #[cfg(not(target_arch = "x86_64"))]
@@ -105,6 +106,8 @@ unsafe extern "C" {
     static shim_key_stubs: u8;
     /// vfork(2), with the caller's frame handed through.
     pub fn shim_vfork() -> libc::pid_t;
+    /// dlopen(3), with the caller's frame handed through.
+    pub fn shim_dlopen(file: *const libc::c_char, mode: c_int) -> *mut libc::c_void;
     /// Calls `unwind::capture_at` with its own arguments and the caller's stack pointer, program counter and frame pointer.
     #[cfg(not(target_arch = "x86"))]
     pub fn shim_capture(state: *const libc::c_void, scratch: *mut libc::c_void) -> u32;

@@ -203,6 +203,44 @@ global_asm!(
     register = sym crate::thread::register_destructor,
 );
 
+// dlopen: see x86_64. The arguments stay where the caller has put them; they are ours to change.
+global_asm!(
+    ".text",
+    ".globl shim_dlopen",
+    ".hidden shim_dlopen",
+    ".type shim_dlopen,@function",
+    "shim_dlopen:",
+    "leal 8(%esp), %eax",
+    "subl $8, %esp",
+    "pushl %eax",
+    "calll {opening}",
+    "addl $12, %esp",
+    "testl %eax, %eax",
+    "jz 2f",
+    "jmpl *%eax",
+    "2: retl",
+    ".size shim_dlopen, . - shim_dlopen",
+    opening = sym crate::hooks::loading::opening,
+    options(att_syntax),
+);
+
+/// The whole body of the exported dlopen: as vfork's.
+#[cfg(frame_pointers)]
+macro_rules! jump_to_dlopen {
+    ($file:expr, $mode:expr) => {{
+        let _ = ($file, $mode);
+        core::arch::asm!("leave", "jmp {f}", f = sym $crate::arch::shim_dlopen, options(noreturn))
+    }};
+}
+#[cfg(not(frame_pointers))]
+macro_rules! jump_to_dlopen {
+    ($file:expr, $mode:expr) => {{
+        let _ = ($file, $mode);
+        core::arch::asm!("jmp {f}", f = sym $crate::arch::shim_dlopen, options(noreturn))
+    }};
+}
+pub(crate) use jump_to_dlopen;
+
 /// The whole body of the exported vfork: leaves the frame, if frame pointers have made one, and jumps.
 #[cfg(frame_pointers)]
 macro_rules! jump_to_vfork {

@@ -297,6 +297,53 @@ global_asm!(
     register = sym crate::thread::register_destructor,
 );
 
+// dlopen: the loader asks by the return address who calls (RUNPATH, the namespace), so it is jumped to, with the mode
+// changed. Null when there is none.
+global_asm!(
+    ".text",
+    ".globl shim_dlopen",
+    ".hidden shim_dlopen",
+    ".type shim_dlopen,@function",
+    "shim_dlopen:",
+    ".cfi_startproc",
+    "push rdi",
+    ".cfi_adjust_cfa_offset 8",
+    "push rsi",
+    ".cfi_adjust_cfa_offset 8",
+    "sub rsp, 8",
+    ".cfi_adjust_cfa_offset 8",
+    "lea rdi, [rsp + 8]",
+    "call {opening}",
+    "add rsp, 8",
+    ".cfi_adjust_cfa_offset -8",
+    "pop rsi",
+    ".cfi_adjust_cfa_offset -8",
+    "pop rdi",
+    ".cfi_adjust_cfa_offset -8",
+    "test rax, rax",
+    "jz 2f",
+    "jmp rax",
+    "2: ret",
+    ".cfi_endproc",
+    ".size shim_dlopen, . - shim_dlopen",
+    opening = sym crate::hooks::loading::opening,
+);
+
+/// The whole body of the exported dlopen: as vfork's, the arguments where they are.
+#[cfg(frame_pointers)]
+macro_rules! jump_to_dlopen {
+    ($file:expr, $mode:expr) => {
+        core::arch::asm!("leave", "jmp {f}", f = sym $crate::arch::shim_dlopen, in("rdi") $file, in("rsi") $mode, options(noreturn))
+    };
+}
+#[cfg(not(frame_pointers))]
+macro_rules! jump_to_dlopen {
+    ($file:expr, $mode:expr) => {
+        core::arch::asm!("jmp {f}", f = sym $crate::arch::shim_dlopen, in("rdi") $file, in("rsi") $mode, options(noreturn))
+    };
+}
+pub(crate) use jump_to_dlopen;
+
 /// The whole body of the exported vfork: leaves the frame, if frame pointers have made one, and jumps.
 #[cfg(frame_pointers)]
 macro_rules! jump_to_vfork {
