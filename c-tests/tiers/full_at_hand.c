@@ -4,7 +4,11 @@
 APART static char *wanted(size_t size) { return opaque(malloc(size)); }
 APART static char *wanted_elsewhere(size_t size) { return opaque(calloc(1, size)); }
 
+#ifdef CLEAN
+enum { LARGE = 3 << 19, MOST = 42 };
+#else
 enum { LARGE = 3 << 19, MOST = 64 };
+#endif
 
 /* How many of these are there? One may be at hand at another place. */
 static int to_the_end(int one_at_hand)

@@ -1,30 +1,3 @@
-/* As full_at_hand, but nothing is asked for that the tier has not: with one at hand it has room for all the others. */
-#include "tiers.h"
-
-APART static char *wanted(size_t size) { return opaque(malloc(size)); }
-APART static char *wanted_elsewhere(size_t size) { return opaque(calloc(1, size)); }
-
-enum { LARGE = 3 << 19, MOST = 42 };
-
-/* How many of these are there? One may be at hand at another place. */
-static int to_the_end(int one_at_hand)
-{
-    char *blocks[MOST];
-    int n = 0;
-    if (one_at_hand)
-        free(wanted_elsewhere(LARGE));
-    while (n < MOST && (blocks[n] = wanted(LARGE)))
-        n++;
-    for (int i = 0; i < n; i++)
-        free(blocks[i]);
-    return n;
-}
-
-int main(void)
-{
-    int first = to_the_end(0);
-    CHECK(!has_tiers() || first == 42);
-    CHECK(to_the_end(1) == first);
-    printf("ok\n");
-    return 0;
-}
+/* Nothing is asked for that the tier has not: with one at hand it has room for all the others. */
+#define CLEAN
+#include "full_at_hand.c"
