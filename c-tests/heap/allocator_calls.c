@@ -3,6 +3,10 @@
  */
 #include "heap.h"
 
+#if !__GLIBC_PREREQ(2, 33)
+#define mallinfo2 mallinfo
+#endif
+
 int main(void)
 {
     struct mallinfo2 before = mallinfo2();
@@ -11,7 +15,8 @@ int main(void)
         blocks[i] = filled((size_t)i * 100 + 1);
     char *mapped = filled(1 << 20);
     struct mallinfo2 within = mallinfo2();
-    printf("%zu bytes in %zu mappings, %zu in use\n", within.hblkhd, within.hblks, within.uordblks - before.uordblks);
+    printf("%zu bytes in %zu mappings, %zu in use\n", (size_t)within.hblkhd, (size_t)within.hblks,
+           (size_t)(within.uordblks - before.uordblks));
     CHECK(mallopt(M_MMAP_THRESHOLD, 64 << 20) == 1);
     char *unmapped = filled(1 << 20);
     CHECK(mallinfo2().hblks == within.hblks);

@@ -62,10 +62,12 @@ pub fn names(object: &Object, name: &[u8]) -> bool {
     })
 }
 
-/// Is this the path of libc, of its loader, or of its threads?
+/// Is this the path of libc, of its loader, or of what up to glibc 2.33 are libraries of their own: threads, and the resolver?
 pub fn is_libc(path: &[u8]) -> bool {
     let base = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
-    [&b"libc.so."[..], b"libc-2.", b"ld-linux", b"libpthread"].iter().any(|start| base.starts_with(start))
+    [&b"libc.so."[..], b"libc-2.", b"ld-linux", b"libpthread", b"libresolv", b"libnss_dns"]
+        .iter()
+        .any(|start| base.starts_with(start))
 }
 
 /// The path that the loader has of an object; empty for the program.
