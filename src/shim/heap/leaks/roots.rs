@@ -28,7 +28,7 @@ use track::heap::reach::{Marking, Memory, Root, WORD};
 
 /// Below the stack pointer, the x86_64 calling convention gives 128 bytes to a function that calls none.
 pub const RED_ZONE: u64 = if cfg!(target_arch = "x86_64") { 128 } else { 0 };
-/// No less than glibc's `struct pthread` (2304 bytes in 2.36 on x86_64).
+/// No less than glibc's `struct pthread` (2304 bytes in 2.36 on x86_64, 1216 on i386).
 const THREAD: u64 = 2304;
 /// `HEAP_MAX_SIZE` of glibc's arenas (malloc/arena.c): twice the largest threshold of mmap.
 const ARENA: u64 = if cfg!(target_pointer_width = "64") { 64 << 20 } else { 1 << 20 };
@@ -126,7 +126,10 @@ fn is_kept_stack(low: u64, high: u64, description: u64, view: &View) -> bool {
 /// libc's description of a thread: pointers into blocks (the table of thread-local storage) count.
 pub fn description(marking: &mut Marking, view: &View, at: u64) {
     if at != 0 {
-        marking.root(view, at, at + THREAD, Root::Thread);
+        // It is smaller elsewhere, and ends where the stack does: behind it may be the next one's guard, which no mapping shows.
+        let last_page = (at + THREAD) & !4095;
+        let end = if last_page > at && !sys::readable(last_page) { last_page } else { at + THREAD };
+        marking.root(view, at, end, Root::Thread);
     }
 }
 
