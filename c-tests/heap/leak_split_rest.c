@@ -4,7 +4,7 @@
  */
 #include "../lost.h"
 
-static void *kept[2];
+static void *volatile kept[2];
 
 NOINLINE static void lose(void)
 {
@@ -13,7 +13,7 @@ NOINLINE static void lose(void)
     kept[0] = HIDDEN(malloc(2000));
     LOSE(large[100]);
     free(large);
-    kept[1] = HIDDEN(malloc(48));
+    kept[1] = HIDDEN(malloc(200));
     CHECK(kept[1] == large);
 }
 

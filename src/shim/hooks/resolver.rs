@@ -22,8 +22,8 @@ fn resolving<R>(call: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Is this address in libc's own resolver, inside one of these calls? Up to glibc 2.33 it is a library of its own, which opens its
-/// sockets by name and closes them unseen: so that a record of them would outlive them, there is none, as with newer ones.
+/// Is this address in libc's own resolver, inside one of these calls? Up to glibc 2.33 it is libraries of their own, which open files
+/// and sockets by name and close the latter unseen: a record of them would outlive them. So there is none, as with newer ones.
 pub fn asks(from: u64) -> bool {
     let Some(state) = thread::current() else { return false };
     state.resolving.load(Relaxed) > 0
