@@ -22,17 +22,19 @@ global_asm!(
 
 #[inline(always)]
 pub fn thread_block() -> *mut u8 {
-    let block: *mut u8;
-    // SAFETY: reads the offset of our own TLS symbol and the thread pointer; no memory of Rust's is touched.
+    let mut block: usize;
+    // SAFETY: reads the thread's pointer to itself, and the offset of our own TLS symbol; no memory of Rust's is touched.
     unsafe {
-        asm!(
-            "mov {0}, qword ptr [rip + shim_thread_block@GOTTPOFF]",
-            "add {0}, qword ptr fs:[0]",
-            out(reg) block,
-            options(pure, nomem, nostack)
-        );
+        asm!("mov {0}, qword ptr fs:[0]", out(reg) block, options(pure, nomem, nostack, preserves_flags));
+        if block != 0 {
+            asm!(
+                "add {0}, qword ptr [rip + shim_thread_block@GOTTPOFF]",
+                inlateout(reg) block,
+                options(pure, nomem, nostack)
+            );
+        }
     }
-    block
+    block as *mut u8
 }
 
 /// # Safety
@@ -257,9 +259,12 @@ global_asm!(
     ".type shim_vfork,@function",
     "shim_vfork:",
     ".cfi_startproc",
-    "mov r8, qword ptr [rip + shim_thread_block@GOTTPOFF]",
-    "add r8, qword ptr fs:[0]",
-    "inc dword ptr [r8 + {flag}]",
+    "mov r8, qword ptr fs:[0]",
+    "test r8, r8",
+    "jz 4f",
+    "add r8, qword ptr [rip + shim_thread_block@GOTTPOFF]",
+    "5: inc dword ptr [r8 + {flag}]",
+    ".cfi_remember_state",
     "pop rdi",
     ".cfi_adjust_cfa_offset -8",
     ".cfi_register rip, rdi",
@@ -277,9 +282,13 @@ global_asm!(
     "3: neg eax",
     "mov edi, eax",
     "jmp {failed}",
+    ".cfi_restore_state",
+    "4: lea r8, [rip + {foreign}]",
+    "jmp 5b",
     ".cfi_endproc",
     ".size shim_vfork, . - shim_vfork",
     flag = const super::VFORK_FLAG,
+    foreign = sym crate::thread::beside::FOREIGN,
     failed = sym super::set_errno_and_fail,
 );
 
