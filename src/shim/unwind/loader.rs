@@ -10,7 +10,7 @@ use crate::{recording, symbols, sys};
 use core::ffi::CStr;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicPtr, AtomicU64};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 use libc::{c_int, c_void};
 use record::layout::module_flag;
 use record::modules::Loaded;
@@ -155,13 +155,21 @@ pub(super) fn find_link_map(pc: u64) -> Option<LinkMap> {
     find_in_debug_map(pc)
 }
 
-/// Pages that no object of [`find_in_debug_map`] had, with the generation of the list that this was asked of: locks and keys lie on the
-/// heap and on stacks too, and each look costs some thirty system calls.
+/// Pages that no object of [`find_in_debug_map`] had, with the generation of the list, and the number of dlopens, that this was asked at:
+/// locks and keys lie on the heap and on stacks too, and each look costs some thirty system calls.
 static NOWHERE: [AtomicU64; 256] = [const { AtomicU64::new(0) }; 256];
 
 fn nowhere(pc: u64) -> (&'static AtomicU64, u64) {
     let page = pc / 4096;
-    (&NOWHERE[page as usize % NOWHERE.len()], page | u64::from(GENERATION.load(Relaxed) + 1) << 40)
+    let time = GENERATION.load(Relaxed).wrapping_add(LOADS.load(Relaxed)).wrapping_add(1);
+    (&NOWHERE[page as usize % NOWHERE.len()], page | u64::from(time) << 40)
+}
+
+static LOADS: AtomicU32 = AtomicU32::new(0);
+
+/// An object is about to be loaded: what was nowhere may be in it.
+pub fn loading() {
+    LOADS.fetch_add(1, Relaxed);
 }
 
 /// Before glibc 2.35: the debugger's list, each node probed before it is read. The object that we look for cannot go
