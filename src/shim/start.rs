@@ -142,7 +142,11 @@ fn missed_fork(page: &AtomicU32) {
     }
     heap::after_missed_fork();
     tiers::missed_fork();
+    let shared = recording::in_file();
     become_child(&[]);
+    if shared {
+        descriptors::after_missed_fork();
+    }
 }
 
 /// The second stage: what needs a libc that has started.

@@ -89,19 +89,18 @@ const _: () = assert!(offset_of!(Block, vfork) == VFORK_FLAG);
 
 #[inline(always)]
 pub fn block() -> &'static Block {
-    let block = thread_block().cast::<Block>();
-    if block.is_null() {
-        return &beside::FOREIGN;
+    match thread_block() {
+        // SAFETY: the block is zero-initialised TLS of the right size and alignment (checked above), valid for any content,
+        // and lives as long as the thread; the reference does not leave it.
+        Some(block) => unsafe { block.cast::<Block>().as_ref() },
+        None => &beside::FOREIGN,
     }
-    // SAFETY: the block is zero-initialised TLS of the right size and alignment (checked above), valid for any content,
-    // and lives as long as the thread; the reference does not leave it.
-    unsafe { &*block }
 }
 
 /// Has the caller a TLS of libc's, where errno lies?
 #[inline(always)]
 pub fn has_tls() -> bool {
-    !thread_block().is_null()
+    thread_block().is_some()
 }
 
 impl Block {

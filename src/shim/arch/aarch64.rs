@@ -1,6 +1,7 @@
 //! aarch64: see [`super`] for the contract of each item.
 
 use core::arch::{asm, global_asm};
+use core::ptr::NonNull;
 
 global_asm!(
     ".pushsection .tbss,\"awT\",@nobits",
@@ -16,7 +17,7 @@ global_asm!(
 );
 
 #[inline(always)]
-pub fn thread_block() -> *mut u8 {
+pub fn thread_block() -> Option<NonNull<u8>> {
     let mut block: usize;
     let vector: usize;
     // SAFETY: reads the thread pointer, the thread's vector of TLS blocks behind it, and the offset of our own TLS symbol.
@@ -24,7 +25,7 @@ pub fn thread_block() -> *mut u8 {
         asm!("mrs {0}, tpidr_el0", "ldr {1}, [{0}]", out(reg) block, out(reg) vector,
             options(pure, nomem, nostack, preserves_flags));
         if vector == 0 {
-            return core::ptr::null_mut();
+            return None;
         }
         asm!(
             "adrp {1}, :gottprel:shim_thread_block",
@@ -35,7 +36,8 @@ pub fn thread_block() -> *mut u8 {
             options(pure, nomem, nostack, preserves_flags)
         );
     }
-    block as *mut u8
+    // SAFETY: within the TLS.
+    Some(unsafe { NonNull::new_unchecked(block as *mut u8) })
 }
 
 /// # Safety

@@ -1,6 +1,7 @@
 //! i686: see [`super`] for the contract of each item.
 
 use core::arch::{asm, global_asm};
+use core::ptr::NonNull;
 
 global_asm!(
     ".pushsection .tbss,\"awT\",@nobits",
@@ -16,25 +17,27 @@ global_asm!(
 );
 
 #[inline(always)]
-pub fn thread_block() -> *mut u8 {
+pub fn thread_block() -> Option<NonNull<u8>> {
     let mut block: usize;
     // SAFETY: reads the thread's pointer to itself, and the offset of our own TLS symbol through the GOT, found from the program
     // counter.
     unsafe {
         asm!("movl %gs:0, {0}", out(reg) block, options(pure, nomem, nostack, preserves_flags, att_syntax));
-        if block != 0 {
-            asm!(
-                "calll 2f",
-                "2: popl {1}",
-                "addl $_GLOBAL_OFFSET_TABLE_ + (. - 2b), {1}",
-                "addl shim_thread_block@GOTNTPOFF({1}), {0}",
-                inlateout(reg) block,
-                out(reg) _,
-                options(pure, nomem, att_syntax)
-            );
+        if block == 0 {
+            return None;
         }
+        asm!(
+            "calll 2f",
+            "2: popl {1}",
+            "addl $_GLOBAL_OFFSET_TABLE_ + (. - 2b), {1}",
+            "addl shim_thread_block@GOTNTPOFF({1}), {0}",
+            inlateout(reg) block,
+            out(reg) _,
+            options(pure, nomem, att_syntax)
+        );
     }
-    block as *mut u8
+    // SAFETY: within the TLS.
+    Some(unsafe { NonNull::new_unchecked(block as *mut u8) })
 }
 
 /// # Safety

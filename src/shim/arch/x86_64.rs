@@ -3,6 +3,7 @@
 //! See [`super`] for the contract of each item.
 
 use core::arch::{asm, global_asm};
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 // The per-thread block. Initial-exec access (`@gottpoff`) is one load from the GOT and one from the thread pointer, and
@@ -21,20 +22,22 @@ global_asm!(
 );
 
 #[inline(always)]
-pub fn thread_block() -> *mut u8 {
+pub fn thread_block() -> Option<NonNull<u8>> {
     let mut block: usize;
     // SAFETY: reads the thread's pointer to itself, and the offset of our own TLS symbol; no memory of Rust's is touched.
     unsafe {
         asm!("mov {0}, qword ptr fs:[0]", out(reg) block, options(pure, nomem, nostack, preserves_flags));
-        if block != 0 {
-            asm!(
-                "add {0}, qword ptr [rip + shim_thread_block@GOTTPOFF]",
-                inlateout(reg) block,
-                options(pure, nomem, nostack)
-            );
+        if block == 0 {
+            return None;
         }
+        asm!(
+            "add {0}, qword ptr [rip + shim_thread_block@GOTTPOFF]",
+            inlateout(reg) block,
+            options(pure, nomem, nostack)
+        );
     }
-    block as *mut u8
+    // SAFETY: within the TLS.
+    Some(unsafe { NonNull::new_unchecked(block as *mut u8) })
 }
 
 /// # Safety
