@@ -27,7 +27,7 @@ pub(super) struct Thread {
 }
 
 #[cfg(not(target_pointer_width = "64"))]
-use super::small::absent::{GATE, tier_gate_enter, tier_gate_forget, tier_gate_leave, tier_gate_own};
+use super::small::absent::{gate, tier_gate_enter, tier_gate_forget, tier_gate_leave, tier_gate_own};
 #[cfg(target_pointer_width = "64")]
 unsafe extern "C" {
     #[link_name = "tier_gate"]
@@ -48,6 +48,7 @@ const PRIVATE_EXPEDITED: i32 = 8;
 static THREADS: AtomicPtr<Thread> = AtomicPtr::new(null_mut());
 static MACHINE: AtomicPtr<&'static dyn Os> = AtomicPtr::new(null_mut());
 
+#[cfg(target_pointer_width = "64")]
 fn gate() -> &'static AtomicU32 {
     // SAFETY: a static of mimalloc.c that is only used as an atomic word.
     unsafe { &GATE }

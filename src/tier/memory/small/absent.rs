@@ -10,7 +10,10 @@ use core::ffi::c_void;
 use core::ptr::{null, null_mut};
 use core::sync::atomic::AtomicU32;
 
-pub static GATE: AtomicU32 = AtomicU32::new(0);
+pub fn gate() -> &'static AtomicU32 {
+    static GATE: AtomicU32 = AtomicU32::new(0);
+    &GATE
+}
 
 pub unsafe fn tier_gate_enter() {}
 
@@ -24,26 +27,26 @@ pub unsafe fn tier_gate_own() -> *const Thread {
     null()
 }
 
-pub unsafe fn tier_small_start(_: *const Machine) {}
+pub(super) unsafe fn tier_small_start(_: *const Machine) {}
 
-pub unsafe fn tier_small_heap(_: *mut c_void, _: usize, _: bool, _: CommitFunction, _: *mut c_void) -> *mut u8 {
+pub(super) unsafe fn tier_small_heap(_: *mut c_void, _: usize, _: bool, _: CommitFunction, _: *mut c_void) -> *mut u8 {
     null_mut()
 }
 
-pub unsafe fn tier_small_allocate(_: *mut u8, _: usize, _: usize, _: bool, _: *mut usize) -> *mut u8 {
+pub(super) unsafe fn tier_small_allocate(_: *mut u8, _: usize, _: usize, _: bool, _: *mut usize) -> *mut u8 {
     null_mut()
 }
 
-pub unsafe fn tier_small_free(_: *mut u8) -> usize {
+pub(super) unsafe fn tier_small_free(_: *mut u8) -> usize {
     0
 }
 
-pub unsafe fn tier_small_usable(_: *const u8) -> usize {
+pub(super) unsafe fn tier_small_usable(_: *const u8) -> usize {
     0
 }
 
-pub unsafe fn tier_small_give_back(_: *mut u8) {}
+pub(super) unsafe fn tier_small_give_back(_: *mut u8) {}
 
-pub unsafe fn tier_small_thread_ends() {}
+pub(super) unsafe fn tier_small_thread_ends() {}
 
-pub unsafe fn tier_small_abandon(_: *mut u8) {}
+pub(super) unsafe fn tier_small_abandon(_: *mut u8) {}
