@@ -53,8 +53,9 @@ bench: build ## what it costs: native, observe, protect, and peers where present
 scale: build ## snapshots of a program with 100000 descriptors: how long, and does it stand still
 	@scripts/check-scale
 
-compat: build ## real programs, with and without shim
+compat: build ## real programs, with and without shim; and the C tests on other libcs, which want `make dist` and root
 	@scripts/compat
+	@scripts/libc-matrix
 
 dist: ## for old systems and other architectures, into dist/; ARCHES="x86_64 i686 aarch64"
 	@scripts/dist $(ARCHES)
