@@ -8,7 +8,7 @@
  *     threads N         so many at once
  *     small-stacks N    threads of 64 KiB, one after the other
  *     children N        forks and executes itself so often
- *     sandbox           seccomp: whatever a program of pipes and malloc does not need is refused with EPERM, from now on
+ *     sandbox [kills]   seccomp: whatever a program of pipes and malloc does not need is refused with EPERM, or ends it, from now on
  *     clock SECONDS     the monotonic clock jumps, as CRIU makes it do: a time namespace
  *     plain             nothing more
  */
@@ -217,7 +217,7 @@ static void children(char *self, int count)
     printf("%d children\n", count);
 }
 
-static void sandbox(void)
+static void sandbox(unsigned refusal)
 {
     static const int allowed[] = {SYS_read,   SYS_write,  SYS_close, SYS_openat,     SYS_pipe, SYS_pipe2,        SYS_dup,         SYS_brk,
                                   SYS_mmap,   SYS_munmap, SYS_futex, SYS_exit_group, SYS_exit, SYS_rt_sigreturn, SYS_newfstatat};
@@ -227,7 +227,7 @@ static void sandbox(void)
     filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
     for (int i = 0; i < COUNT; i++)
         filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)allowed[i], (unsigned char)(COUNT - i), 0);
-    filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+    filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, refusal);
     filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     struct sock_fprog program = {(unsigned short)n, filter};
     CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
@@ -277,7 +277,7 @@ int main(int argc, char **argv)
     else if (strcmp(mode, "children") == 0)
         children(argv[0], number);
     else if (strcmp(mode, "sandbox") == 0)
-        sandbox();
+        sandbox(argc > 2 ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | EPERM);
     else if (strcmp(mode, "clock") == 0)
         clock_jumps(number);
     else if (argc < 3)

@@ -29,7 +29,7 @@ mod probe;
 mod quarantine;
 mod usage;
 
-pub use fork::{after_fork, before_fork, freeze, take_frozen};
+pub use fork::{after_fork, after_missed_fork, before_fork, freeze, take_frozen};
 pub use growth::open_now;
 pub use leaks::{Look, history};
 pub use probe::{import, probe, socket_kind, socket_label};

@@ -246,7 +246,7 @@ pub fn summary() {
     let get = |c: Counter| header.counters[c as usize].load(Relaxed);
     let mut buffer = [0; 256];
     let mut line = Line::new(&mut buffer);
-    line.text("shim: pid ").number(u64::from(sys::getpid())).text(": ");
+    line.text("shim: pid ").number(u64::from(recording::pid())).text(": ");
     // What was told, repetitions included; information is for the report.
     counted(&mut line, get(Counter::Errors), "error").text(", ");
     counted(&mut line, get(Counter::Suspects), "suspect");

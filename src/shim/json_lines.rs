@@ -137,7 +137,7 @@ fn write(scope: &mut Scope, report: &Report, count: u64) {
     };
     let mut line = Line::new(text);
     let name = |kind| FdKind::from_bits(kind).name();
-    if json::write(report, sys::getpid(), count, name, &mut frames, &mut line) {
+    if json::write(report, recording::pid(), count, name, &mut frames, &mut line) {
         send(fd, line.as_bytes());
     } else {
         recording::count(Counter::MessagesLost);

@@ -31,6 +31,7 @@ mod private;
 mod recording;
 mod resolve;
 mod roster;
+mod sandbox;
 mod snapshot;
 mod spin;
 mod start;

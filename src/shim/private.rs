@@ -74,9 +74,12 @@ pub fn get(what: Use) -> Option<i32> {
 
 /// As [`get`], when it still is what we put there: a raw close may have given the number to somebody else.
 pub fn get_checked(what: Use) -> Option<i32> {
-    let fd = get(what)?;
-    let now = sys::identity(fd)?;
-    (fingerprint(&now) == INODES[what as usize].load(Acquire)).then_some(fd)
+    get(what).filter(|fd| is_same(what, *fd))
+}
+
+/// Is the same behind this number as what we put there?
+pub fn is_same(what: Use, fd: i32) -> bool {
+    sys::identity(fd).is_some_and(|its| fingerprint(&its) == INODES[what as usize].load(Acquire))
 }
 
 pub fn fingerprint(i: &Identity) -> u64 {

@@ -304,6 +304,11 @@ const MACHINE: u32 = 3;
 #[cfg(target_arch = "aarch64")]
 const MACHINE: u32 = 183;
 
+/// The process, as it was known when it began: a sandbox may hide it later.
+pub fn pid() -> u32 {
+    RECORDING.header().pid.load(Relaxed)
+}
+
 fn describe(header: &Header) {
     header.pid.store(sys::getpid(), Relaxed);
     header.ppid.store(sys::getppid(), Relaxed);

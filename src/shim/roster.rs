@@ -416,6 +416,8 @@ roster! {
     "process" {
         own fn vfork() -> pid_t = process::vfork;
         own fn __vfork() -> pid_t = process::vfork;
+        required fn clone(function: *const c_void, stack: *mut c_void, flags: c_int, argument: *mut c_void; parent: *mut c_void, tls: *mut c_void, child: *mut c_void) -> c_int = process::clone;
+        alias fn __clone(function: *const c_void, stack: *mut c_void, flags: c_int, argument: *mut c_void; parent: *mut c_void, tls: *mut c_void, child: *mut c_void) -> c_int = process::clone;
         required fn execve(path: *const c_char, arguments: *const *const c_char, environment: *const *const c_char) -> c_int = process::execve;
         required fn execv(path: *const c_char, arguments: *const *const c_char) -> c_int = process::execv;
         required fn execvp(file: *const c_char, arguments: *const *const c_char) -> c_int = process::execvp;

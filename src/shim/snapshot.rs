@@ -166,7 +166,7 @@ fn tell(look: &Look, lost: &[leaks::Group], written: Result<(), i32>) {
     let mut buffer = [0; 320];
     let mut line = Line::new(&mut buffer);
     let groups = look.judged().count() as u64;
-    line.text("shim: pid ").number(u64::from(sys::getpid())).text(": snapshot: ").number(open_now());
+    line.text("shim: pid ").number(u64::from(recording::pid())).text(": snapshot: ").number(open_now());
     line.text(" descriptors open, in ").number(groups).text(if groups == 1 { " group" } else { " groups" });
     if heap::level() == heap::Level::Full {
         let definite = lost.iter().filter(|group| group.class == class::DEFINITE);

@@ -22,8 +22,8 @@
 
 use crate::thread::{self, Entry};
 use crate::{
-    alloc, descriptors, finding, heap, json_lines, keys, locks, message, options, recording, resolve, snapshot,
-    suppressions, sys, tiers, unwind,
+    alloc, descriptors, finding, heap, json_lines, keys, locks, message, options, recording, resolve, sandbox,
+    snapshot, suppressions, sys, tiers, unwind,
 };
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -79,6 +79,7 @@ fn start() -> bool {
 
 fn set_up() -> bool {
     resolve::all();
+    sandbox::start();
     // SAFETY: reads the auxiliary vector. A setuid program must not read the user's environment, nor write the user's files.
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
         return false;
@@ -141,7 +142,11 @@ fn missed_fork(page: &AtomicU32) {
     }
     heap::after_missed_fork();
     tiers::missed_fork();
+    let shared = recording::in_file();
     become_child(&[]);
+    if shared {
+        descriptors::after_missed_fork();
+    }
 }
 
 /// The second stage: what needs a libc that has started.
@@ -207,7 +212,7 @@ unsafe extern "C" fn before_fork() {
         descriptors::before_fork();
         heap::quarantine::LOCK.acquire();
         alloc::PRIVATE.lock().acquire();
-        FORKING.store(sys::gettid(), Relaxed);
+        FORKING.store(forker(), Relaxed);
         descriptors::freeze();
         core::mem::forget(scope);
     }
@@ -215,6 +220,11 @@ unsafe extern "C" fn before_fork() {
 
 /// The thread that is between prepare and its end.
 static FORKING: AtomicU32 = AtomicU32::new(0);
+
+/// The id of the caller; not 0, which is nobody, where a sandbox hides it.
+fn forker() -> u32 {
+    sys::gettid().max(1)
+}
 
 fn unlock() {
     alloc::PRIVATE.lock().release();
@@ -225,7 +235,7 @@ fn unlock() {
 }
 
 unsafe extern "C" fn after_fork_in_parent() {
-    if FORKING.load(Relaxed) == sys::gettid() {
+    if FORKING.load(Relaxed) == forker() {
         FORKING.store(0, Relaxed);
         let frozen = descriptors::take_frozen();
         unlock();

@@ -5,20 +5,35 @@
 #![allow(clippy::unnecessary_cast)] // Fields of libc's structs have other widths on 32-bit systems.
 
 use crate::arch::syscall6;
+use crate::sandbox;
 use core::mem::MaybeUninit;
+use core::sync::atomic::Ordering::Relaxed;
 use libc::{c_int, c_long};
 
+/// Every system call of ours goes this way: one that a sandbox does not let pass is not made, and fails with EPERM.
+///
 /// # Safety
 /// As the system call.
 #[inline(always)]
-unsafe fn call(number: c_long, a: [usize; 6]) -> isize {
+pub unsafe fn call(number: c_long, a: [usize; 6]) -> isize {
+    if sandbox::FILTERED.load(Relaxed) && !sandbox::allows(number, &a) {
+        return -(libc::EPERM as isize);
+    }
     // SAFETY: the caller's.
     unsafe { syscall6(number as usize, a) }
 }
 
+/// Is there a seccomp filter? A call that is refused says so, too.
+pub fn in_sandbox() -> bool {
+    // SAFETY: no memory.
+    unsafe { call(libc::SYS_prctl, [libc::PR_GET_SECCOMP as usize, 0, 0, 0, 0, 0]) != 0 }
+}
+
 pub fn set_errno(value: c_int) {
-    // SAFETY: glibc returns the address of the calling thread's errno.
-    unsafe { *libc::__errno_location() = value };
+    if crate::thread::has_tls() {
+        // SAFETY: glibc returns the address of the calling thread's errno.
+        unsafe { *libc::__errno_location() = value };
+    }
 }
 
 /// How a hook fails by itself: errno, and libc's -1.
@@ -29,7 +44,7 @@ pub fn fail(errno: c_int) -> c_int {
 
 pub fn errno() -> c_int {
     // SAFETY: as above.
-    unsafe { *libc::__errno_location() }
+    if crate::thread::has_tls() { unsafe { *libc::__errno_location() } } else { 0 }
 }
 
 pub fn write(fd: c_int, bytes: &[u8]) -> isize {
@@ -37,16 +52,18 @@ pub fn write(fd: c_int, bytes: &[u8]) -> isize {
     unsafe { call(libc::SYS_write, [fd as usize, bytes.as_ptr() as usize, bytes.len(), 0, 0, 0]) }
 }
 
-/// As [`write`], to somebody whom the program knows nothing of: when the reader is gone the answer is EPIPE, and no SIGPIPE
-/// reaches the program.
 /// Two pieces as one, as far as that is possible.
 pub fn write_both(fd: c_int, first: &[u8], second: &[u8]) -> isize {
     let piece = |bytes: &[u8]| libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let pieces = [piece(first), piece(second)];
     // SAFETY: two pieces, of their lengths; they are only read.
-    unsafe { syscall6(libc::SYS_writev as usize, [fd as usize, pieces.as_ptr() as usize, pieces.len(), 0, 0, 0]) }
+    let written = unsafe { call(libc::SYS_writev, [fd as usize, pieces.as_ptr() as usize, pieces.len(), 0, 0, 0]) };
+    // A sandbox that knows only write.
+    if written == -(libc::EPERM as isize) { write(fd, if first.is_empty() { second } else { first }) } else { written }
 }
 
+/// As [`write`], to somebody whom the program knows nothing of: when the reader is gone the answer is EPIPE, and no SIGPIPE
+/// reaches the program.
 pub fn write_without_sigpipe(fd: c_int, bytes: &[u8]) -> isize {
     const SIGPIPE: u64 = 1 << (libc::SIGPIPE - 1);
     let (mut before, mut pending) = (0u64, 0u64);
@@ -191,9 +208,12 @@ pub fn fcntl(fd: c_int, command: c_int, argument: usize) -> isize {
     unsafe { call(number, [fd as usize, command as usize, argument, 0, 0, 0]) }
 }
 
-/// Is the number open in the kernel's table?
+/// Is the number open in the kernel's table? Yes, where a sandbox lets nobody ask.
 pub fn is_open(fd: c_int) -> bool {
-    fcntl(fd, libc::F_GETFD, 0) >= 0
+    let answer = fcntl(fd, libc::F_GETFD, 0);
+    answer >= 0
+        || answer == -(libc::EPERM as isize)
+            && (!allowed(FSTAT, [fd as usize, 0, 0, 0, 0, 0]) || identity(fd).is_some())
 }
 
 pub fn fallocate(fd: c_int, offset: u64, len: u64) -> isize {
@@ -264,9 +284,10 @@ pub fn failed(result: isize) -> bool {
     (-4095..0).contains(&result)
 }
 
+/// 0, where a sandbox refuses it.
 pub fn getpid() -> u32 {
     // SAFETY: no memory.
-    unsafe { call(libc::SYS_getpid, [0; 6]) as u32 }
+    unsafe { call(libc::SYS_getpid, [0; 6]).max(0) as u32 }
 }
 
 pub fn getppid() -> u32 {
@@ -284,9 +305,21 @@ pub fn effective_user() -> u32 {
     unsafe { call(number, [0; 6]) as u32 }
 }
 
+/// 0, where a sandbox refuses it.
 pub fn gettid() -> u32 {
     // SAFETY: no memory.
-    unsafe { call(libc::SYS_gettid, [0; 6]) as u32 }
+    unsafe { call(libc::SYS_gettid, [0; 6]).max(0) as u32 }
+}
+
+/// The fstat that fills a stat64.
+#[cfg(target_pointer_width = "64")]
+const FSTAT: c_long = libc::SYS_fstat;
+#[cfg(target_pointer_width = "32")]
+const FSTAT: c_long = libc::SYS_fstat64;
+
+/// Would a sandbox let libc make this call?
+pub fn allowed(number: c_long, a: [usize; 6]) -> bool {
+    !sandbox::FILTERED.load(Relaxed) || sandbox::allows(number, &a)
 }
 
 pub fn sched_yield() {
@@ -302,11 +335,11 @@ pub fn thread_name() -> [u8; 16] {
 }
 
 /// Can eight bytes at this address be read? rt_sigprocmask with an invalid `how` reads the new mask before it looks at
-/// `how`, and changes nothing: EFAULT or EINVAL is the answer. Every sandbox allows it.
+/// `how`, and changes nothing: EFAULT or EINVAL is the answer. No, where a sandbox forbids to ask.
 pub fn readable(address: u64) -> bool {
     // SAFETY: the kernel copies from user space and checks.
     let answer = unsafe { call(libc::SYS_rt_sigprocmask, [usize::MAX, address as usize, 0, 8, 0, 0]) };
-    answer != -(libc::EFAULT as isize)
+    answer == -(libc::EINVAL as isize)
 }
 
 /// Copies memory of our own that another thread may unmap at any moment; false when it is not mapped, or when a sandbox forbids to
@@ -431,19 +464,18 @@ fn identity_at(fd: c_int, path: &[u8], flags: c_int) -> Option<Identity> {
         return None;
     }
     // Before Linux 4.11, or a sandbox that knows only fstat.
-    #[cfg(target_pointer_width = "64")]
-    let number = libc::SYS_fstat;
-    #[cfg(target_pointer_width = "32")]
-    let number = libc::SYS_fstat64;
     let mut old = MaybeUninit::<libc::stat64>::zeroed();
     // SAFETY: fstat writes one struct stat (stat64 on 32-bit).
-    let answer = unsafe { call(number, [fd as usize, old.as_mut_ptr() as usize, 0, 0, 0, 0]) };
+    let answer = unsafe { call(FSTAT, [fd as usize, old.as_mut_ptr() as usize, 0, 0, 0, 0]) };
     if answer != 0 {
         return None;
     }
     // SAFETY: filled above.
     let s = unsafe { old.assume_init() };
-    Some(Identity { device: s.st_dev as u64, inode: s.st_ino as u64, mode: s.st_mode, owner: s.st_uid })
+    // In two halves, as statx has it: what was seen before a sandbox is compared with what is seen within.
+    let device = s.st_dev as libc::dev_t;
+    let device = u64::from(libc::major(device)) << 32 | u64::from(libc::minor(device));
+    Some(Identity { device, inode: s.st_ino as u64, mode: s.st_mode, owner: s.st_uid })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -499,7 +531,7 @@ pub fn file_size(fd: c_int) -> Option<u64> {
     let mut found = core::mem::MaybeUninit::<libc::stat64>::zeroed();
     // SAFETY: zero is a valid stat64, which the kernel fills.
     let size = unsafe {
-        let failed = failed(syscall6(libc::SYS_fstat as usize, [fd as usize, found.as_mut_ptr() as usize, 0, 0, 0, 0]));
+        let failed = failed(call(FSTAT, [fd as usize, found.as_mut_ptr() as usize, 0, 0, 0, 0]));
         (!failed).then(|| found.assume_init().st_size)
     };
     size.and_then(|size| u64::try_from(size).ok())

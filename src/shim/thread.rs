@@ -23,6 +23,7 @@
 //! takes first, so no child is born with it locked.
 #![allow(unsafe_code)] // Safety: the block belongs to the calling thread, as `State::inner` does, under the guard.
 
+pub mod beside;
 mod end;
 mod stack;
 mod state;
@@ -59,7 +60,7 @@ pub struct Block {
     entry: AtomicPtr<record::layout::Thread>,
     #[cfg(target_pointer_width = "32")]
     _pad: u32,
-    /// Raised in a vfork child; `arch` knows its place.
+    /// Raised in a vfork child (`arch` knows its place), and see [`beside`].
     vfork: AtomicU32,
     guard: AtomicU32,
     phase: AtomicU32,
@@ -88,9 +89,18 @@ const _: () = assert!(offset_of!(Block, vfork) == VFORK_FLAG);
 
 #[inline(always)]
 pub fn block() -> &'static Block {
-    // SAFETY: the block is zero-initialised TLS of the right size and alignment (checked above), valid for any content,
-    // and lives as long as the thread; the reference does not leave it.
-    unsafe { &*thread_block().cast::<Block>() }
+    match thread_block() {
+        // SAFETY: the block is zero-initialised TLS of the right size and alignment (checked above), valid for any content,
+        // and lives as long as the thread; the reference does not leave it.
+        Some(block) => unsafe { block.cast::<Block>().as_ref() },
+        None => &beside::FOREIGN,
+    }
+}
+
+/// Has the caller a TLS of libc's, where errno lies?
+#[inline(always)]
+pub fn has_tls() -> bool {
+    thread_block().is_some()
 }
 
 impl Block {
@@ -208,7 +218,7 @@ fn nested(block: &'static Block) -> Entry {
 #[cold]
 fn enter_slowly(block: &'static Block) -> Entry {
     let mut state = block.state.load(Relaxed);
-    if block.vfork.load(Relaxed) == 0 && block.phase.load(Relaxed) != ENDED && start::ready() {
+    if !beside::is_child(block) && block.phase.load(Relaxed) != ENDED && start::ready() {
         if state.is_null() {
             state = register(block);
         }
@@ -221,9 +231,9 @@ fn enter_slowly(block: &'static Block) -> Entry {
     Entry::Out
 }
 
-/// In a vfork child (which shares our memory), or after the thread's end.
+/// In a child that shares our memory: a vfork child, or as [`beside`] has it.
 pub fn blind() -> bool {
-    block().vfork.load(Relaxed) != 0
+    beside::is_child(block())
 }
 
 /// The state of a registered, live thread: the shortest way for counters. Not guarded.
@@ -276,7 +286,12 @@ impl Scope {
         if state.stack_high.load(Relaxed) == 0 {
             state.find_stack_now();
         }
-        let stack = unwind::capture(state, &mut self.inner().unwinding);
+        // Not known: a sandbox forbids to ask.
+        let stack = if state.knows_stack() {
+            unwind::capture(state, &mut self.inner().unwinding)
+        } else {
+            self.stack_unasked()
+        };
         actor(state, stack)
     }
 
@@ -317,8 +332,7 @@ impl Scope {
 
     fn look_for_stack(&mut self) -> bool {
         let state = self.state;
-        let main = state.tid.load(Relaxed) == sys::getpid();
-        if main || !unwind::called_by_libc(state) {
+        if state.is_main() || !unwind::called_by_libc(state) {
             state.find_stack_now();
         }
         state.knows_stack()

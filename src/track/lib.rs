@@ -14,3 +14,4 @@ pub mod fd;
 pub mod heap;
 pub mod key;
 pub mod lock;
+pub mod seccomp;

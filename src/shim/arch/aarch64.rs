@@ -1,6 +1,7 @@
 //! aarch64: see [`super`] for the contract of each item.
 
 use core::arch::{asm, global_asm};
+use core::ptr::NonNull;
 
 global_asm!(
     ".pushsection .tbss,\"awT\",@nobits",
@@ -16,21 +17,27 @@ global_asm!(
 );
 
 #[inline(always)]
-pub fn thread_block() -> *mut u8 {
-    let block: *mut u8;
-    // SAFETY: reads the offset of our own TLS symbol and the thread pointer.
+pub fn thread_block() -> Option<NonNull<u8>> {
+    let mut block: usize;
+    let vector: usize;
+    // SAFETY: reads the thread pointer, the thread's vector of TLS blocks behind it, and the offset of our own TLS symbol.
     unsafe {
+        asm!("mrs {0}, tpidr_el0", "ldr {1}, [{0}]", out(reg) block, out(reg) vector,
+            options(pure, nomem, nostack, preserves_flags));
+        if vector == 0 {
+            return None;
+        }
         asm!(
             "adrp {1}, :gottprel:shim_thread_block",
             "ldr {1}, [{1}, :gottprel_lo12:shim_thread_block]",
-            "mrs {0}, tpidr_el0",
             "add {0}, {0}, {1}",
-            out(reg) block,
+            inlateout(reg) block,
             out(reg) _,
-            options(pure, nomem, nostack)
+            options(pure, nomem, nostack, preserves_flags)
         );
     }
-    block
+    // SAFETY: within the TLS.
+    Some(unsafe { NonNull::new_unchecked(block as *mut u8) })
 }
 
 /// # Safety
@@ -175,11 +182,13 @@ global_asm!(
     ".hidden shim_vfork",
     ".type shim_vfork,%function",
     "shim_vfork:",
+    "mrs x10, tpidr_el0",
+    "ldr x9, [x10]",
+    "cbz x9, 4f",
     "adrp x9, :gottprel:shim_thread_block",
     "ldr x9, [x9, :gottprel_lo12:shim_thread_block]",
-    "mrs x10, tpidr_el0",
     "add x9, x9, x10",
-    "ldr w10, [x9, {flag}]",
+    "5: ldr w10, [x9, {flag}]",
     "add w10, w10, 1",
     "str w10, [x9, {flag}]",
     "mov x0, 0x4111",
@@ -194,8 +203,12 @@ global_asm!(
     "2: ret",
     "3: neg w0, w0",
     "b {failed}",
+    "4: adrp x9, {foreign}",
+    "add x9, x9, :lo12:{foreign}",
+    "b 5b",
     ".size shim_vfork, . - shim_vfork",
     flag = const super::VFORK_FLAG,
+    foreign = sym crate::thread::beside::FOREIGN,
     failed = sym super::set_errno_and_fail,
 );
 

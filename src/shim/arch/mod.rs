@@ -2,7 +2,8 @@
 //!
 //! Each architecture provides:
 //! - `thread_block()`: the address of the calling thread's block of [`THREAD_BLOCK_LEN`] zero-initialised bytes, by
-//!   initial-exec TLS. Async-signal-safe.
+//!   initial-exec TLS; nothing where the thread pointer is none of libc's: a child of clone(2) may have been given a piece of zeroed
+//!   memory for it (CLONE_SETTLS), without the pointer to itself (x86), or to a vector (aarch64), that each thread of libc's has. Async-signal-safe.
 //! - `syscall6()`: a raw system call; a negative result is `-errno`. It never touches `errno`, which is why all our own
 //!   calls go this way: a hook must leave `errno` alone.
 //! - `registers()`: where an unwinder starts. `stack_pointer()`: that one alone.

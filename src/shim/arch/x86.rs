@@ -1,6 +1,7 @@
 //! i686: see [`super`] for the contract of each item.
 
 use core::arch::{asm, global_asm};
+use core::ptr::NonNull;
 
 global_asm!(
     ".pushsection .tbss,\"awT\",@nobits",
@@ -16,22 +17,27 @@ global_asm!(
 );
 
 #[inline(always)]
-pub fn thread_block() -> *mut u8 {
-    let block: *mut u8;
-    // SAFETY: reads the offset of our own TLS symbol through the GOT, found from the program counter, and the thread
-    // pointer.
+pub fn thread_block() -> Option<NonNull<u8>> {
+    let mut block: usize;
+    // SAFETY: reads the thread's pointer to itself, and the offset of our own TLS symbol through the GOT, found from the program
+    // counter.
     unsafe {
+        asm!("movl %gs:0, {0}", out(reg) block, options(pure, nomem, nostack, preserves_flags, att_syntax));
+        if block == 0 {
+            return None;
+        }
         asm!(
             "calll 2f",
-            "2: popl {0}",
-            "addl $_GLOBAL_OFFSET_TABLE_ + (. - 2b), {0}",
-            "movl shim_thread_block@GOTNTPOFF({0}), {0}",
-            "addl %gs:0, {0}",
-            out(reg) block,
+            "2: popl {1}",
+            "addl $_GLOBAL_OFFSET_TABLE_ + (. - 2b), {1}",
+            "addl shim_thread_block@GOTNTPOFF({1}), {0}",
+            inlateout(reg) block,
+            out(reg) _,
             options(pure, nomem, att_syntax)
         );
     }
-    block
+    // SAFETY: within the TLS.
+    Some(unsafe { NonNull::new_unchecked(block as *mut u8) })
 }
 
 /// # Safety
@@ -164,11 +170,13 @@ global_asm!(
     ".type shim_vfork,@function",
     "shim_vfork:",
     "calll 2f",
-    "2: popl %edx",
-    "addl $_GLOBAL_OFFSET_TABLE_ + (. - 2b), %edx",
-    "movl shim_thread_block@GOTNTPOFF(%edx), %edx",
-    "addl %gs:0, %edx",
-    "incl {flag}(%edx)",
+    "2: popl %ecx",
+    "addl $_GLOBAL_OFFSET_TABLE_ + (. - 2b), %ecx",
+    "movl %gs:0, %edx",
+    "testl %edx, %edx",
+    "jz 5f",
+    "addl shim_thread_block@GOTNTPOFF(%ecx), %edx",
+    "6: incl {flag}(%edx)",
     "popl %ecx",
     "movl $190, %eax",
     "int $0x80",
@@ -185,8 +193,11 @@ global_asm!(
     "calll {failed}",
     "addl $12, %esp",
     "retl",
+    "5: leal {foreign}@GOTOFF(%ecx), %edx",
+    "jmp 6b",
     ".size shim_vfork, . - shim_vfork",
     flag = const super::VFORK_FLAG,
+    foreign = sym crate::thread::beside::FOREIGN,
     failed = sym super::set_errno_and_fail,
     options(att_syntax),
 );

@@ -3,6 +3,7 @@
 //! See [`super`] for the contract of each item.
 
 use core::arch::{asm, global_asm};
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 // The per-thread block. Initial-exec access (`@gottpoff`) is one load from the GOT and one from the thread pointer, and
@@ -21,18 +22,22 @@ global_asm!(
 );
 
 #[inline(always)]
-pub fn thread_block() -> *mut u8 {
-    let block: *mut u8;
-    // SAFETY: reads the offset of our own TLS symbol and the thread pointer; no memory of Rust's is touched.
+pub fn thread_block() -> Option<NonNull<u8>> {
+    let mut block: usize;
+    // SAFETY: reads the thread's pointer to itself, and the offset of our own TLS symbol; no memory of Rust's is touched.
     unsafe {
+        asm!("mov {0}, qword ptr fs:[0]", out(reg) block, options(pure, nomem, nostack, preserves_flags));
+        if block == 0 {
+            return None;
+        }
         asm!(
-            "mov {0}, qword ptr [rip + shim_thread_block@GOTTPOFF]",
-            "add {0}, qword ptr fs:[0]",
-            out(reg) block,
+            "add {0}, qword ptr [rip + shim_thread_block@GOTTPOFF]",
+            inlateout(reg) block,
             options(pure, nomem, nostack)
         );
     }
-    block
+    // SAFETY: within the TLS.
+    Some(unsafe { NonNull::new_unchecked(block as *mut u8) })
 }
 
 /// # Safety
@@ -255,9 +260,12 @@ global_asm!(
     ".type shim_vfork,@function",
     "shim_vfork:",
     ".cfi_startproc",
-    "mov r8, qword ptr [rip + shim_thread_block@GOTTPOFF]",
-    "add r8, qword ptr fs:[0]",
-    "inc dword ptr [r8 + {flag}]",
+    "mov r8, qword ptr fs:[0]",
+    "test r8, r8",
+    "jz 4f",
+    "add r8, qword ptr [rip + shim_thread_block@GOTTPOFF]",
+    "5: inc dword ptr [r8 + {flag}]",
+    ".cfi_remember_state",
     "pop rdi",
     ".cfi_adjust_cfa_offset -8",
     ".cfi_register rip, rdi",
@@ -275,9 +283,13 @@ global_asm!(
     "3: neg eax",
     "mov edi, eax",
     "jmp {failed}",
+    ".cfi_restore_state",
+    "4: lea r8, [rip + {foreign}]",
+    "jmp 5b",
     ".cfi_endproc",
     ".size shim_vfork, . - shim_vfork",
     flag = const super::VFORK_FLAG,
+    foreign = sym crate::thread::beside::FOREIGN,
     failed = sym super::set_errno_and_fail,
 );
 

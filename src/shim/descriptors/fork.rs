@@ -4,12 +4,12 @@
 use super::growth::PER_PAGE;
 use super::{PER_CHUNK, RESOLVING, growth, leaks, on, quarantine, slot};
 use crate::private::{self, Use};
-use crate::{recording, thread};
+use crate::{recording, sys, thread};
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicPtr, AtomicUsize};
 use libc::c_int;
 use record::layout::Section;
-use track::fd::Slot;
+use track::fd::{Slot, State};
 
 /// The states of all numbers as they were at the fork, for the child: null when its memory is its own anyway.
 ///
@@ -79,6 +79,19 @@ fn thaw(frozen: &[u64]) {
 }
 
 const PAGES_PER_CHUNK: usize = PER_CHUNK / PER_PAGE;
+
+/// In a child of a fork that ran no handlers, when it is noticed. Until then the table was its parent's, too, which has gone on
+/// closing and opening: what it says is no more than a rumour here. Nothing is known, then; and what is left of the tombstones that
+/// were copied with the descriptors goes, for their queue may be of another moment.
+pub fn after_missed_fork() {
+    for fd in 0..(CHUNKS.load(Relaxed) * PER_CHUNK) as c_int {
+        let Some(slot) = slot(fd).filter(|slot| slot.state() != State::Unknown) else { continue };
+        slot.forget();
+        if quarantine::quarantined() && !private::is(fd) && quarantine::holds(fd) {
+            sys::close(fd);
+        }
+    }
+}
 
 /// In a forked child: the resolver calls of other threads are gone. Tombstones were copied with the table, and their
 /// queue with our memory, so they are evicted here as there.

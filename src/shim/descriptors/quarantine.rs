@@ -13,7 +13,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicBool, AtomicU32};
 use libc::c_int;
 use record::layout::Counter;
-use track::fd::{Quarantine, limit_for};
+use track::fd::{Quarantine, State, limit_for};
 
 static QUARANTINE: Quarantine = Quarantine::new();
 
@@ -175,8 +175,25 @@ fn evict_batch(now: u64, limit: usize) {
 /// Does a tombstone hold this number?
 #[inline]
 pub fn is_tombstone(fd: c_int) -> bool {
-    quarantined()
-        && slot(fd).is_some_and(|s| matches!(s.state(), track::fd::State::Tombstoned | track::fd::State::Evicting))
+    quarantined() && says_tombstone(fd) && still_says_tombstone(fd)
+}
+
+#[inline(always)]
+fn says_tombstone(fd: c_int) -> bool {
+    slot(fd).is_some_and(|s| matches!(s.state(), State::Tombstoned | State::Evicting))
+}
+
+/// It may be the parent's, if this is a child that nobody has noticed yet.
+#[cold]
+fn still_says_tombstone(fd: c_int) -> bool {
+    crate::finding::guarded(|_| crate::start::notice_fork());
+    says_tombstone(fd)
+}
+
+/// Is what the kernel has behind the number a tombstone of ours?
+pub(super) fn holds(fd: c_int) -> bool {
+    let flags = sys::fcntl(fd, libc::F_GETFL, 0);
+    flags >= 0 && flags as c_int & libc::O_PATH != 0 && private::is_same(Use::Tombstone, fd)
 }
 
 /// Puts a tombstone in the place of `fd`. False: the number must be closed the ordinary way.

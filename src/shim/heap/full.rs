@@ -418,7 +418,7 @@ fn on_a_stack(scope: &Scope, address: u64) -> bool {
     }
     let of = |state: &thread::State| state.knows_stack() && (state.stack().0..state.stack().1).contains(&address);
     // The bounds of the first thread's stack are a guess downwards.
-    thread::registry().any(|state| state.is_live() && state.tid.load(Relaxed) != sys::getpid() && of(state))
+    thread::registry().any(|state| state.is_live() && !state.is_main() && of(state))
 }
 
 /// In a module's data? Of libc's and the loader's own, which they may well free, only that it is so: `Some(None)`.

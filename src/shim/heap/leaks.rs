@@ -73,7 +73,7 @@ static BORN_IN_SANDBOX: AtomicBool = AtomicBool::new(false);
 
 /// At start, with `heap=full`.
 pub fn start() {
-    BORN_IN_SANDBOX.store(stop::in_sandbox(), Relaxed);
+    BORN_IN_SANDBOX.store(sys::in_sandbox(), Relaxed);
 }
 
 /// In a forked child.
@@ -171,7 +171,7 @@ impl Look {
     /// Makes room, while everybody may still allocate.
     fn prepare(scope: &mut Scope, occasion: Occasion) -> Option<Self> {
         let began = sys::now();
-        let sandbox = stop::in_sandbox();
+        let sandbox = sys::in_sandbox();
         if sandbox && !BORN_IN_SANDBOX.load(Relaxed) {
             // The program has locked itself in; what it left itself we do not know.
             return None;

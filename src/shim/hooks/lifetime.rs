@@ -8,6 +8,7 @@ use super::c_types::*;
 use crate::descriptors::{self, Before, Way, after_close, before_close, duplicated, hidden, made, making, opened};
 use crate::private;
 use crate::roster::real;
+use crate::sandbox::{self, Wanted};
 use crate::sys::{self, fail};
 use libc::EBADF;
 use record::label::Label;
@@ -33,7 +34,7 @@ fn closing(fd: c_int, name: &str, call: impl FnOnce() -> c_int) -> c_int {
 }
 
 pub unsafe fn close(fd: c_int) -> c_int {
-    if descriptors::quarantined() {
+    if descriptors::quarantined() && crate::thread::has_tls() {
         // close is a cancellation point, and a pending cancellation takes effect before anything is closed; a tombstone
         // is not, so the point is made here. Nothing of ours is up yet.
         // SAFETY: as the call that it stands for.
@@ -100,7 +101,7 @@ pub unsafe fn closefrom(first: c_int) {
         }
         around_ours(first, c_uint::MAX, |from, to| {
             let args = [from as usize, to as usize, 0, 0, 0, 0];
-            if crate::arch::syscall6(libc::SYS_close_range as usize, args) == 0 {
+            if sys::call(libc::SYS_close_range, args) == 0 {
                 return 0;
             }
             let limit = sys::descriptor_limits().hard.clamp(1024, 1 << 20) as c_uint;
@@ -237,6 +238,14 @@ pub unsafe fn syscall(number: c_long, a: usize, b: usize, c: usize, d: usize, e:
                 c_long::from(replacing(fd, b as c_int, "syscall(SYS_dup3)", || call() as c_int))
             }
             libc::SYS_fcntl => c_long::from(controlling(fd, b as c_int, || call() as c_int)),
+            libc::SYS_seccomp => match Wanted::of_call(a, c) {
+                Some(wanted) => sandbox::installing(wanted, call),
+                None => call(),
+            },
+            libc::SYS_prctl => match Wanted::of_prctl(b, c).filter(|_| a as c_int == libc::PR_SET_SECCOMP) {
+                Some(wanted) => sandbox::installing(wanted, call),
+                None => call(),
+            },
             _ => {
                 let Some(kind) = maker(number, a, b) else { return call() };
                 let new = making(|| call() as c_int);

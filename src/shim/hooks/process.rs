@@ -8,7 +8,8 @@
 
 use super::c_types::*;
 use crate::roster::real;
-use crate::thread::NAMES;
+use crate::sandbox::{self, Wanted};
+use crate::thread::{NAMES, beside};
 use crate::{arch, descriptors, message, start, sys};
 use core::ffi::CStr;
 use core::sync::atomic::Ordering::Relaxed;
@@ -20,6 +21,31 @@ use core::sync::atomic::Ordering::Relaxed;
 pub unsafe fn vfork() -> pid_t {
     // SAFETY: a tail jump with the stack as the caller left it.
     unsafe { arch::jump_to_vfork!() }
+}
+
+/// See `thread::beside`. A clone without CLONE_VM is a fork without handlers, which `start` notices.
+pub unsafe fn clone(
+    function: *const c_void,
+    stack: *mut c_void,
+    flags: c_int,
+    argument: *mut c_void,
+    parent: *mut c_void,
+    tls: *mut c_void,
+    child: *mut c_void,
+) -> c_int {
+    if flags & libc::CLONE_VM == 0 || function.is_null() || stack.is_null() {
+        // SAFETY: the caller's.
+        return unsafe { real::clone(function, stack, flags, argument, parent, tls, child) };
+    }
+    if flags & libc::CLONE_THREAD != 0 {
+        before_thread();
+    }
+    // SAFETY: the caller's; `around` hands on what it was given, or what it has put on the child's stack.
+    unsafe {
+        beside::around(flags, function, stack, argument, |function, stack, argument| {
+            real::clone(function, stack, flags, argument, parent, tls, child)
+        })
+    }
 }
 
 /// # Safety
@@ -132,16 +158,20 @@ pub unsafe fn _exit(status: c_int) {
 }
 
 /// A forked child gets its own recording before it has a second thread.
+fn before_thread() {
+    crate::finding::guarded(|_| {
+        start::materialise();
+        crate::unwind::before_thread();
+    });
+}
+
 pub unsafe fn pthread_create(
     thread: *mut c_void,
     attributes: *const c_void,
     entry: *mut c_void,
     argument: *mut c_void,
 ) -> c_int {
-    crate::finding::guarded(|_| {
-        start::materialise();
-        crate::unwind::before_thread();
-    });
+    before_thread();
     // SAFETY: the caller's.
     unsafe { real::pthread_create(thread, attributes, entry, argument) }
 }
@@ -155,7 +185,11 @@ pub unsafe fn pthread_setname_np(thread: usize, name: *const c_char) -> c_int {
 
 pub unsafe fn prctl(option: c_int, a: usize, b: usize, c: usize, d: usize) -> c_int {
     // SAFETY: the caller's.
-    let result = unsafe { real::prctl(option, a, b, c, d) };
+    let call = || unsafe { real::prctl(option, a, b, c, d) };
+    if let Some(wanted) = Wanted::of_prctl(a, b).filter(|_| option == libc::PR_SET_SECCOMP) {
+        return sandbox::installing(wanted, || c_long::from(call())) as c_int;
+    }
+    let result = call();
     if option == libc::PR_SET_NAME {
         NAMES.fetch_add(1, Relaxed);
     }

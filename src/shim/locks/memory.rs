@@ -227,7 +227,7 @@ const STACK_MOST: usize = 64 << 20;
 pub fn stack_goes(scope: &mut Scope) {
     let state = scope.state;
     let top = state.description.load(Relaxed) as usize;
-    if thread::alone() || state.tid.load(Relaxed) == sys::getpid() {
+    if thread::alone() || state.is_main() {
         return;
     }
     // Its bounds cost a call into libc: asked for when there is something about where it must be.

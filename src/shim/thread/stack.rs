@@ -23,9 +23,15 @@ impl State {
         self.stack_high.load(Relaxed) != 0
     }
 
+    /// Is it the thread that the process began with?
+    pub fn is_main(&self) -> bool {
+        let tid = self.tid.load(Relaxed);
+        tid != 0 && tid == sys::getpid()
+    }
+
     /// Is it known, or to be had without asking libc, as the main thread's is?
     pub fn knows_stack_unasked(&self) -> bool {
-        if !self.knows_stack() && self.tid.load(Relaxed) == sys::getpid() {
+        if !self.knows_stack() && self.is_main() {
             self.find_stack_now();
         }
         self.knows_stack()
@@ -86,14 +92,17 @@ impl State {
     /// The bounds of the stack, for the unwinder. The main thread's come from `__libc_stack_end`, because
     /// pthread_getattr_np would open /proc/self/maps, and take a descriptor number, there.
     fn find_stack(&self) {
-        if self.tid.load(Relaxed) == sys::getpid() {
+        if self.is_main() {
             if let Some(end) = unwind::main_stack_end() {
                 self.stack_low.store(0, Relaxed);
                 self.stack_high.store(end, Relaxed);
             }
             return;
         }
-        // SAFETY: pthread_getattr_np initialises the attribute, which is then read and destroyed once.
+        if !sys::allowed(libc::SYS_sched_getaffinity, [self.tid.load(Relaxed) as usize, 0, 0, 0, 0, 0]) {
+            return;
+        }
+        // SAFETY: pthread_getattr_np, which asks for the affinity, too, initialises the attribute, which is then read and destroyed once.
         unsafe {
             let mut attribute = core::mem::MaybeUninit::<libc::pthread_attr_t>::zeroed();
             if libc::pthread_getattr_np(libc::pthread_self(), attribute.as_mut_ptr()) == 0 {

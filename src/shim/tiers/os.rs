@@ -2,7 +2,6 @@
 //! descriptors, which the program neither sees nor closes.
 #![allow(unsafe_code)] // Safety: arguments are those of the man pages; memory that is written is given as slices.
 
-use crate::arch::syscall6;
 use crate::{ours, private, sys};
 use core::sync::atomic::AtomicU32;
 use tier::memory::os::{Answer, Errno, Os, Stat};
@@ -24,7 +23,7 @@ unsafe fn call<const N: usize>(number: libc::c_long, arguments: [usize; N]) -> i
     let mut six = [0; 6];
     six[..N].copy_from_slice(&arguments);
     // SAFETY: the caller's.
-    unsafe { syscall6(number as usize, six) }
+    unsafe { sys::call(number, six) }
 }
 
 fn poll_in(fd: i32, milliseconds: i32) -> isize {

@@ -259,6 +259,17 @@ impl Slot {
         self.word.store(frozen, Ordering::Release);
     }
 
+    /// Nothing is known of the number any more; always by a store, as [`thaw`](Self::thaw).
+    ///
+    /// pre: nobody else uses the slot.
+    pub fn forget(&self) {
+        let word = self.load();
+        self.word.store(
+            Word::new(State::Unknown, Flags::NONE, word.epoch(), word.settled_generation()).bits(),
+            Ordering::Release,
+        );
+    }
+
     pub(super) fn load(&self) -> Word {
         Word::from_bits(self.word.load(Ordering::Acquire))
     }

@@ -6,7 +6,6 @@
 //! are skipped by what /proc/self/pagemap says of them.
 #![allow(unsafe_code)] // Safety: reads of mapped memory, argued at each place.
 
-use crate::arch::syscall6;
 use crate::maps::{self, EXECUTE, FILE, Mapping, READ};
 use crate::sys;
 use core::cell::{Cell, UnsafeCell};
@@ -164,7 +163,7 @@ fn copy(from: u64, to: *mut u8, len: usize) -> isize {
     // SAFETY: the kernel writes at most `len` bytes to a buffer of ours, and checks what it reads.
     unsafe {
         let (l, r) = (local.as_ptr() as usize, remote.as_ptr() as usize);
-        syscall6(libc::SYS_process_vm_readv as usize, [sys::getpid() as usize, l, 1, r, 1, 0])
+        sys::call(libc::SYS_process_vm_readv, [sys::getpid() as usize, l, 1, r, 1, 0])
     }
 }
 

@@ -18,8 +18,9 @@
 //! Its table of descriptors is a copy, so that what it opens takes no number of the program's.
 #![allow(unsafe_code)] // Safety: system calls and one static that the two sides hand to each other by its state.
 
-use crate::arch::{self, syscall6};
+use crate::arch;
 use crate::sys;
+use crate::sys::call;
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize};
@@ -109,13 +110,6 @@ pub struct Stopped {
     seen: &'static [Seen],
 }
 
-/// # Safety
-/// As the system call.
-unsafe fn call(number: libc::c_long, a: [usize; 6]) -> isize {
-    // SAFETY: the caller's.
-    unsafe { syscall6(number as usize, a) }
-}
-
 fn nap() {
     let time = [0 as libc::c_long, 30_000];
     // SAFETY: a live timespec.
@@ -130,17 +124,11 @@ fn set_mask(mask: u64) -> u64 {
     old
 }
 
-/// Is a sandbox around us, which might end the process for a call that it does not like?
-pub fn in_sandbox() -> bool {
-    // SAFETY: no memory.
-    unsafe { call(libc::SYS_prctl, [libc::PR_GET_SECCOMP as usize, 0, 0, 0, 0, 0]) != 0 }
-}
-
 /// Stops all other threads. `None`: it cannot be done here; none is stopped.
 ///
 /// pre: one caller at a time.
 pub fn stop(lent: Lent) -> Option<Stopped> {
-    if in_sandbox() {
+    if sys::in_sandbox() {
         return None;
     }
     LOOKER.store(sys::gettid(), Relaxed);
