@@ -209,6 +209,7 @@ pub fn opened(fd: c_int, kind: FdKind, owner: Owner, label: Label) {
 #[inline(always)]
 fn record_open(by: &mut By, fd: c_int, what: Opening, op: Op) {
     let Some(slot) = slot_or_commit(fd) else { return };
+    growth::touching(fd);
     let opened = slot.opened(by.actor(), what);
     quarantine::keep_low(fd);
     if opened.displaced == track::fd::State::Open {

@@ -237,7 +237,9 @@ fn record(scope: Option<&mut Scope>, actor: &Actor, index: u32, variable: u64, m
     let (Some(slot), Some(places)) = (table::slot(index), table::places(index)) else { return };
     let module = |at: u64| scope.as_ref().and_then(|s| unwind::module_of(s.state, at)).filter(|o| o.recorded.is_some());
     let (owner, maker, destructor) = (module(variable), module(from), module(made.destructor as u64));
-    let whose = if maker.is_some_and(|o| o.flags & module_flag::LIBC != 0) { Whose::Libc } else { Whose::Program };
+    // Both, as a constructor whose last act is to create a key is left before libc's work: it returns to the loader, then.
+    let in_libc = |o: Option<Object>| o.is_some_and(|o| o.flags & module_flag::LIBC != 0);
+    let whose = if in_libc(maker) && in_libc(owner) { Whose::Libc } else { Whose::Program };
     table::allow(index, Extent::Nobody, Extent::Nobody);
     let life = slot.facts().filter(|facts| facts.generation > 0).map(|facts| facts.now);
     // It may have been deleted where we could not see.

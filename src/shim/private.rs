@@ -1,7 +1,9 @@
 //! Our own descriptors: kept where the program does not look, and hidden where it does.
 //!
 //! Where: above the soft RLIMIT_NOFILE when the hard one allows it, so that they neither take a number that the program
-//! could get, nor bring EMFILE nearer, nor lie in the way of a loop up to `sysconf(_SC_OPEN_MAX)`; else just below it.
+//! could get, nor bring EMFILE nearer, nor lie in the way of a loop up to `sysconf(_SC_OPEN_MAX)`; else just below it. Where the
+//! limit is high, below [`HIGHEST`]: the kernel's table of descriptors is as long as the highest number, and every fork copies it
+//! (8 MiB with the million that containers have). A program with as many open finds a few numbers taken.
 //! A descriptor above the limit stays usable. The limit is raised and put back only while the process has one thread.
 //!
 //! Every hook that takes a descriptor asks [`is`] first and answers EBADF, which is what the number would have been
@@ -147,11 +149,15 @@ pub fn unhide(fd: i32) {
 /// A program that may have no more than so many descriptors keeps them all.
 const LEAST: u64 = 24;
 
+/// See the header: a table of as many entries is 512 KiB. Lower would be cheaper still, but numbers that a program comes to must be free:
+/// observe changes none.
+const HIGHEST: u64 = 1 << 16;
+
 /// A copy at a private number.
 fn moved_up(fd: i32, close_original: bool) -> Option<i32> {
     let limits = sys::descriptor_limits();
     let mut high = -1;
-    if thread::alone() && limits.soft < 1 << 30 {
+    if thread::alone() && limits.soft <= HIGHEST {
         // Only who may lift the hard limit can do so where it equals the soft one: there is nothing below the lowest limits to take.
         let least = if limits.soft <= LEAST { limits.soft + 64 } else { 0 };
         let hard = limits.hard.max(least);
@@ -165,7 +171,7 @@ fn moved_up(fd: i32, close_original: bool) -> Option<i32> {
     // expect to get in order.
     let mut room = 8;
     while high < 0 && room <= 64 && limits.soft > room + LEAST - 8 {
-        high = sys::fcntl(fd, libc::F_DUPFD_CLOEXEC, (limits.soft.min(1 << 30) - room) as usize);
+        high = sys::fcntl(fd, libc::F_DUPFD_CLOEXEC, (limits.soft.min(HIGHEST) - room) as usize);
         room *= 2;
     }
     if close_original {

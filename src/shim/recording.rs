@@ -17,6 +17,7 @@ use crate::{message, options, sys, thread};
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, compiler_fence};
+use libc::c_int;
 use once_cell::race::OnceBox;
 use record::layout::{
     CHUNK_LEN, CHUNKS_AT, Counter, DIRECTORY_LEN, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, ORDER, Section, Thread,
@@ -158,12 +159,36 @@ fn map_chunk(order: usize) -> Option<NonNull<u8>> {
         if reserve(fd, offset, CHUNK_LEN as u64) != 0 {
             return None;
         }
-        let at = sys::mmap(0, CHUNK_LEN, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, fd, offset);
-        if sys::failed(at) { 0 } else { at as usize }
+        map_file(0, CHUNK_LEN, libc::MAP_SHARED, fd, offset as usize)
     } else {
         sys::map_anonymous(CHUNK_LEN)
     };
     NonNull::new(at as *mut u8)
+}
+
+/// A part of the file, there or anywhere (0); 0: it cannot be mapped.
+///
+/// Why the kernel shall not read ahead: most pages are never touched, and for each that is it would fill 32 with zeroes.
+fn map_file(at: usize, len: usize, flags: c_int, fd: i32, offset: usize) -> usize {
+    let at = sys::mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, fd, offset as u64);
+    if sys::failed(at) {
+        return 0;
+    }
+    sys::read_nothing_ahead(at as usize, len);
+    at as usize
+}
+
+/// Makes pages of a section, counted from its first, memory of this process alone, all zero: a forked child's, where its parent had not
+/// written. False: they stay as they are.
+pub fn forget_pages(section: Section, first: usize, count: usize) -> bool {
+    const PER_CHUNK: usize = CHUNK_LEN / 4096;
+    let Some(chunk) = RECORDING.chunk(section, first / PER_CHUNK) else { return true };
+    if !is_private_copy() || first % PER_CHUNK + count > PER_CHUNK {
+        return false;
+    }
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+    let at = chunk.as_ptr() as usize + first % PER_CHUNK * 4096;
+    !sys::failed(sys::mmap(at, count * 4096, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0))
 }
 
 /// Reserves blocks: 0, or an errno. File systems without fallocate get zeroes written.
@@ -190,11 +215,14 @@ fn reserve(fd: i32, offset: u64, len: u64) -> i32 {
     }
 }
 
+/// What the chunks are, in file order.
+fn directory() -> &'static [AtomicU32; DIRECTORY_LEN / 4] {
+    // SAFETY: the directory follows the header in the same mapping, which stays, and has MAX_CHUNKS entries.
+    unsafe { &*HEADER.load(Relaxed).cast::<u8>().add(HEADER_LEN).cast() }
+}
+
 fn publish(section: Section, index: usize, order: usize, chunk: NonNull<u8>) {
-    let header = HEADER.load(Relaxed).cast::<u8>();
-    // SAFETY: the directory follows the header in the same mapping and has MAX_CHUNKS entries.
-    let directory = unsafe { &*header.add(HEADER_LEN).cast::<[AtomicU32; DIRECTORY_LEN / 4]>() };
-    directory[order].store((section as u32) << 24 | index as u32, Relaxed);
+    directory()[order].store((section as u32) << 24 | index as u32, Relaxed);
     IN_ORDER[order].store(chunk.as_ptr(), Relaxed);
     MADE.store(order + 1, Relaxed);
     CHUNKS[BASE[section as usize - 1] + index].store(chunk.as_ptr(), Release);
@@ -227,13 +255,12 @@ pub fn open() -> bool {
     if wanted {
         match create_file(len) {
             Ok(fd) => {
-                let at = sys::mmap(0, len, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, fd, 0);
+                base = map_file(0, len, libc::MAP_SHARED, fd, 0);
                 // Without a number for the file it cannot grow: what finds no room is counted.
                 private::adopt(Use::Record, fd, true);
-                if sys::failed(at) {
+                if base == 0 {
                     complain(message::error_name(libc::ENOMEM));
                 } else {
-                    base = at as usize;
                     BACKING.store(FILE, Relaxed);
                 }
             }
@@ -431,17 +458,7 @@ pub fn after_fork() {
         let header = HEADER.load(Relaxed) as usize;
         match private::get_checked(Use::Record) {
             Some(fd) => {
-                let remap = |at: usize, len: usize, offset: usize| {
-                    let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
-                    sys::mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, fd, offset as u64)
-                };
-                remap(header, CHUNKS_AT, 0);
-                for (order, chunk) in IN_ORDER.iter().enumerate().take(chunks) {
-                    let chunk = chunk.load(Relaxed) as usize;
-                    if chunk != 0 {
-                        remap(chunk, CHUNK_LEN, CHUNKS_AT + order * CHUNK_LEN);
-                    }
-                }
+                remap(header, chunks, libc::MAP_PRIVATE, fd);
             }
             // A raw close took the descriptor, or there was no number for it: copy by hand.
             None => copy_in_place(header, chunks),
@@ -490,6 +507,60 @@ pub fn after_fork() {
             }
         }
     }
+}
+
+/// Maps the file anew over all of the recording. What lies one behind the other in memory, as it does in the file, is one mapping.
+fn remap(header: usize, chunks: usize, flags: c_int, fd: i32) -> bool {
+    let (mut at, mut offset, mut len, mut whole) = (header, 0, CHUNKS_AT, true);
+    for (order, chunk) in IN_ORDER.iter().enumerate().take(chunks) {
+        let chunk = chunk.load(Relaxed) as usize;
+        if chunk != at + len {
+            whole &= map_file(at, len, flags | libc::MAP_FIXED, fd, offset) != 0;
+            (at, offset, len) = (chunk, CHUNKS_AT + order * CHUNK_LEN, 0);
+        }
+        len += CHUNK_LEN;
+    }
+    whole & (map_file(at, len, flags | libc::MAP_FIXED, fd, offset) != 0)
+}
+
+/// How much of a chunk, in file order, can be anything but zero.
+fn used_of_chunk(order: usize) -> usize {
+    let word = directory()[order].load(Relaxed);
+    let Some(section) = Section::from_code((word >> 24) as u8) else { return CHUNK_LEN };
+    let header = RECORDING.header();
+    let entries = match section {
+        Section::Threads => &header.threads,
+        Section::StackWords => &header.stack_words,
+        Section::Findings => &header.findings,
+        Section::Modules => &header.modules,
+        Section::Strings => &header.string_bytes,
+        Section::Sites => &header.sites,
+        _ => return CHUNK_LEN,
+    };
+    let before = (word & 0xff_ffff) as usize * section.per_chunk();
+    (entries.load(Relaxed) as usize).saturating_sub(before).min(section.per_chunk()) * section.entry_len()
+}
+
+/// Writes memory of the recording to a fresh file of zeroes: the pages that are anything else.
+fn write_out(fd: i32, at: usize, len: usize, offset: usize) -> bool {
+    // SAFETY: a mapped range of this recording.
+    let bytes = unsafe { core::slice::from_raw_parts(at as *const u8, len) };
+    // SAFETY: any eight bytes are a number.
+    let is_zero = |page: &[u8]| unsafe { page.align_to::<u64>() }.1.iter().all(|word| *word == 0);
+    let mut done = 0;
+    while done < len {
+        let end = len.min(done + 4096);
+        if end - done == 4096 && is_zero(&bytes[done..end]) {
+            done = end;
+            continue;
+        }
+        let n = sys::pwrite(fd, &bytes[done..end], (offset + done) as u64);
+        if n <= 0 {
+            return false;
+        }
+        done += n as usize;
+    }
+    true
 }
 
 fn copy_in_place(header: usize, chunks: usize) {
@@ -543,27 +614,15 @@ pub fn materialise() {
         }
     };
     let header = HEADER.load(Relaxed) as usize;
-    let move_over = |at: usize, len: usize, offset: usize| {
-        // SAFETY: a mapped range of this recording.
-        let bytes = unsafe { core::slice::from_raw_parts(at as *const u8, len) };
-        let mut done = 0;
-        while done < len {
-            let n = sys::pwrite(fd, &bytes[done..], (offset + done) as u64);
-            if n <= 0 {
-                return false;
-            }
-            done += n as usize;
-        }
-        let flags = libc::MAP_SHARED | libc::MAP_FIXED;
-        !sys::failed(sys::mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, fd, offset as u64))
-    };
     let mut whole = true;
     for (order, chunk) in IN_ORDER.iter().enumerate().take(chunks) {
         let chunk = chunk.load(Relaxed) as usize;
-        whole &= chunk != 0 && move_over(chunk, CHUNK_LEN, CHUNKS_AT + order * CHUNK_LEN);
+        let used = used_of_chunk(order);
+        whole &= chunk != 0 && write_out(fd, chunk, used, CHUNKS_AT + order * CHUNK_LEN);
     }
     // Last: a file without its header is no recording.
-    whole = whole && move_over(header, CHUNKS_AT, 0);
+    whole = whole && write_out(fd, header, CHUNKS_AT, 0);
+    whole = whole && remap(header, chunks, libc::MAP_SHARED, fd);
     private::adopt(Use::Record, fd, true);
     BACKING.store(if whole { FILE } else { ANONYMOUS }, Relaxed);
 }

@@ -265,6 +265,12 @@ pub fn map_sparse(len: usize) -> usize {
     at as usize
 }
 
+/// For a mapped file of which few pages are used.
+pub fn read_nothing_ahead(at: usize, len: usize) {
+    // SAFETY: advice, which changes no content.
+    unsafe { call(libc::SYS_madvise, [at, len, libc::MADV_RANDOM as usize, 0, 0, 0]) };
+}
+
 /// # Safety
 /// Nobody uses the range any more.
 pub unsafe fn munmap(address: usize, len: usize) {

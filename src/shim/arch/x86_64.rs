@@ -77,11 +77,9 @@ pub fn ticks() -> Option<u64> {
 fn ask_invariant() -> bool {
     if INVARIANT.load(Relaxed) == 0 {
         #[allow(unused_unsafe)] // __cpuid became safe after Rust 1.85.
-        // SAFETY: every x86_64 has CPUID; leaves beyond the highest answer something that is checked against it.
-        let invariant = unsafe {
-            core::arch::x86_64::__cpuid(0x8000_0000).eax >= 0x8000_0007
-                && core::arch::x86_64::__cpuid(0x8000_0007).edx & 1 << 8 != 0
-        };
+        // SAFETY: every x86_64 has CPUID. The highest extended leaf is not asked for: with 64 bits there is 8000_0008h, the sizes of
+        // addresses, and in a virtual machine each question takes microseconds of every start.
+        let invariant = unsafe { core::arch::x86_64::__cpuid(0x8000_0007).edx & 1 << 8 != 0 };
         INVARIANT.store(if invariant { 1 } else { 2 }, Relaxed);
     }
     INVARIANT.load(Relaxed) == 1
@@ -111,19 +109,6 @@ pub fn stack_pointer() -> u64 {
     // SAFETY: reads a register.
     unsafe { asm!("mov {0}, rsp", out(reg) at, options(nomem, nostack, preserves_flags)) };
     at
-}
-
-/// The frame pointer of the function that this is inlined into, after its prologue: the assembly needs the address of a local, which
-/// lies in that frame.
-#[inline(always)]
-pub fn frame() -> usize {
-    let local = 0u8;
-    let frame;
-    // SAFETY: reads a register.
-    unsafe {
-        asm!("/* {1} */", "mov {0}, rbp", out(reg) frame, in(reg) &raw const local, options(nostack, preserves_flags));
-    }
-    frame
 }
 
 /// The registers that an unwinder starts from, here and now.

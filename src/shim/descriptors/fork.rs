@@ -1,12 +1,14 @@
 //! What fork does to the descriptor table: the states as they were at that moment, for the child.
 #![allow(unsafe_code)] // Safety: one boxed vector, reached by one thread while our locks are held.
 
+use super::growth::PER_PAGE;
 use super::{PER_CHUNK, RESOLVING, growth, leaks, on, quarantine, slot};
 use crate::private::{self, Use};
 use crate::{recording, sys, thread};
 use core::sync::atomic::Ordering::Relaxed;
 use core::sync::atomic::{AtomicPtr, AtomicUsize};
 use libc::c_int;
+use record::layout::Section;
 use track::fd::{Slot, State};
 
 /// The states of all numbers as they were at the fork, for the child: null when its memory is its own anyway.
@@ -40,7 +42,8 @@ pub fn freeze() {
     // SAFETY: null, or the vector of `before_fork`, which nobody else touches while our locks are held.
     if let Some(Frozen(words)) = unsafe { FROZEN.load(Relaxed).as_mut() } {
         for fd in 0..words.capacity() {
-            words.push(slot(fd as c_int).map_or(0, Slot::freeze));
+            let slot = if growth::touched(fd / PER_PAGE) { slot(fd as c_int) } else { None };
+            words.push(slot.map_or(0, Slot::freeze));
         }
     }
 }
@@ -51,6 +54,31 @@ pub fn take_frozen() -> Option<Box<Frozen>> {
     // SAFETY: the box of `before_fork`.
     (!frozen.is_null()).then(|| unsafe { Box::from_raw(frozen) })
 }
+
+/// Each number as it was at the fork. Where none was ever opened nothing is written, as each page would be copied for that: such pages
+/// become memory of our own instead, a run of them in one call.
+fn thaw(frozen: &[u64]) {
+    let pages = frozen.len() / PER_PAGE;
+    let mut page = 0;
+    while page < pages {
+        let first = page;
+        let in_chunk = |page: usize| page < pages && page / PAGES_PER_CHUNK == first / PAGES_PER_CHUNK;
+        while in_chunk(page) && !growth::touched(page) {
+            page += 1;
+        }
+        if page > first && recording::forget_pages(Section::Descriptors, first, page - first) {
+            continue;
+        }
+        page = page.max(first + 1);
+        for fd in first * PER_PAGE..page * PER_PAGE {
+            if let Some(slot) = slot(fd as c_int) {
+                slot.thaw(frozen[fd]);
+            }
+        }
+    }
+}
+
+const PAGES_PER_CHUNK: usize = PER_CHUNK / PER_PAGE;
 
 /// In a child of a fork that ran no handlers, when it is noticed. Until then the table was its parent's, too, which has gone on
 /// closing and opening: what it says is no more than a rumour here. Nothing is known, then; and what is left of the tombstones that
@@ -70,11 +98,7 @@ pub fn after_missed_fork() {
 pub fn after_fork(frozen: &[u64]) {
     growth::after_fork();
     leaks::after_fork();
-    for (fd, frozen) in frozen.iter().enumerate() {
-        if let Some(slot) = slot(fd as c_int) {
-            slot.thaw(*frozen);
-        }
-    }
+    thaw(frozen);
     RESOLVING.store(thread::current().map_or(0, |s| s.resolving.load(Relaxed).min(1)), Relaxed);
     if quarantine::quarantined() && private::get_checked(Use::Tombstone).is_none() {
         private::drop_descriptor(Use::Tombstone);

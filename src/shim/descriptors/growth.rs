@@ -56,6 +56,29 @@ fn counted() -> u64 {
     open_slots(0).count() as u64
 }
 
+/// Which pages of the table have a number that was ever opened, a bit each. The others are not touched: most processes have a handful of
+/// numbers, one of them perhaps a shell's 255, and each page of a recording costs a fault, and one more in every forked child.
+static PAGES: [AtomicU64; Section::Descriptors.capacity() / PER_PAGE / 64] =
+    [const { AtomicU64::new(0) }; Section::Descriptors.capacity() / PER_PAGE / 64];
+
+/// Slots in a page of 4 KiB.
+pub(super) const PER_PAGE: usize = 4096 / record::layout::DESCRIPTOR_LEN;
+
+/// A slot of a number is about to be opened.
+#[inline(always)]
+pub(super) fn touching(fd: c_int) {
+    let page = fd as usize / PER_PAGE;
+    let Some(pages) = PAGES.get(page / 64) else { return };
+    if pages.load(Relaxed) & 1 << (page % 64) == 0 {
+        pages.fetch_or(1 << (page % 64), Relaxed);
+    }
+}
+
+/// Was one of the numbers of this page of the table ever opened?
+pub(super) fn touched(page: usize) -> bool {
+    PAGES.get(page / 64).is_some_and(|pages| pages.load(Relaxed) & 1 << (page % 64) != 0)
+}
+
 /// One that was open before we could count.
 pub(super) fn found_open(fd: c_int) {
     OPEN_BEFORE.fetch_add(1, Relaxed);
@@ -244,5 +267,9 @@ pub(super) fn after_fork() {
 
 /// The numbers from `first` on that are open, as far as we know, with their slots.
 pub(super) fn open_slots(first: c_int) -> impl Iterator<Item = (c_int, &'static Slot)> {
-    (first..highest()).filter_map(|fd| Some((fd, slot(fd).filter(|slot| slot.state() == State::Open)?)))
+    let end = highest();
+    (first.max(0) as usize / PER_PAGE..(end as usize).div_ceil(PER_PAGE))
+        .filter(|page| touched(*page))
+        .flat_map(move |page| ((page * PER_PAGE) as c_int).max(first)..(((page + 1) * PER_PAGE) as c_int).min(end))
+        .filter_map(|fd| Some((fd, slot(fd).filter(|slot| slot.state() == State::Open)?)))
 }

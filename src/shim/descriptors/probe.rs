@@ -129,6 +129,7 @@ fn import_one(actor: &Actor, fd: c_int) {
     let Some(slot) = slot_or_commit(fd) else { return };
     if slot.state() == track::fd::State::Unknown {
         let (kind, label) = probe(fd);
+        growth::touching(fd);
         let _ = slot.opened(actor, Opening { kind, owner: Owner::NONE, imported: true, label: label.words() });
         growth::found_open(fd);
     }

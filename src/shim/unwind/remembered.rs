@@ -77,6 +77,8 @@ pub struct Scratch {
     pub(super) known: Box<[Known; CACHED]>,
     pub(super) remembered: Box<[[Remembered; WAYS]]>,
     next_way: usize,
+    /// Is there any entry? A new thread's are zero, and many threads never take a stack: their pages are not touched.
+    any: bool,
     /// The way of each set that was the right one last.
     pub(super) latest: Box<[u8]>,
     /// For a place of our own from which stacks are taken: where, seen from its stack pointer, the address lies at which our
@@ -93,6 +95,7 @@ impl Default for Scratch {
             // SAFETY: numbers only; zero is an empty entry.
             remembered: unsafe { alloc::zeroed(sets()) },
             next_way: 0,
+            any: false,
             latest: vec![0; sets()].into_boxed_slice(),
             origins: [(0, 0); ORIGINS],
             #[cfg(not(target_arch = "x86"))]
@@ -112,8 +115,10 @@ impl Scratch {
 
     /// For a thread that takes over an ended one's state: its stack may lie elsewhere, and end earlier.
     pub fn forget(&mut self) {
-        for remembered in self.remembered.as_flattened_mut() {
-            remembered.generation = 0;
+        if core::mem::take(&mut self.any) {
+            for remembered in self.remembered.as_flattened_mut() {
+                remembered.generation = 0;
+            }
         }
     }
 }
@@ -140,6 +145,7 @@ pub(super) fn remember(scratch: &mut Scratch, set: usize, at: Registers, generat
     // An outdated entry first, else in turn.
     let way = set.iter().position(|r| r.generation != generation).unwrap_or(scratch.next_way % WAYS);
     scratch.next_way = scratch.next_way.wrapping_add(1);
+    scratch.any = true;
     let to = &mut set[way];
     to.generation = 0;
     let steps = walked.slots.div_ceil(STEP);
