@@ -6,6 +6,7 @@
 //! Why a close is recorded before it happens: once the real call returns, another thread may own the number.
 #![allow(unsafe_code)] // Safety: slots are `track::fd::Slot`s in recording chunks of that very layout.
 
+use crate::hooks::resolver;
 use crate::options::{self, Mode};
 use crate::private;
 use crate::recording::RECORDING;
@@ -484,7 +485,8 @@ pub fn bad_use(fd: c_int, call: &str) {
     }
     let errno = sys::errno();
     // What libc's resolver uses is its own, also where its calls are seen: see hooks/resolver.rs.
-    if let Some(mut by) = By::now().filter(|by| by.state().resolving.load(Relaxed) == 0) {
+    let may_be_ours = |by: &By| by.state().resolving.load(Relaxed) == 0 || !resolver::has_libraries();
+    if let Some(mut by) = By::now().filter(may_be_ours) {
         by.log(Op::BadUse, fd, 0, libc::EBADF);
         let verdict = match slot(fd) {
             Some(slot) => slot.failed_use(by.actor(), &PAIRS),

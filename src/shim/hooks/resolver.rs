@@ -30,6 +30,15 @@ pub fn asks(from: u64) -> bool {
         && unwind::module_of(state, from).is_some_and(|object| object.flags & module_flag::LIBC != 0)
 }
 
+/// Is the resolver libraries of their own here? See [`asks`].
+#[cold]
+pub fn has_libraries() -> bool {
+    // SAFETY: returns a static string.
+    let version = unsafe { core::ffi::CStr::from_ptr(libc::gnu_get_libc_version()) }.to_bytes();
+    let digits = version.strip_prefix(b"2.").unwrap_or(b"34").iter().take_while(|digit| digit.is_ascii_digit());
+    digits.fold(0, |number, digit| number * 10 + u32::from(digit - b'0')) < 34
+}
+
 pub unsafe fn getaddrinfo(
     node: *const c_char,
     service: *const c_char,
