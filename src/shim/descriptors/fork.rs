@@ -70,9 +70,9 @@ fn thaw(frozen: &[u64]) {
             continue;
         }
         page = page.max(first + 1);
-        for fd in first * PER_PAGE..page * PER_PAGE {
+        for (fd, frozen) in frozen.iter().enumerate().take(page * PER_PAGE).skip(first * PER_PAGE) {
             if let Some(slot) = slot(fd as c_int) {
-                slot.thaw(frozen[fd]);
+                slot.thaw(*frozen);
             }
         }
     }
