@@ -11,11 +11,8 @@ JOBS ?= 4
 
 target := $(or $(CARGO_TARGET_DIR),target)
 release := $(target)/release
-# The folder of this machine's library, and what loaders also call it (src/cli/library.rs).
-native := $(patsubst i%86,i686,$(shell uname -m))
-platforms := $(if $(filter x86_64,$(native)),haswell xeon_phi)$(if $(filter i686,$(native)),i386 i486 i586)
 
-.PHONY: help build demo test check fmt lint loom library fuzz bench scale compat faults dist package deny sbom install clean
+.PHONY: help build demo test check fmt lint loom library fuzz bench scale compat faults dist package deny sbom install uninstall clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -56,8 +53,9 @@ bench: build ## what it costs: native, observe, protect, and peers where present
 scale: build ## snapshots of a program with 100000 descriptors: how long, and does it stand still
 	@scripts/check-scale
 
-compat: build ## real programs, with and without shim
+compat: build ## real programs, with and without shim; and the C tests on other libcs, which want `make dist` and root
 	@scripts/compat
+	@scripts/libc-matrix
 
 dist: ## for old systems and other architectures, into dist/; ARCHES="x86_64 i686 aarch64"
 	@scripts/dist $(ARCHES)
@@ -75,22 +73,11 @@ sbom: ## what the library and the command are made of, into dist/; wants cargo-c
 faults: build ## what must not harm a watched program, nor lose what was found; root, six minutes
 	@scripts/check-faults
 
-# lib/libshim.so is the one that documents name; the command takes those below lib/shim, where there is one per architecture.
 install: ## what `make build` made, into PREFIX=/usr/local under DESTDIR
-	@test -x $(release)/shim || { echo "install: $(release)/shim: not there; run \`make build\` first" >&2; exit 1; }
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/shim/$(native) $(DESTDIR)$(PREFIX)/share/doc/shim
-	@for library in dist/lib/shim/*; do \
-		case $$library in */\*) continue ;; esac; \
-		name=$${library##*/}; \
-		if [ -L "$$library" ]; then ln -sfn "$$(readlink "$$library")" "$(DESTDIR)$(PREFIX)/lib/shim/$$name"; \
-		else install -D -m 644 "$$library/libshim.so" "$(DESTDIR)$(PREFIX)/lib/shim/$$name/libshim.so"; fi || exit 1; done
-	@for name in $(platforms); do ln -sfn $(native) $(DESTDIR)$(PREFIX)/lib/shim/$$name || exit 1; done
-	install -m 755 $(release)/shim $(DESTDIR)$(PREFIX)/bin/shim
-	install -m 644 $(release)/libshim.so $(DESTDIR)$(PREFIX)/lib/shim/$(native)/libshim.so
-	ln -sfn shim/$(native)/libshim.so $(DESTDIR)$(PREFIX)/lib/libshim.so
-	$(release)/shim pages $(DESTDIR)$(PREFIX)/share
-	install -m 644 README.md CHANGELOG.md LICENSE-APACHE LICENSE-MIT docs/*.md $(DESTDIR)$(PREFIX)/share/doc/shim
-	cp -R docs/examples $(DESTDIR)$(PREFIX)/share/doc/shim/
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install $(release)
+
+uninstall: ## out of PREFIX=/usr/local under DESTDIR again
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install $(release) --remove
 
 clean: ## everything that was built
 	$(CARGO) clean

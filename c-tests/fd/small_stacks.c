@@ -4,6 +4,7 @@
  */
 #include "../test.h"
 #include <limits.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 
 static void calls(void)
@@ -41,7 +42,9 @@ int main(void)
     }
 
     calls(); /* so that every symbol is resolved */
-    size_t page = 4096, len = (sysconf(_SC_MINSIGSTKSZ) + 5120 + page - 1) / page * page;
+    /* AT_MINSIGSTKSZ: older headers have no name for it, older kernels no answer. */
+    size_t least = getauxval(51) ? getauxval(51) : 2048;
+    size_t page = 4096, len = (least + 5120 + page - 1) / page * page;
     char *low = mmap(NULL, page + len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(low != MAP_FAILED && mprotect(low, page, PROT_NONE) == 0);
     stack_t stack = { .ss_sp = low + page, .ss_size = len };

@@ -15,7 +15,7 @@
     do {                                                                                                               \
         errno = 0;                                                                                                     \
         long result_ = (long)(call);                                                                                   \
-        printf("%s = %ld %s\n", #call, result_, errno ? strerrorname_np(errno) : "");                                  \
+        printf("%s = %ld %s\n", #call, result_, errno ? strerror(errno) : "");                                         \
     } while (0)
 
 int main(void)

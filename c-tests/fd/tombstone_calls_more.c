@@ -27,7 +27,7 @@
     do {                                                                                                               \
         errno = 0;                                                                                                     \
         long result_ = (long)(call);                                                                                   \
-        printf("%s = %ld %s\n", #call, result_, errno ? strerrorname_np(errno) : "");                                  \
+        printf("%s = %ld %s\n", #call, result_, errno ? strerror(errno) : "");                                         \
     } while (0)
 
 int main(void)
@@ -112,7 +112,9 @@ int main(void)
     SHOW(sendmmsg(fd, &messages, 1, 0));
     SHOW(recvmmsg(fd, &messages, 1, MSG_DONTWAIT, NULL));
     SHOW(sockatmark(fd));
+#if __GLIBC_PREREQ(2, 34)
     SHOW(close_range(fd, fd, 0));
+#endif
     SHOW(polled.revents == POLLNVAL);
     close(pair[0]);
     close(pair[1]);

@@ -3,7 +3,7 @@
  * an error, with the stack of the failure.
  */
 #include "../test.h"
-#include <system_error>
+#include "throw.h"
 
 /* As libstdc++ writes it, with lines of our own. */
 struct Shared {
@@ -12,13 +12,13 @@ struct Shared {
     {
         int error = pthread_rwlock_wrlock(&inside); /* locked, here */
         if (error == EDEADLK)
-            std::__throw_system_error(error);
+            throw_system_error(error);
     }
     void lock_shared()
     {
         int error = pthread_rwlock_rdlock(&inside); /* here */
         if (error == EDEADLK)
-            std::__throw_system_error(error);
+            throw_system_error(error);
     }
     void unlock()
     {

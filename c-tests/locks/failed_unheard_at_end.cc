@@ -1,6 +1,6 @@
 /* In a C++ program a thread ends after a failure that nobody has heard: it is told then. */
 #include "../test.h"
-#include <system_error>
+#include "throw.h"
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 
@@ -18,7 +18,7 @@ static void *worker(void *unused)
 int main(int argc, char **)
 {
     if (argc > 5)
-        std::__throw_system_error(argc); /* as any user of std::mutex imports it */
+        throw_system_error(argc); /* as any user of std::mutex imports it */
     IN_THREAD(worker, NULL);
     puts("ok");
     return 0;

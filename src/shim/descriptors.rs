@@ -483,7 +483,8 @@ pub fn bad_use(fd: c_int, call: &str) {
         return;
     }
     let errno = sys::errno();
-    if let Some(mut by) = By::now() {
+    // What libc's resolver uses is its own, also where its calls are seen: see hooks/resolver.rs.
+    if let Some(mut by) = By::now().filter(|by| by.state().resolving.load(Relaxed) == 0) {
         by.log(Op::BadUse, fd, 0, libc::EBADF);
         let verdict = match slot(fd) {
             Some(slot) => slot.failed_use(by.actor(), &PAIRS),

@@ -3,7 +3,7 @@
 //! Where: above the soft RLIMIT_NOFILE when the hard one allows it, so that they neither take a number that the program
 //! could get, nor bring EMFILE nearer, nor lie in the way of a loop up to `sysconf(_SC_OPEN_MAX)`; else just below it. Where the
 //! limit is high, below [`HIGHEST`]: the kernel's table of descriptors is as long as the highest number, and every fork copies it
-//! (8 MiB with the million that containers have). A program with thousands open finds a few numbers taken.
+//! (8 MiB with the million that containers have). A program with as many open finds a few numbers taken.
 //! A descriptor above the limit stays usable. The limit is raised and put back only while the process has one thread.
 //!
 //! Every hook that takes a descriptor asks [`is`] first and answers EBADF, which is what the number would have been
@@ -149,8 +149,9 @@ pub fn unhide(fd: i32) {
 /// A program that may have no more than so many descriptors keeps them all.
 const LEAST: u64 = 24;
 
-/// See the header: a table of as many entries is 32 KiB.
-const HIGHEST: u64 = 4096;
+/// See the header: a table of as many entries is 512 KiB. Lower would be cheaper still, but numbers that a program comes to must be free:
+/// observe changes none.
+const HIGHEST: u64 = 1 << 16;
 
 /// A copy at a private number.
 fn moved_up(fd: i32, close_original: bool) -> Option<i32> {

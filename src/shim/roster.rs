@@ -12,6 +12,9 @@
 //! required fn f(…) -> … = hook, versions ["GLIBC_2.3.2"];              asked for first, with dlvsym
 //! ```
 //!
+//! **Versions.** Up to glibc 2.35 dlsym(RTLD_NEXT) answers with the oldest version of a symbol when libc began with that one (glibc bug
+//! 14932), not with what a program is linked against today: whatever has such a one names the newer. That is 2.0 on i386 and 2.2.5 on x86_64.
+//!
 //! **Variadics at fixed arity.** Stable Rust can call C-variadic functions but not define them. On x86_64 (System V),
 //! aarch64 (AAPCS64 as Linux has it) and i386 a variadic integer or pointer argument travels exactly where a fixed one
 //! would; an argument that the caller did not pass is an undefined register or stack word, which we hand on unread, and
@@ -219,7 +222,7 @@ roster! {
         required fn dup2(fd: c_int, to: c_int) -> c_int = lifetime::dup2;
         alias fn __dup2(fd: c_int, to: c_int) -> c_int = lifetime::dup2;
         required fn dup3(fd: c_int, to: c_int, flags: c_int) -> c_int = lifetime::dup3;
-        required fn fcntl(fd: c_int, command: c_int; argument: usize) -> c_int = lifetime::fcntl;
+        required fn fcntl(fd: c_int, command: c_int; argument: usize) -> c_int = lifetime::fcntl, versions ["GLIBC_2.28"];
         alias fn __fcntl(fd: c_int, command: c_int, argument: usize) -> c_int = lifetime::fcntl;
         optional fn fcntl64(fd: c_int, command: c_int; argument: usize) -> c_int = lifetime::fcntl64;
         required fn syscall(number: c_long; a: usize, b: usize, c: usize, d: usize, e: usize, f: usize) -> c_long = lifetime::syscall;
@@ -284,19 +287,19 @@ roster! {
     }
 
     "stdio and directories" {
-        required fn fopen(path: *const c_char, mode: *const c_char) -> *mut FILE = stdio::fopen;
+        required fn fopen(path: *const c_char, mode: *const c_char) -> *mut FILE = stdio::fopen, versions ["GLIBC_2.1"];
         required fn fopen64(path: *const c_char, mode: *const c_char) -> *mut FILE = stdio::fopen64;
-        required fn fdopen(fd: c_int, mode: *const c_char) -> *mut FILE = stdio::fdopen;
+        required fn fdopen(fd: c_int, mode: *const c_char) -> *mut FILE = stdio::fdopen, versions ["GLIBC_2.1"];
         alias fn _IO_fdopen(fd: c_int, mode: *const c_char) -> *mut FILE = stdio::fdopen;
         required fn freopen(path: *const c_char, mode: *const c_char, file: *mut FILE) -> *mut FILE = stdio::freopen;
         required fn freopen64(path: *const c_char, mode: *const c_char, file: *mut FILE) -> *mut FILE = stdio::freopen64;
-        required fn fclose(file: *mut FILE) -> c_int = stdio::fclose;
+        required fn fclose(file: *mut FILE) -> c_int = stdio::fclose, versions ["GLIBC_2.1"];
         alias fn _IO_fclose(file: *mut FILE) -> c_int = stdio::fclose;
         required fn fcloseall() -> c_int = stdio::fcloseall;
-        required fn tmpfile() -> *mut FILE = stdio::tmpfile;
+        required fn tmpfile() -> *mut FILE = stdio::tmpfile, versions ["GLIBC_2.1"];
         required fn tmpfile64() -> *mut FILE = stdio::tmpfile64;
-        required fn popen(command: *const c_char, mode: *const c_char) -> *mut FILE = stdio::popen;
-        required fn pclose(file: *mut FILE) -> c_int = stdio::pclose;
+        required fn popen(command: *const c_char, mode: *const c_char) -> *mut FILE = stdio::popen, versions ["GLIBC_2.1"];
+        required fn pclose(file: *mut FILE) -> c_int = stdio::pclose, versions ["GLIBC_2.1"];
         required fn opendir(path: *const c_char) -> *mut DIR = stdio::opendir;
         required fn fdopendir(fd: c_int) -> *mut DIR = stdio::fdopendir;
         required fn readdir(directory: *mut DIR) -> *mut dirent = listing::readdir;
@@ -405,10 +408,10 @@ roster! {
         required fn getnameinfo(address: *const sockaddr, len: socklen_t, host: *mut c_char, host_len: socklen_t, service: *mut c_char, service_len: socklen_t, flags: c_int) -> c_int = resolver::getnameinfo;
         required fn gethostbyname(name: *const c_char) -> *mut c_void = resolver::gethostbyname;
         required fn gethostbyname2(name: *const c_char, family: c_int) -> *mut c_void = resolver::gethostbyname2;
-        required fn gethostbyname_r(name: *const c_char, result: *mut c_void, buffer: *mut c_char, len: usize, out: *mut c_void, error: *mut c_int) -> c_int = resolver::gethostbyname_r;
-        required fn gethostbyname2_r(name: *const c_char, family: c_int, result: *mut c_void, buffer: *mut c_char, len: usize, out: *mut c_void, error: *mut c_int) -> c_int = resolver::gethostbyname2_r;
+        required fn gethostbyname_r(name: *const c_char, result: *mut c_void, buffer: *mut c_char, len: usize, out: *mut c_void, error: *mut c_int) -> c_int = resolver::gethostbyname_r, versions ["GLIBC_2.1.2"];
+        required fn gethostbyname2_r(name: *const c_char, family: c_int, result: *mut c_void, buffer: *mut c_char, len: usize, out: *mut c_void, error: *mut c_int) -> c_int = resolver::gethostbyname2_r, versions ["GLIBC_2.1.2"];
         required fn gethostbyaddr(address: *const c_void, len: socklen_t, family: c_int) -> *mut c_void = resolver::gethostbyaddr;
-        required fn gethostbyaddr_r(address: *const c_void, len: socklen_t, family: c_int, result: *mut c_void, buffer: *mut c_char, buffer_len: usize, out: *mut c_void, error: *mut c_int) -> c_int = resolver::gethostbyaddr_r;
+        required fn gethostbyaddr_r(address: *const c_void, len: socklen_t, family: c_int, result: *mut c_void, buffer: *mut c_char, buffer_len: usize, out: *mut c_void, error: *mut c_int) -> c_int = resolver::gethostbyaddr_r, versions ["GLIBC_2.1.2"];
         required fn getifaddrs(out: *mut *mut c_void) -> c_int = resolver::getifaddrs;
         required fn if_nameindex() -> *mut c_void = resolver::if_nameindex;
     }
@@ -424,12 +427,12 @@ roster! {
         required fn execvpe(file: *const c_char, arguments: *const *const c_char, environment: *const *const c_char) -> c_int = process::execvpe;
         required fn fexecve(fd: c_int, arguments: *const *const c_char, environment: *const *const c_char) -> c_int = process::fexecve;
         optional fn execveat(directory: c_int, path: *const c_char, arguments: *const *const c_char, environment: *const *const c_char, flags: c_int) -> c_int = process::execveat;
-        required fn posix_spawn(pid: *mut pid_t, path: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: *const *const c_char, environment: *const *const c_char) -> c_int = process::posix_spawn;
-        required fn posix_spawnp(pid: *mut pid_t, file: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: *const *const c_char, environment: *const *const c_char) -> c_int = process::posix_spawnp;
+        required fn posix_spawn(pid: *mut pid_t, path: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: *const *const c_char, environment: *const *const c_char) -> c_int = process::posix_spawn, versions ["GLIBC_2.15"];
+        required fn posix_spawnp(pid: *mut pid_t, file: *const c_char, actions: *const c_void, attributes: *const c_void, arguments: *const *const c_char, environment: *const *const c_char) -> c_int = process::posix_spawnp, versions ["GLIBC_2.15"];
         required fn daemon(keep_directory: c_int, keep_files: c_int) -> c_int = process::daemon;
         required fn _exit(status: c_int) -> () = process::_exit;
         alias fn _Exit(status: c_int) -> () = process::_exit;
-        required fn pthread_create(thread: *mut c_void, attributes: *const c_void, start: *mut c_void, argument: *mut c_void) -> c_int = process::pthread_create;
+        required fn pthread_create(thread: *mut c_void, attributes: *const c_void, start: *mut c_void, argument: *mut c_void) -> c_int = process::pthread_create, versions ["GLIBC_2.34", "GLIBC_2.1"];
         required fn pthread_setname_np(thread: usize, name: *const c_char) -> c_int = process::pthread_setname_np;
         required fn prctl(option: c_int; a: usize, b: usize, c: usize, d: usize) -> c_int = process::prctl;
     }
@@ -572,7 +575,7 @@ roster! {
     }
 
     "loading" {
-        optional fn dlopen(file: *const c_char, mode: c_int) -> *mut c_void = loading::dlopen;
+        optional fn dlopen(file: *const c_char, mode: c_int) -> *mut c_void = loading::dlopen, versions ["GLIBC_2.34", "GLIBC_2.1"];
         required fn dlclose(handle: *mut c_void) -> c_int = loading::dlclose;
     }
 }

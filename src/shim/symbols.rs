@@ -19,6 +19,8 @@ const DT_STRTAB: usize = 5;
 const DT_SYMTAB: usize = 6;
 const DT_STRSZ: usize = 10;
 const DT_GNU_HASH: usize = 0x6fff_fef5;
+/// Those that lie among the tables, of code too: HASH, STRTAB, RELA, INIT, REL, JMPREL, GNU_HASH, VERSYM, VERDEF, VERNEED.
+const TABLES: [usize; 10] = [4, 5, 7, 12, 17, 23, DT_GNU_HASH, 0x6fff_fff0, 0x6fff_fffc, 0x6fff_fffe];
 const STT_OBJECT: u8 = 1;
 const STT_FUNC: u8 = 2;
 
@@ -62,10 +64,12 @@ pub fn names(object: &Object, name: &[u8]) -> bool {
     })
 }
 
-/// Is this the path of libc, of its loader, or of its threads?
+/// Is this the path of libc, of its loader, or of what up to glibc 2.33 are libraries of their own: threads, and the resolver?
 pub fn is_libc(path: &[u8]) -> bool {
     let base = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
-    [&b"libc.so."[..], b"libc-2.", b"ld-linux", b"libpthread"].iter().any(|start| base.starts_with(start))
+    [&b"libc.so."[..], b"libc-2.", b"ld-linux", b"libpthread", b"libresolv", b"libnss_dns", b"libnss_files"]
+        .iter()
+        .any(|start| base.starts_with(start))
 }
 
 /// The path that the loader has of an object; empty for the program.
@@ -179,6 +183,19 @@ impl Tables {
                 at = at.add(1);
             }
         }
+        // What lies next behind the symbols.
+        let mut behind = usize::MAX;
+        // SAFETY: as above.
+        unsafe {
+            at = object.dynamic as usize as *const [usize; 2];
+            while (*at)[0] != 0 {
+                let [tag, value] = *at;
+                if TABLES.contains(&tag) && value > symbols {
+                    behind = behind.min(value);
+                }
+                at = at.add(1);
+            }
+        }
         // glibc relocates these entries in place, except in the vDSO.
         let inside = |a: usize| (object.start..object.end).contains(&(a as u64));
         if !inside(symbols) || !inside(strings) {
@@ -188,11 +205,12 @@ impl Tables {
             // SAFETY: nbucket, nchain; nchain is the number of symbols (gABI).
             unsafe { *(hash as *const u32).add(1) as usize }
         } else if inside(gnu_hash) {
-            gnu_count(gnu_hash)
+            // It says nothing when no symbol is hashed, as in a program that exports none.
+            gnu_count(gnu_hash).or_else(|| inside(behind).then(|| (behind - symbols) / size_of::<Sym>()))?
         } else {
             return None;
         };
-        let undefined = if inside(gnu_hash) {
+        let undefined = if inside(gnu_hash) && gnu_count(gnu_hash).is_some() {
             // SAFETY: nbuckets, symoffset: what is not hashed, as undefined symbols are not, comes first.
             unsafe { (*(gnu_hash as *const u32).add(1) as usize).min(count) }
         } else {
@@ -213,8 +231,8 @@ impl Tables {
     }
 }
 
-/// The number of symbols by DT_GNU_HASH: the end of the chain of the highest bucket.
-fn gnu_count(at: usize) -> usize {
+/// The number of symbols by DT_GNU_HASH: the end of the chain of the highest bucket. None: all are empty.
+fn gnu_count(at: usize) -> Option<usize> {
     // SAFETY: nbuckets, symoffset, bloom_size, bloom_shift, then bloom words, buckets, chains; a chain ends with an odd
     // value.
     unsafe {
@@ -226,12 +244,12 @@ fn gnu_count(at: usize) -> usize {
             last = last.max(*table.add(i) as usize);
         }
         if last < first {
-            return first;
+            return None;
         }
         let chains = table.add(buckets);
         while *chains.add(last - first) & 1 == 0 {
             last += 1;
         }
-        last + 1
+        Some(last + 1)
     }
 }

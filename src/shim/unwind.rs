@@ -39,6 +39,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 #[cfg(not(target_arch = "x86"))]
 use engine::walk;
 pub use frame_pointers::{called_by_libc, own_frames};
+pub use loader::loading;
 pub use modules::{CHANGING, Modules, Object, around_unload, module_of, modules, with_modules};
 use modules::{GENERATION, UNLOADING, learn, ours};
 use record::layout::{Counter, ThreadCounter};

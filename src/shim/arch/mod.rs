@@ -7,7 +7,7 @@
 //! - `syscall6()`: a raw system call; a negative result is `-errno`. It never touches `errno`, which is why all our own
 //!   calls go this way: a hook must leave `errno` alone.
 //! - `registers()`: where an unwinder starts. `stack_pointer()`: that one alone.
-//! - `frame()`: the frame pointer of the function it is called from.
+//! - `frame_pointer!()`: its register, for `frame()`: the frame pointer of the function that is called from.
 //! - `interrupted()`: the registers of what a signal interrupted, and whether it was a write that faulted, where that is known.
 //! - `return_address()`: where the function that it is inlined into will return, or 0 when we were built without frame
 //!   pointers.
@@ -20,19 +20,16 @@
 //! - the symbol `shim_vfork`, `jump_to_vfork!()`, which is all of the exported vfork, and a hidden `__cxa_thread_atexit_impl`.
 #![allow(unsafe_code)] // Safety: assembly, argued at each block.
 
-#[cfg(not(target_arch = "x86"))]
+#[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
 mod call_site;
-#[cfg(target_arch = "x86")]
-#[path = "call_site_x86.rs"]
-mod call_site;
+#[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
 pub use call_site::{calls, loaded_before};
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 #[cfg(target_arch = "x86_64")]
 pub use x86_64::{
-    frame, interrupted, registers, return_address, saved_registers, spawn_beside, stack_pointer, syscall6,
-    thread_block, ticks,
+    interrupted, registers, return_address, saved_registers, spawn_beside, stack_pointer, syscall6, thread_block, ticks,
 };
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::{jump_to_dlopen, jump_to_vfork};
@@ -40,18 +37,78 @@ pub(crate) use x86_64::{jump_to_dlopen, jump_to_vfork};
 #[cfg(target_arch = "x86")]
 mod x86;
 #[cfg(target_arch = "x86")]
-pub use x86::{frame, interrupted, registers, return_address, saved_registers, stack_pointer, syscall6, thread_block};
+pub use x86::{interrupted, registers, return_address, saved_registers, stack_pointer, syscall6, thread_block};
 #[cfg(target_arch = "x86")]
 pub(crate) use x86::{jump_to_dlopen, jump_to_vfork};
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 #[cfg(target_arch = "aarch64")]
-pub use aarch64::{
-    frame, interrupted, registers, return_address, saved_registers, stack_pointer, syscall6, thread_block,
-};
+pub use aarch64::{interrupted, registers, return_address, saved_registers, stack_pointer, syscall6, thread_block};
 #[cfg(target_arch = "aarch64")]
 pub(crate) use aarch64::{jump_to_dlopen, jump_to_vfork};
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! frame_pointer {
+    () => {
+        "rbp"
+    };
+}
+#[cfg(target_arch = "x86")]
+macro_rules! frame_pointer {
+    () => {
+        "ebp"
+    };
+}
+#[cfg(target_arch = "aarch64")]
+macro_rules! frame_pointer {
+    () => {
+        "x29"
+    };
+}
+
+/// The frame pointer of the function that this is inlined into, after its prologue: the assembly needs the address of a local, which
+/// lies in that frame.
+#[inline(always)]
+pub fn frame() -> usize {
+    let local = 0u8;
+    let frame;
+    // SAFETY: reads a register.
+    unsafe {
+        core::arch::asm!(
+            "/* {1} */",
+            concat!("mov {0}, ", frame_pointer!()),
+            out(reg) frame,
+            in(reg) &raw const local,
+            options(nostack, preserves_flags)
+        );
+    }
+    frame
+}
+
+/// Code is not read here: nothing is known of a call.
+#[cfg(target_arch = "aarch64")]
+pub fn calls(
+    _from: u64,
+    _function: u64,
+    _table: u64,
+    _within: &mut dyn FnMut(u64) -> bool,
+    _read: &mut dyn FnMut(u64) -> Option<u32>,
+) -> bool {
+    false
+}
+
+/// Not here, as [`calls`].
+#[cfg(target_arch = "aarch64")]
+pub fn loaded_before(
+    _from: u64,
+    _table: u64,
+    _within: &mut dyn FnMut(u64) -> bool,
+    _read: &mut dyn FnMut(u64) -> Option<u32>,
+    _number: u32,
+) -> Option<u64> {
+    None
+}
 
 /// The time stamp counter, where there is one that runs at a constant rate. Not ordered against anything around it.
 #[cfg(not(target_arch = "x86_64"))]

@@ -96,19 +96,6 @@ pub fn stack_pointer() -> u64 {
     u64::from(at)
 }
 
-/// The frame pointer of the function that this is inlined into, after its prologue: the assembly needs the address of a local, which
-/// lies in that frame.
-#[inline(always)]
-pub fn frame() -> usize {
-    let local = 0u8;
-    let frame;
-    // SAFETY: reads a register.
-    unsafe {
-        asm!("/* {1} */", "mov {0}, ebp", out(reg) frame, in(reg) &raw const local, options(nostack, preserves_flags));
-    }
-    frame
-}
-
 #[inline(always)]
 pub fn registers() -> super::Registers {
     let (pc, sp, fp): (u32, u32, u32);

@@ -111,19 +111,6 @@ pub fn stack_pointer() -> u64 {
     at
 }
 
-/// The frame pointer of the function that this is inlined into, after its prologue: the assembly needs the address of a local, which
-/// lies in that frame.
-#[inline(always)]
-pub fn frame() -> usize {
-    let local = 0u8;
-    let frame;
-    // SAFETY: reads a register.
-    unsafe {
-        asm!("/* {1} */", "mov {0}, rbp", out(reg) frame, in(reg) &raw const local, options(nostack, preserves_flags));
-    }
-    frame
-}
-
 /// The registers that an unwinder starts from, here and now.
 #[inline(always)]
 pub fn registers() -> super::Registers {

@@ -29,6 +29,7 @@ pub unsafe extern "C" fn opening(mode: *mut c_int) -> usize {
         // SAFETY: the caller's.
         unsafe { *mode &= !libc::RTLD_DEEPBIND };
     }
+    unwind::loading();
     slots::dlopen.get().map_or(0, core::num::NonZeroUsize::get)
 }
 

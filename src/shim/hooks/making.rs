@@ -6,7 +6,9 @@
 #![allow(clippy::missing_safety_doc)]
 
 use super::c_types::*;
+use super::resolver;
 use crate::address::endpoint;
+use crate::arch::return_address;
 use crate::descriptors::{
     self, bad_use, begin, hidden, kind_and_label, made, making, opened, retrying, socket_kind, socket_label, used,
 };
@@ -127,6 +129,10 @@ pub unsafe fn open_by_handle_at(mount: c_int, handle: *mut c_void, flags: c_int)
 }
 
 pub unsafe fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int {
+    if resolver::asks(return_address()) {
+        // SAFETY: the caller's.
+        return retrying(|| unsafe { real::socket(domain, kind, protocol) });
+    }
     // SAFETY: the caller's.
     make(socket_kind(domain, kind), plain, || unsafe { real::socket(domain, kind, protocol) })
 }

@@ -6,8 +6,9 @@
 use super::c_types::*;
 use crate::descriptors::RESOLVING;
 use crate::roster::real;
-use crate::thread;
+use crate::{thread, unwind};
 use core::sync::atomic::Ordering::Relaxed;
+use record::layout::module_flag;
 
 /// A cancelled resolver call leaves the count up, which only makes one kind of finding a little too eager to be asked
 /// about, never made without the kernel's word.
@@ -19,6 +20,14 @@ fn resolving<R>(call: impl FnOnce() -> R) -> R {
     RESOLVING.fetch_sub(1, Relaxed);
     state.resolving.fetch_sub(1, Relaxed);
     result
+}
+
+/// Is this address in libc's own resolver, inside one of these calls? Up to glibc 2.33 it is libraries of their own, which open files
+/// and sockets by name and close the latter unseen: a record of them would outlive them. So there is none, as with newer ones.
+pub fn asks(from: u64) -> bool {
+    let Some(state) = thread::current() else { return false };
+    state.resolving.load(Relaxed) > 0
+        && unwind::module_of(state, from).is_some_and(|object| object.flags & module_flag::LIBC != 0)
 }
 
 pub unsafe fn getaddrinfo(

@@ -197,8 +197,9 @@ fn ends_unseen(scope: &Scope, lock: usize) -> bool {
         return false;
     }
     thread::registry().filter(|state| state.is_live()).any(|state| {
-        let above = state.description.load(Relaxed);
-        let (low, high) = if state.knows_stack() { state.stack() } else { (above.saturating_sub(USUAL), above) };
+        let (low, high) = if state.knows_stack() { state.stack() } else { (0, state.description.load(Relaxed)) };
+        // Of the first thread only the upper end is known.
+        let low = if low == 0 { high.saturating_sub(USUAL) } else { low };
         (low..high).contains(&(lock as u64))
     })
 }

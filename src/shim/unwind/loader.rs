@@ -5,12 +5,12 @@
 #![allow(unsafe_code)] // Safety: headers and notes stay mapped while their object is loaded; what is not certain is probed first.
 #![allow(clippy::unnecessary_cast)] // Fields of libc's structs have other widths on 32-bit systems.
 
-use super::modules::{Object, capture_marker};
+use super::modules::{GENERATION, Object, capture_marker};
 use crate::{recording, symbols, sys};
 use core::ffi::CStr;
 use core::ptr::null_mut;
-use core::sync::atomic::AtomicPtr;
 use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 use libc::{c_int, c_void};
 use record::layout::module_flag;
 use record::modules::Loaded;
@@ -155,10 +155,31 @@ pub(super) fn find_link_map(pc: u64) -> Option<LinkMap> {
     find_in_debug_map(pc)
 }
 
+/// Pages that no object of [`find_in_debug_map`] had, with the generation of the list, and the number of dlopens, that this was asked at:
+/// locks and keys lie on the heap and on stacks too, and each look costs some thirty system calls.
+static NOWHERE: [AtomicU64; 256] = [const { AtomicU64::new(0) }; 256];
+
+fn nowhere(pc: u64) -> (&'static AtomicU64, u64) {
+    let page = pc / 4096;
+    let time = GENERATION.load(Relaxed).wrapping_add(LOADS.load(Relaxed)).wrapping_add(1);
+    (&NOWHERE[page as usize % NOWHERE.len()], page | u64::from(time) << 40)
+}
+
+static LOADS: AtomicU32 = AtomicU32::new(0);
+
+/// An object is about to be loaded: what was nowhere may be in it.
+pub fn loading() {
+    LOADS.fetch_add(1, Relaxed);
+}
+
 /// Before glibc 2.35: the debugger's list, each node probed before it is read. The object that we look for cannot go
 /// away, its code is on our stack; the others may, which is why the list is only believed while the loader says that it
 /// is consistent.
 fn find_in_debug_map(pc: u64) -> Option<LinkMap> {
+    let (known, not_here) = nowhere(pc);
+    if known.load(Relaxed) == not_here {
+        return None;
+    }
     #[repr(C)]
     struct Debug {
         version: c_int,
@@ -178,7 +199,11 @@ fn find_in_debug_map(pc: u64) -> Option<LinkMap> {
         }
         let mut at = core::ptr::read_volatile(&raw const (*debug).map);
         for _ in 0..4096 {
-            if at.is_null() || !sys::readable(at as u64) || !sys::readable(at as u64 + 32) {
+            if at.is_null() {
+                known.store(not_here, Relaxed);
+                return None;
+            }
+            if !sys::readable(at as u64) || !sys::readable(at as u64 + 32) {
                 return None;
             }
             let node = core::ptr::read_volatile(at);

@@ -26,12 +26,16 @@ pub(super) struct Thread {
     next: AtomicPtr<Thread>,
 }
 
+#[cfg(not(target_pointer_width = "64"))]
+use super::small::absent::{gate, tier_gate_enter, tier_gate_forget, tier_gate_leave, tier_gate_own};
+#[cfg(target_pointer_width = "64")]
 unsafe extern "C" {
     #[link_name = "tier_gate"]
     static GATE: AtomicU32;
     fn tier_gate_enter();
     fn tier_gate_leave();
     fn tier_gate_forget() -> *mut Thread;
+    fn tier_gate_own() -> *const Thread;
 }
 
 const CLOSED: u32 = 1;
@@ -44,6 +48,7 @@ const PRIVATE_EXPEDITED: i32 = 8;
 static THREADS: AtomicPtr<Thread> = AtomicPtr::new(null_mut());
 static MACHINE: AtomicPtr<&'static dyn Os> = AtomicPtr::new(null_mut());
 
+#[cfg(target_pointer_width = "64")]
 fn gate() -> &'static AtomicU32 {
     // SAFETY: a static of mimalloc.c that is only used as an atomic word.
     unsafe { &GATE }
@@ -143,9 +148,6 @@ pub fn alone() {
 }
 
 fn own() -> *const Thread {
-    unsafe extern "C" {
-        fn tier_gate_own() -> *const Thread;
-    }
     // SAFETY: no argument; only compared.
     unsafe { tier_gate_own() }
 }

@@ -4,6 +4,8 @@
 //! arena never looks elsewhere. They double in size, so that a tier of a few megabytes does not pay for the description of
 //! gigabytes. Why one per tier and not per thread: any thread may allocate from a heap; mimalloc keeps its per-thread part itself.
 
+#[cfg(not(target_pointer_width = "64"))]
+pub(super) mod absent;
 pub mod mimalloc;
 
 use super::tier::Tier;

@@ -3,7 +3,7 @@
 //! `KIND SEVERITY count=N ROLE=FUNCTION:LINE…`: of each stack the program's call into libc. The roles `here`, `closed` and
 //! `opened` of a descriptor finding are always there, `?` where no stack is known, and so are those that the kind of a heap
 //! finding has; others follow when the finding has them.
-//! A frame outside the test's own file is `FUNCTION@FILE:LINE`.
+//! A frame outside the test's own file is `FUNCTION@FILE:LINE`, one of a header in /usr `FUNCTION@FILE`.
 
 use serde_json::Value;
 
@@ -107,6 +107,10 @@ fn place(frame: &Value, own_file: &str) -> String {
     let line = frame.get("line").and_then(Value::as_u64);
     match (text("file").map(base), line) {
         (Some(file), Some(line)) if file == own_file => format!("{function}:{line}"),
+        // Where it stands in a header of the compiler, and whether it is C there, is the compiler's business.
+        (Some(file), _) if text("file").is_some_and(|path| path.starts_with("/usr/")) => {
+            format!("{}@{file}", function.split('(').next().unwrap_or_default())
+        }
         (Some(file), Some(line)) => format!("{function}@{file}:{line}"),
         _ => format!("{function}@{}", text("module").map(base).unwrap_or_default()),
     }

@@ -1,10 +1,10 @@
 //! Is what a program did under shim what it did alone, and what was found what its `.expect` file says?
 
-use crate::Places;
 use crate::expect::{self, Expectation, Section, Stdout};
 use crate::findings::{self, Finding};
 use crate::program::{CLEAN, Compilers, Program};
 use crate::run::{Ran, Watch, run};
+use crate::{Places, Verdict};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -19,16 +19,18 @@ pub struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// What is wrong with this program, one complaint each. Empty: nothing.
-    pub fn failures_of(&self, program: &Program) -> Vec<String> {
+    pub fn judge(&self, program: &Program) -> Verdict {
         let mut failures = Vec::new();
-        if let Err(why) = self.check(program, &mut failures) {
-            failures.push(why);
+        match self.check(program, &mut failures) {
+            Ok(false) => return Verdict::Skipped,
+            Ok(true) => {}
+            Err(why) => failures.push(why),
         }
-        failures
+        if failures.is_empty() { Verdict::Passed } else { Verdict::Failed(failures) }
     }
 
-    fn check(&self, program: &Program, failures: &mut Vec<String>) -> Result<(), String> {
+    /// False: skipped.
+    fn check(&self, program: &Program, failures: &mut Vec<String>) -> Result<bool, String> {
         let file = program.expect_file();
         let missing = !file.exists();
         let mut expectation = match fs::read_to_string(&file) {
@@ -46,7 +48,7 @@ impl Judge<'_> {
                 return Err(format!("{}: not there, and cannot be made where the program is skipped", file.display()));
             }
             println!("{}: skipped: {why}", program.name);
-            return Ok(());
+            return Ok(false);
         }
         let as_said = match expectation.native.as_deref() {
             None => native.stdout.lines().last() == Some("ok"),
@@ -80,7 +82,7 @@ impl Judge<'_> {
         if failures.len() == before {
             let _ = fs::remove_dir_all(&folder);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// A finding about a clean twin is a failure, whoever asks for it to be expected.

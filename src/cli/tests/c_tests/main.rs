@@ -11,11 +11,12 @@
 //! C_TESTS_ARCH=i686 C_TESTS_LIBRARY='dist/lib/shim/$PLATFORM/libshim.so' cargo test --test c_tests    programs and a library of another architecture
 //! ```
 //!
-//! What cannot hold there stands in `c-tests/exceptions.ARCH`, with the reason ([`exceptions`]). aarch64 also wants `CC`, `CXX`, and in
+//! What cannot hold there stands in `c-tests/exceptions.ARCH`, with the reason ([`exceptions`]); `C_TESTS_LIBC=2.31` asks for those of a libc
+//! (`scripts/libc-matrix`). aarch64 also wants `CC`, `CXX`, and in
 //! `C_TESTS_RUNNER` what its programs are run by, such as `qemu-aarch64-static -L ROOT`.
 //!
 //! Needs gcc (or `$CC`), for the C++ programs g++ (or `$CXX`; without it they are skipped, with a line), and `make build` before it: the library and the command are taken from `target/release`.
-//! Programs run two at a time, 30 seconds each at most. The last line is always `N passed, N failed`.
+//! Programs run two at a time, 30 seconds each at most. The last line is always `N passed, N failed`; before it, the same for each family.
 
 mod exceptions;
 mod expect;
@@ -24,6 +25,7 @@ mod judge;
 mod program;
 mod run;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -45,6 +47,8 @@ pub struct Places {
     command: PathBuf,
     /// `i686`, when it is not the machine's own.
     arch: Option<String>,
+    /// `2.31`, when it is not the machine's own.
+    libc: Option<String>,
 }
 
 impl Places {
@@ -54,7 +58,8 @@ impl Places {
         let target = exe.ancestors().nth(3).ok_or("not in a target directory")?;
         let release = target.join("release");
         let given = |key: &str| std::env::var_os(key).filter(|value| !value.is_empty());
-        let arch = given("C_TESTS_ARCH").map(|arch| arch.to_string_lossy().into_owned());
+        let word = |key: &str| given(key).map(|value| value.to_string_lossy().into_owned());
+        let arch = word("C_TESTS_ARCH");
         let library = match given("C_TESTS_LIBRARY") {
             Some(library) => std::path::absolute(library).map_err(|e| format!("C_TESTS_LIBRARY: {e}"))?,
             None => release.join("libshim.so"),
@@ -65,6 +70,7 @@ impl Places {
             library,
             command: release.join("shim"),
             arch,
+            libc: word("C_TESTS_LIBC"),
         };
         // The loader puts the processor for `$PLATFORM`: children of other architectures want their own.
         let library = places.library.to_string_lossy().replace("$PLATFORM", places.arch.as_deref().unwrap_or_default());
@@ -80,10 +86,17 @@ impl Places {
 struct Outcome {
     name: String,
     took: Duration,
-    /// Empty: passed.
-    failures: Vec<String>,
-    /// Which exception it falls under.
-    exception: Option<usize>,
+    verdict: Verdict,
+}
+
+enum Verdict {
+    Passed,
+    /// It cannot be what it is on this machine, and has said why.
+    Skipped,
+    /// It has failed, and an exception says why.
+    Excepted,
+    /// What is wrong, one complaint each.
+    Failed(Vec<String>),
 }
 
 fn main() -> ExitCode {
@@ -121,9 +134,8 @@ fn run_all(filters: &[String]) -> Result<Vec<Outcome>, String> {
             scope.spawn(|| {
                 while let Some(program) = programs.get(next.fetch_add(1, Relaxed)) {
                     let begin = Instant::now();
-                    let failures = judge.failures_of(program);
-                    let exception = exceptions.of(&program.name);
-                    let outcome = Outcome { name: program.name.clone(), took: begin.elapsed(), failures, exception };
+                    let verdict = judge.judge(program);
+                    let outcome = Outcome { name: program.name.clone(), took: begin.elapsed(), verdict };
                     outcomes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(outcome);
                 }
             });
@@ -139,14 +151,28 @@ fn summary(outcomes: &[Outcome]) -> ExitCode {
     for outcome in outcomes.iter().filter(|o| o.took > SLOW) {
         println!("slow: {} took {:.1} s", outcome.name, outcome.took.as_secs_f64());
     }
-    let failed = outcomes.iter().filter(|o| !o.failures.is_empty());
-    for outcome in failed.clone() {
-        println!("\nFAILED {}", outcome.name);
-        for failure in &outcome.failures {
-            println!("{}", failure.trim_end());
+    let mut families: BTreeMap<&str, [usize; 4]> = BTreeMap::new();
+    for outcome in outcomes {
+        let [passed, failed, excepted, skipped] =
+            families.entry(outcome.name.split('/').next().unwrap_or_default()).or_default();
+        match &outcome.verdict {
+            Verdict::Passed => *passed += 1,
+            Verdict::Skipped => *skipped += 1,
+            Verdict::Excepted => *excepted += 1,
+            Verdict::Failed(complaints) => {
+                *failed += 1;
+                println!("\nFAILED {}", outcome.name);
+                for complaint in complaints {
+                    println!("{}", complaint.trim_end());
+                }
+            }
         }
     }
-    let failed = failed.count();
-    println!("\n{} passed, {failed} failed", outcomes.len() - failed);
-    if failed == 0 && !outcomes.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!();
+    for (family, [passed, failed, excepted, skipped]) in &families {
+        println!("family {family}: {passed} passed, {failed} failed, {excepted} excepted, {skipped} skipped");
+    }
+    let sum = |column: usize| families.values().map(|counts| counts[column]).sum::<usize>();
+    println!("{} passed, {} failed", sum(0), sum(1));
+    if sum(1) == 0 && !outcomes.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -20,6 +20,8 @@ const OPENMP_FLAGS: &[&str] = &["-fopenmp"];
 const CXX_FLAGS: &[&str] = &["-std=c++17"];
 /// Of programs for `C_TESTS_ARCH`.
 const ARCH_FLAGS: &[(&str, &[&str])] = &[("i686", &["-m32", "-march=i686", "-msse2", "-mfpmath=sse"])];
+/// The RUNPATH is for `heap/dlopen_runpath`.
+const LIBRARY_FLAGS: &[&str] = &["-shared", "-fPIC", "-Wl,--enable-new-dtags,-rpath,$ORIGIN/plugins"];
 /// Part of libc itself since glibc 2.34.
 const LIBRARIES: &[&str] = &["-lrt", "-lutil", "-ldl"];
 
@@ -130,9 +132,7 @@ pub fn all(tests: &Path) -> Result<Vec<Program>, String> {
 pub fn compile_libraries(places: &Places, compilers: &Compilers) -> Result<(), String> {
     for library in sources(&places.tests)?.iter().filter(|l| is_library(l) && (!l.is_cxx() || compilers.cxx_is_there)) {
         let output = places.out.join(format!("{}.so", library.name));
-        library
-            .compile_to(&output, &["-shared", "-fPIC"], places, compilers)
-            .map_err(|e| format!("{}: {e}", library.name))?;
+        library.compile_to(&output, LIBRARY_FLAGS, places, compilers).map_err(|e| format!("{}: {e}", library.name))?;
     }
     Ok(())
 }

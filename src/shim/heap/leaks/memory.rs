@@ -6,7 +6,7 @@
 //! are skipped by what /proc/self/pagemap says of them.
 #![allow(unsafe_code)] // Safety: reads of mapped memory, argued at each place.
 
-use crate::maps::{self, EXECUTE, FILE, Mapping, READ};
+use crate::maps::{self, EXECUTE, FILE, HEAP, Mapping, READ};
 use crate::sys;
 use core::cell::{Cell, UnsafeCell};
 use libc::c_int;
@@ -81,8 +81,8 @@ impl<'a> View<'a> {
     fn plain(&self, start: u64, end: u64, found: &mut impl FnMut(u64)) {
         let mut at = start;
         while at + WORD <= end {
-            // SAFETY: aligned, inside a mapping that is readable, which nobody changes (`still`), and not a whole page, so
-            // that no guard can be in it. Volatile: the memory is the program's, of any type.
+            // SAFETY: aligned, inside a mapping that is readable, which nobody changes (`still`), in one page that is not all
+            // of it, or in the break: no guard can be in it. Volatile: the memory is the program's, of any type.
             found(unsafe { (at as *const usize).read_volatile() } as u64);
             at += WORD;
         }
@@ -180,7 +180,8 @@ impl Memory for View<'_> {
                 continue;
             }
             let len = to - from;
-            let in_time = if len < PLAIN && self.still && !mapping.any(FILE) {
+            let no_guard = mapping.any(HEAP) || from / PAGE == (to - 1) / PAGE;
+            let in_time = if len < PLAIN && no_guard && self.still && !mapping.any(FILE) {
                 self.plain(from, to, found);
                 self.has_time(len / WORD + 1)
             } else if len >= SPARSE && self.pagemap >= 0 && !mapping.any(FILE) {

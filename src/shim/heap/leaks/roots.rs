@@ -10,7 +10,8 @@
 //!
 //! What is left out: our own memory, the bodies of live blocks (they are read when something leads to them), and those of
 //! freed ones. Between the blocks of a heap the memory counts: allocators are built on allocators. Between those of a memory
-//! tier it does not: all there is the allocator's, whose lists lead to blocks.
+//! tier it does not: all there is the allocator's, whose lists lead to blocks. Nor where glibc's own headers say that a chunk is free,
+//! such as the rest of a freed block of which a part was handed out again.
 //!
 //! Why freed bodies are left out only where glibc's heap certainly still is: elsewhere the allocator may have given the
 //! memory back, and the program may have mapped it anew for what it likes.
@@ -20,14 +21,14 @@ use super::stop::Seen;
 use crate::heap::shadow;
 use crate::maps::{DEVICE, FILE, HEAP, Mapping, READ, SHARED, STACK, WRITE};
 use crate::thread::State;
-use crate::tiers;
+use crate::{sys, tiers};
 use core::cell::Cell;
 use core::sync::atomic::Ordering::Relaxed;
 use track::heap::reach::{Marking, Memory, Root, WORD};
 
 /// Below the stack pointer, the x86_64 calling convention gives 128 bytes to a function that calls none.
 pub const RED_ZONE: u64 = if cfg!(target_arch = "x86_64") { 128 } else { 0 };
-/// No less than glibc's `struct pthread` (2304 bytes in 2.36 on x86_64).
+/// No less than glibc's `struct pthread` (2304 bytes in 2.36 on x86_64, 1216 on i386).
 const THREAD: u64 = 2304;
 /// `HEAP_MAX_SIZE` of glibc's arenas (malloc/arena.c): twice the largest threshold of mmap.
 const ARENA: u64 = if cfg!(target_pointer_width = "64") { 64 << 20 } else { 1 << 20 };
@@ -115,7 +116,9 @@ fn is_kept_stack(low: u64, high: u64, description: u64, view: &View) -> bool {
     if !cfg!(any(target_arch = "x86_64", target_arch = "x86")) || description < low || description >= high {
         return false;
     }
-    let guarded = view.mapping(low - 1).is_some_and(|m| m.start < low && m.end == low && !m.any(READ | WRITE));
+    // Since glibc 2.42 no mapping shows the guard (MADV_GUARD_INSTALL).
+    let guard = |m: &Mapping| m.start < low && (m.end == low && !m.any(READ | WRITE) || !sys::readable(low - WORD));
+    let guarded = view.mapping(low - 1).is_some_and(guard);
     let knows_itself = |at: u64| view.word(at) == Some(description);
     guarded && knows_itself(description) && knows_itself(description + 2 * WORD)
 }
@@ -123,7 +126,10 @@ fn is_kept_stack(low: u64, high: u64, description: u64, view: &View) -> bool {
 /// libc's description of a thread: pointers into blocks (the table of thread-local storage) count.
 pub fn description(marking: &mut Marking, view: &View, at: u64) {
     if at != 0 {
-        marking.root(view, at, at + THREAD, Root::Thread);
+        // It is smaller elsewhere, and ends where the stack does: behind it may be the next one's guard, which no mapping shows.
+        let last_page = (at + THREAD) & !4095;
+        let end = if last_page > at && !sys::readable(last_page) { last_page } else { at + THREAD };
+        marking.root(view, at, end, Root::Thread);
     }
 }
 
@@ -201,6 +207,8 @@ impl Scene<'_> {
         let mut at = marking.blocks.find(start).map_or(start, |hit| marking.blocks.get(hit.block).end());
         // Up to here the memory is certainly a block's, whatever the table says of older ones that lay there.
         let mut held = at;
+        // Where glibc's chunks go on behind the last live block.
+        let mut chunk = None;
         for (first, entry) in shadow::blocks_from(start as usize) {
             let first = first as u64;
             if first >= end || marking.cut {
@@ -212,35 +220,37 @@ impl Scene<'_> {
             match facts.state {
                 // What came after the list was made counts as memory.
                 Live if self.view.still || marking.blocks.find(first).is_some_and(|hit| hit.offset == 0) => {
-                    self.gap(marking, at, first, mapping, root);
+                    self.gap(marking, at, first, mapping, root, &mut chunk);
                     at = at.max(behind);
                     held = held.max(behind);
+                    chunk = self.chunk_behind(mapping, first, behind);
                 }
                 Quarantined if first >= held => {
-                    self.gap(marking, at, first, mapping, root);
+                    self.gap(marking, at, first, mapping, root, &mut chunk);
                     at = at.max(behind);
                     held = held.max(behind);
                 }
                 Freed if first >= held && self.is_heap(mapping, first) => {
-                    self.gap(marking, at, first, mapping, root);
+                    self.gap(marking, at, first, mapping, root, &mut chunk);
                     at = at.max(behind);
                 }
                 Untracked if first >= held => {
                     // All of it counts, also where smaller ones lay before.
                     at = at.min(first).max(held);
-                    self.gap(marking, at, first, mapping, root);
+                    self.gap(marking, at, first, mapping, root, &mut chunk);
                     at = first;
+                    chunk = None;
                     held = self.end_of_untracked(mapping, first);
                 }
                 Live | Quarantined | Freed | Untracked | Unknown => {}
             }
         }
-        self.gap(marking, at, end, mapping, root);
+        self.gap(marking, at, end, mapping, root, &mut chunk);
     }
 
     /// Up to the start of a block, mostly.
     #[inline]
-    fn gap(&self, marking: &mut Marking, start: u64, end: u64, mapping: &Mapping, root: Root) {
+    fn gap(&self, marking: &mut Marking, start: u64, end: u64, mapping: &Mapping, root: Root, chunk: &mut Option<u64>) {
         // The one word in front of a block is its size.
         if start.saturating_add(WORD) >= end && self.glibc && end < mapping.end {
             return;
@@ -251,8 +261,38 @@ impl Scene<'_> {
             } else {
                 root
             };
-            marking.root(self.view, start, end, root);
+            let mut from = start;
+            while let Some((at, next, free)) = chunk.and_then(|at| self.chunk(mapping, at)) {
+                if at >= end {
+                    break;
+                }
+                if free && next > from {
+                    marking.root(self.view, from, at.clamp(from, end), root);
+                    from = next.min(end);
+                }
+                *chunk = Some(next);
+            }
+            marking.root(self.view, from, end, root);
         }
+    }
+
+    /// Where glibc's next chunk begins, of whose chunks this block fills one. None with redzones, whose blocks do not begin where
+    /// the chunk does: what is before them is no size that fits.
+    fn chunk_behind(&self, mapping: &Mapping, first: u64, behind: u64) -> Option<u64> {
+        if !self.is_heap(mapping, first) {
+            return None;
+        }
+        let next = (first - 2 * WORD).checked_add(self.view.word(first - WORD)? & !7)?;
+        // A block may have the first word of the next chunk; what is too little for a chunk stays with the one before.
+        (behind <= next + WORD && next < behind + 8 * WORD && next <= mapping.end).then_some(next)
+    }
+
+    /// A chunk of glibc's: where it begins and ends, and whether it is free. The flag of that is in the next one; behind the last is nothing.
+    fn chunk(&self, mapping: &Mapping, at: u64) -> Option<(u64, u64, bool)> {
+        let size = self.view.word(at + WORD)? & !7;
+        let next = at.checked_add(size).filter(|next| size >= 4 * WORD && *next <= mapping.end)?;
+        let free = next == mapping.end || self.view.word(next + WORD)? & 1 == 0;
+        Some((at, next, free))
     }
 
     /// What glibc's chunk says of a block that we know nothing of; all that follows, where we cannot know.

@@ -11,11 +11,11 @@ use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use libc::{MADV_DONTNEED, PROT_NONE, PROT_READ, PROT_WRITE};
 
-type CommitFunction = extern "C" fn(bool, *mut c_void, usize, *mut bool, *mut c_void) -> bool;
+pub(super) type CommitFunction = extern "C" fn(bool, *mut c_void, usize, *mut bool, *mut c_void) -> bool;
 
 /// As `tier_machine_t` in mimalloc.c.
 #[repr(C)]
-struct Machine {
+pub(super) struct Machine {
     map: extern "C" fn(usize, bool) -> *mut c_void,
     unmap: extern "C" fn(*mut c_void, usize) -> c_int,
     access: extern "C" fn(*mut c_void, usize, bool) -> c_int,
@@ -28,6 +28,12 @@ struct Machine {
     gate_wait: extern "C" fn(*const Thread),
 }
 
+#[cfg(not(target_pointer_width = "64"))]
+use super::absent::{
+    tier_small_abandon, tier_small_allocate, tier_small_free, tier_small_give_back, tier_small_heap, tier_small_start,
+    tier_small_thread_ends, tier_small_usable,
+};
+#[cfg(target_pointer_width = "64")]
 unsafe extern "C" {
     fn tier_small_start(machine: *const Machine);
     fn tier_small_heap(at: *mut c_void, size: usize, pinned: bool, commit: CommitFunction, of: *mut c_void) -> *mut u8;
