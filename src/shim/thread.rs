@@ -93,7 +93,7 @@ pub fn block() -> &'static Block {
         // SAFETY: the block is zero-initialised TLS of the right size and alignment (checked above), valid for any content,
         // and lives as long as the thread; the reference does not leave it.
         Some(block) => unsafe { block.cast::<Block>().as_ref() },
-        None => &beside::FOREIGN,
+        None => beside::foreign(),
     }
 }
 

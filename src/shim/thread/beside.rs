@@ -49,6 +49,12 @@ pub static FOREIGN: Block = Block {
     destructor: [const { [const { AtomicPtr::new(core::ptr::null_mut()) }; 2] }; 4],
 };
 
+/// Of its own, so that the way of all others is straight.
+#[cold]
+pub fn foreign() -> &'static Block {
+    &FOREIGN
+}
+
 /// Is the caller, whose block this is, such a child? Async-signal-safe.
 #[inline]
 pub(super) fn is_child(block: &Block) -> bool {
