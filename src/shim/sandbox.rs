@@ -20,8 +20,8 @@ use crate::{finding, spin::Spin, sys};
 use core::slice;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize};
-use libc::c_long;
-use track::seccomp::{Call, Instruction, LONGEST, evaluate, passes};
+use libc::{c_int, c_long};
+use track::seccomp::{ARCHITECTURE, Call, Instruction, LONGEST, evaluate, passes};
 
 /// Is there any? Asked before each of our own calls.
 pub static FILTERED: AtomicBool = AtomicBool::new(false);
@@ -40,13 +40,6 @@ struct Copied {
 static FILTERS: [Copied; MOST] =
     [const { Copied { program: AtomicPtr::new(core::ptr::null_mut()), len: AtomicUsize::new(0) } }; MOST];
 static INSTALLING: Spin = Spin::new();
-
-#[cfg(target_arch = "x86_64")]
-const ARCHITECTURE: u32 = 0xc000_003e;
-#[cfg(target_arch = "aarch64")]
-const ARCHITECTURE: u32 = 0xc000_00b7;
-#[cfg(target_arch = "x86")]
-const ARCHITECTURE: u32 = 0x4000_0003;
 
 /// At start: is there a filter of whoever started us?
 pub fn start() {
@@ -79,11 +72,9 @@ pub fn allows(number: c_long, arguments: &[usize; 6]) -> bool {
 }
 
 /// A call that may lock the program in: `call` is the real one, and how it fails is the kernel's affair.
-pub fn installing(wanted: Wanted, call: impl FnOnce() -> c_long) -> c_long {
-    if crate::thread::blind() {
-        // The filter is a child's, and so is the end of its life as our copy.
-        return call();
-    }
+pub fn installing(wanted: Option<Wanted>, call: impl FnOnce() -> c_long) -> c_long {
+    // A blind child's filter is its own affair: it makes no calls of ours.
+    let Some(wanted) = wanted.filter(|_| !crate::thread::blind()) else { return call() };
     let before = (CLOSED.load(Relaxed), FILTERED.load(Relaxed));
     let mut kept = None;
     let mut looked = false;
@@ -124,9 +115,10 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    /// Out of the arguments of prctl(PR_SET_SECCOMP).
-    pub fn of_prctl(mode: usize, program: usize) -> Option<Self> {
+    /// Out of the arguments of prctl(2).
+    pub fn of_prctl(option: c_int, mode: usize, program: usize) -> Option<Self> {
         match mode as u32 {
+            _ if option != libc::PR_SET_SECCOMP => None,
             libc::SECCOMP_MODE_STRICT => Some(Self::Strict),
             libc::SECCOMP_MODE_FILTER => Some(Self::Filter(program)),
             _ => None,

@@ -27,6 +27,14 @@ pub struct Call {
     pub arguments: [u64; 6],
 }
 
+/// AUDIT_ARCH_* of this machine's programs.
+#[cfg(target_arch = "x86_64")]
+pub const ARCHITECTURE: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+pub const ARCHITECTURE: u32 = 0xc000_00b7;
+#[cfg(target_arch = "x86")]
+pub const ARCHITECTURE: u32 = 0x4000_0003;
+
 /// SECCOMP_RET_KILL_PROCESS.
 pub const KILL: u32 = 0x8000_0000;
 const ALLOW: u32 = 0x7fff_0000;

@@ -238,14 +238,8 @@ pub unsafe fn syscall(number: c_long, a: usize, b: usize, c: usize, d: usize, e:
                 c_long::from(replacing(fd, b as c_int, "syscall(SYS_dup3)", || call() as c_int))
             }
             libc::SYS_fcntl => c_long::from(controlling(fd, b as c_int, || call() as c_int)),
-            libc::SYS_seccomp => match Wanted::of_call(a, c) {
-                Some(wanted) => sandbox::installing(wanted, call),
-                None => call(),
-            },
-            libc::SYS_prctl => match Wanted::of_prctl(b, c).filter(|_| a as c_int == libc::PR_SET_SECCOMP) {
-                Some(wanted) => sandbox::installing(wanted, call),
-                None => call(),
-            },
+            libc::SYS_seccomp => sandbox::installing(Wanted::of_call(a, c), call),
+            libc::SYS_prctl => sandbox::installing(Wanted::of_prctl(a as c_int, b, c), call),
             _ => {
                 let Some(kind) = maker(number, a, b) else { return call() };
                 let new = making(|| call() as c_int);

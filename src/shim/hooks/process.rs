@@ -186,10 +186,7 @@ pub unsafe fn pthread_setname_np(thread: usize, name: *const c_char) -> c_int {
 pub unsafe fn prctl(option: c_int, a: usize, b: usize, c: usize, d: usize) -> c_int {
     // SAFETY: the caller's.
     let call = || unsafe { real::prctl(option, a, b, c, d) };
-    if let Some(wanted) = Wanted::of_prctl(a, b).filter(|_| option == libc::PR_SET_SECCOMP) {
-        return sandbox::installing(wanted, || c_long::from(call())) as c_int;
-    }
-    let result = call();
+    let result = sandbox::installing(Wanted::of_prctl(option, a, b), || c_long::from(call())) as c_int;
     if option == libc::PR_SET_NAME {
         NAMES.fetch_add(1, Relaxed);
     }

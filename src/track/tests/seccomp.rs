@@ -3,14 +3,7 @@
 #![allow(unsafe_code)] // Safety: a child that makes raw calls, and ends.
 
 use proptest::prelude::*;
-use track::seccomp::{Call, Instruction, KILL, evaluate, passes};
-
-#[cfg(target_arch = "x86_64")]
-const ARCHITECTURE: u32 = 0xc000_003e;
-#[cfg(target_arch = "aarch64")]
-const ARCHITECTURE: u32 = 0xc000_00b7;
-#[cfg(target_arch = "x86")]
-const ARCHITECTURE: u32 = 0x4000_0003;
+use track::seccomp::{ARCHITECTURE, Call, Instruction, KILL, evaluate, passes};
 
 const LOAD: u16 = 0x20;
 const EQUAL: u16 = 0x15;
