@@ -140,8 +140,8 @@ fn c3_while_the_first_closer_is_inside_needs_a_socket_that_cannot_be_ours() {
     }
 }
 
-#[test]
-fn c4_a_learned_pair_on_the_next_life_is_a_stale_close() {
+/// Thread 2 closed twice at these two places, has closed its next life at the first, and now the number is thread 3's.
+fn with_a_learned_pair() -> Number {
     let number = Number::default();
     number.open(t(2));
     number.close(t(2).at(11));
@@ -149,6 +149,12 @@ fn c4_a_learned_pair_on_the_next_life_is_a_stale_close() {
     number.open(t(2));
     number.close(t(2).at(11));
     number.open(t(3));
+    number
+}
+
+#[test]
+fn c4_a_learned_pair_on_the_next_life_is_a_stale_close() {
+    let number = with_a_learned_pair();
     let (claim, verdict) = suspicious(number.closing(t(2).at(12)));
     let expected = error(Fault::StaleClose, 3, t(2).at(12).party());
     assert_eq!(verdict, Verdict { closed: t(2).at(11).party(), opened: t(3).party(), ..expected });
@@ -227,13 +233,7 @@ fn p_is_proved_at_the_end_of_a_longer_chain() {
 
 #[test]
 fn c4_needs_no_complaint_when_its_victim_closes_the_next_life() {
-    let number = Number::default();
-    number.open(t(2));
-    number.close(t(2).at(11));
-    assert!(number.judge(t(2).at(12), KernelView::NotOpen).is_some());
-    number.open(t(2));
-    number.close(t(2).at(11));
-    number.open(t(3));
+    let number = with_a_learned_pair();
     let (claim, _) = suspicious(number.closing(t(2).at(12)));
     assert_eq!(number.closed(claim, t(2).at(12), Outcome::Closed), None);
     number.open(t(5));
