@@ -4,23 +4,29 @@
 //! slices. Both draw on one [`Ledger`], so that the capacity counts for both together; each half is as large as the capacity, so that
 //! either may have it all.
 //!
+//! Here is what both halves share, and what is asked of a block; `tier/arenas.rs` and `tier/runs.rs` are the halves.
+//!
 //! A tier lives as long as the process: mimalloc holds its address. Whatever takes a lock enters the gate first, so that a fork finds
 //! none taken; small blocks enter it on mimalloc's side.
 
 use super::backing::Backing;
 use super::extents::Extents;
 use super::gate;
-use super::ledger::{Ledger, SLICE, Taken};
+use super::ledger::{Ledger, SLICE};
 use super::lock::Lock;
 use super::os::Os;
 use super::recent::Recent;
+use super::small::Inside;
 use super::small::mimalloc::Mimalloc;
-use super::small::{Heap, Inside, next_arena};
 use crate::spec::Fork;
 use core::ptr::NonNull;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 use std::ops::Range;
+
+mod arenas;
+mod fresh;
+mod runs;
 
 /// From this size on a block is a run of slices.
 pub const LARGE: usize = 1 << 20;
@@ -28,9 +34,6 @@ pub const LARGE: usize = 1 << 20;
 pub const ALIGN_MOST: usize = 64 << 10;
 
 const ARENAS: usize = 96;
-
-/// Of freed runs that are kept at hand; never more than an eighth of the capacity.
-const RECENT_BYTES: u64 = 64 << 20;
 
 pub struct Tier {
     os: &'static dyn Os,
@@ -122,7 +125,7 @@ impl Tier {
             fork: plan.fork,
             nodes: plan.nodes,
             state: Lock::new(state),
-            lengths: untouched(slices as usize),
+            lengths: fresh::untouched(slices as usize),
             arenas: Lock::new(0),
             heaps: [const { AtomicPtr::new(core::ptr::null_mut()) }; ARENAS],
             current: AtomicUsize::new(0),
@@ -151,224 +154,6 @@ impl Tier {
         block
     }
 
-    fn heap(&self, at: usize) -> Option<Heap> {
-        NonNull::new(self.heaps.get(at)?.load(Acquire)).map(Heap)
-    }
-
-    #[inline]
-    fn small(&'static self, size: usize, align: usize, zeroed: bool) -> Option<(NonNull<u8>, usize)> {
-        let current = self.current.load(Relaxed);
-        if size < self.starved.load(Relaxed) {
-            if let Some(heap) = self.heap(current) {
-                if let Some(block) = self.inside.allocate(heap, size, align, zeroed) {
-                    return Some(block);
-                }
-            }
-            return self.small_elsewhere(current, size, align, zeroed);
-        }
-        None
-    }
-
-    /// The current arena is full: another, or a new one.
-    #[cold]
-    fn small_elsewhere(
-        &'static self,
-        not: usize,
-        size: usize,
-        align: usize,
-        zeroed: bool,
-    ) -> Option<(NonNull<u8>, usize)> {
-        let _inside = gate::enter();
-        let block = self.small_anywhere(not, size, align, zeroed).or_else(|| {
-            // mimalloc asks for slices where it likes, also when it has others: it gives those back first, but only one thread at
-            // a time does so, and the rest find nothing.
-            let state = self.state.hold(self.os);
-            let room = state.ledger.capacity().saturating_sub(state.ledger.used_bytes());
-            drop(state);
-            if room > size as u64 { self.small_anywhere(usize::MAX, size, align, zeroed) } else { None }
-        });
-        if block.is_none() {
-            self.starved.fetch_min(size, Relaxed);
-        }
-        block
-    }
-
-    /// From any arena, perhaps a new one; all but the one that was just asked.
-    fn small_anywhere(
-        &'static self,
-        not: usize,
-        size: usize,
-        align: usize,
-        zeroed: bool,
-    ) -> Option<(NonNull<u8>, usize)> {
-        for at in 0..ARENAS {
-            let Some(heap) = self.heap(at).or_else(|| self.add_arena(at)) else { break };
-            if at == not && self.current.load(Relaxed) == not && at > 0 {
-                continue; // It was just asked.
-            }
-            if let Some(block) = self.inside.allocate(heap, size, align, zeroed) {
-                self.current.store(at, Relaxed);
-                return Some(block);
-            }
-        }
-        None
-    }
-
-    /// Makes arena number `at`, unless somebody has. Nothing: there is no more room for arenas, or for the new one's description.
-    fn add_arena(&'static self, at: usize) -> Option<Heap> {
-        let mut arenas = self.arenas.hold(self.os);
-        if let Some(heap) = self.heap(at) {
-            return Some(heap);
-        }
-        // An empty arena that finds no memory only takes from the window.
-        if at > 0 && self.is_full() {
-            return None;
-        }
-        let size = next_arena(*arenas, self.half - *arenas)?;
-        // With `share` a child's mimalloc must not tidy up in the parent's memory.
-        let giving_back = !self.shared || self.fork == Fork::Copy;
-        let heap = self.inside.heap(self.base + *arenas, size, giving_back, self)?;
-        *arenas += size;
-        self.heaps[at].store(heap.0.as_ptr(), Release);
-        Some(heap)
-    }
-
-    fn is_full(&self) -> bool {
-        let state = self.state.hold(self.os);
-        state.ledger.committed() >= state.ledger.capacity()
-    }
-
-    /// mimalloc wants slices: are they all zero? `None`: no room.
-    pub fn take(&self, at: usize, size: usize) -> Option<bool> {
-        let slices = self.slices(at, size);
-        let taken = {
-            let mut state = self.state.hold(self.os);
-            match state.ledger.take(self.os, slices.clone()) {
-                None if self.forget_recent(&mut state) => state.ledger.take(self.os, slices),
-                taken => taken,
-            }?
-        };
-        if self.prefault {
-            self.touch(at, size); // If not now, then at the first store.
-        }
-        Some(taken.stale.is_empty())
-    }
-
-    /// mimalloc gives slices back.
-    pub fn give(&self, at: usize, size: usize) {
-        let slices = self.slices(at, size);
-        self.state.hold(self.os).ledger.give(self.os, slices);
-    }
-
-    /// By number, from the begin of the window.
-    fn slices(&self, at: usize, size: usize) -> Range<usize> {
-        let begin = (at - self.base) / SLICE;
-        begin..begin + size.div_ceil(SLICE)
-    }
-
-    fn large(&self, size: usize, align: usize, zeroed: bool) -> Option<(NonNull<u8>, usize)> {
-        let _inside = gate::enter();
-        self.large_now(size, align, zeroed).or_else(|| {
-            // Some of what the small blocks had may be free.
-            let state = self.state.hold(self.os);
-            let room = state.ledger.used_bytes() > self.large_slices.load(Relaxed) * SLICE as u64;
-            drop(state);
-            let heap = self.heap(0).filter(|_| room && size as u64 <= self.capacity)?;
-            self.inside.give_back(heap);
-            self.large_now(size, align, zeroed)
-        })
-    }
-
-    fn large_now(&self, size: usize, align: usize, zeroed: bool) -> Option<(NonNull<u8>, usize)> {
-        let length = u32::try_from(size.max(1).div_ceil(SLICE)).ok()?;
-        let natural = if length as usize >= self.natural { self.natural } else { 1 };
-        let align = u32::try_from((align / SLICE).max(natural)).ok()?;
-        let half = self.half / SLICE;
-        // Windows begin at multiples of 1 GiB; larger alignments count from address 0.
-        let offset = ((self.base / SLICE + half) & (align as usize - 1)) as u32;
-        let mut state = self.state.hold(self.os);
-        if let Some(at) = state.recent.take(length, align, offset) {
-            drop(state);
-            let address = self.base + self.half + at as usize * SLICE;
-            if zeroed {
-                memory::zero(address, length as usize * SLICE);
-            }
-            return self.handed_out(address, at, length);
-        }
-        let mut found = self.new_run(&mut state, length, align, offset);
-        if found.is_none() && self.forget_recent(&mut state) {
-            found = self.new_run(&mut state, length, align, offset);
-        }
-        drop(state);
-        let (at, taken) = found?;
-        let address = self.base + self.half + at as usize * SLICE;
-        if self.prefault && !self.touch(address, length as usize * SLICE) {
-            self.large_free(&mut self.state.hold(self.os), at, length);
-            return None;
-        }
-        if zeroed {
-            for run in taken.stale {
-                memory::zero(self.base + run.start * SLICE, run.len() * SLICE);
-            }
-        }
-        self.handed_out(address, at, length)
-    }
-
-    fn handed_out(&self, address: usize, at: u32, length: u32) -> Option<(NonNull<u8>, usize)> {
-        self.lengths[at as usize].store(length, Release);
-        self.large_slices.fetch_add(u64::from(length), Relaxed);
-        NonNull::new(address as *mut u8).map(|block| (block, length as usize * SLICE))
-    }
-
-    /// Addresses and memory for a run that was nobody's.
-    fn new_run(&self, state: &mut State, length: u32, align: u32, offset: u32) -> Option<(u32, Taken)> {
-        let half = self.half / SLICE;
-        let at = state.extents.take(length, align, offset)?;
-        match state.ledger.take(self.os, half + at as usize..half + (at + length) as usize) {
-            Some(taken) => Some((at, taken)),
-            None => {
-                state.extents.give(at, length);
-                None
-            }
-        }
-    }
-
-    /// Gives back the runs that were kept at hand. False: there was none.
-    fn forget_recent(&self, state: &mut State) -> bool {
-        let mut any = false;
-        while let Some((at, length)) = state.recent.oldest() {
-            self.large_free(state, at, length);
-            any = true;
-        }
-        any
-    }
-
-    /// A run that is nobody's any more: kept at hand, when it is of a size that may be.
-    fn large_freed(&self, at: u32, length: u32) {
-        let mut state = self.state.hold(self.os);
-        let most = (state.ledger.capacity() / 8).min(RECENT_BYTES) / SLICE as u64;
-        if u64::from(length) > most {
-            return self.large_free(&mut state, at, length);
-        }
-        while let Some((at, length)) = state.recent.make_room(length, most) {
-            self.large_free(&mut state, at, length);
-        }
-        state.recent.add(at, length);
-    }
-
-    fn large_free(&self, state: &mut State, at: u32, length: u32) {
-        let half = self.half / SLICE;
-        state.ledger.give(self.os, half + at as usize..half + (at + length) as usize);
-        state.extents.give(at, length);
-    }
-
-    #[inline]
-    /// Which slice of the upper half an address begins; `None` for the lower half.
-    fn large_at(&self, block: NonNull<u8>) -> Option<(u32, bool)> {
-        let offset = (block.as_ptr() as usize - self.base).checked_sub(self.half)?;
-        Some(((offset / SLICE) as u32, offset % SLICE == 0))
-    }
-
     #[cold]
     pub fn no_block(&self) {
         self.bad_frees.fetch_add(1, Relaxed);
@@ -382,8 +167,8 @@ impl Tier {
         self.capacity
     }
 
-    #[inline]
     /// How many bytes the block held; 0 where that is not known.
+    #[inline]
     pub fn free(&self, block: NonNull<u8>) -> usize {
         let held = match self.large_at(block) {
             None if self.closed.load(Relaxed) => 0,
@@ -468,7 +253,7 @@ impl Tier {
             Ok(()) => true,
             // Linux before 5.14.
             Err(error) if error.0 == libc::EINVAL => {
-                memory::touch(at, size);
+                fresh::touch(at, size);
                 true
             }
             Err(error) => error.0 == libc::EINTR || error.0 == libc::EAGAIN,
@@ -540,37 +325,5 @@ impl Tier {
             file.abandon(self.os);
         }
         whole
-    }
-}
-
-/// Words that are all zero, in memory that is not touched for it.
-fn untouched(count: usize) -> Vec<AtomicU32> {
-    memory::words(vec![0u32; count])
-}
-
-mod memory {
-    //! Memory of the tier that nobody else has yet.
-    #![allow(unsafe_code)] // Safety: said at each.
-    use core::sync::atomic::AtomicU32;
-
-    pub fn zero(at: usize, size: usize) {
-        // SAFETY: committed slices of a block that has not been handed out.
-        unsafe { (at as *mut u8).write_bytes(0, size) };
-    }
-
-    /// Writes to each page what is there.
-    pub fn touch(at: usize, size: usize) {
-        for page in (at..at + size).step_by(4096) {
-            let word = page as *mut u8;
-            // SAFETY: as above.
-            unsafe { word.write_volatile(word.read_volatile()) };
-        }
-    }
-
-    pub fn words(zeros: Vec<u32>) -> Vec<AtomicU32> {
-        let mut zeros = core::mem::ManuallyDrop::new(zeros);
-        let (at, length, capacity) = (zeros.as_mut_ptr(), zeros.len(), zeros.capacity());
-        // SAFETY: an AtomicU32 is laid out as a u32; the old owner is forgotten.
-        unsafe { Vec::from_raw_parts(at.cast(), length, capacity) }
     }
 }

@@ -196,35 +196,3 @@ fn a_file_system_that_others_fill() {
     }
     std::fs::remove_dir(place).unwrap();
 }
-
-/// `ulimit -v` and `ulimit -f`: windows shrink, files stay below; no signal.
-#[test]
-fn under_limits_of_the_process() {
-    let nothing = machine::tiers(&[machine::numa()], 1 << 20);
-    let pid = crate::forks::forked(&nothing, || {
-        let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-        let taken = pages.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096;
-        let set = |resource, bytes: u64| {
-            let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
-            // SAFETY: a live structure.
-            #[allow(unsafe_code)]
-            let answer = unsafe { libc::setrlimit(resource, &raw const limit) };
-            assert_eq!(answer, 0);
-        };
-        set(libc::RLIMIT_AS, taken + (6 << 30));
-        set(libc::RLIMIT_FSIZE, 10 << 20);
-        let (memory, complaints) = start(vec![
-            spec("one", machine::numa(), 64 << 20, Full::Fail),
-            spec("file", machine::directory(), 64 << 20, Full::Fail),
-        ]);
-        assert_eq!(complaints, []);
-        let (mut bytes, one) = (0, block(&memory, 1, 30 << 20, 16, false).unwrap());
-        fill(one, 30 << 20, 1);
-        while let Some(one) = block(&memory, 2, 1 << 20, 16, false) {
-            fill(one, 1 << 20, 1);
-            bytes += 1 << 20;
-        }
-        memory.facts(2).unwrap().capacity == 10 << 20 && bytes == 10 << 20
-    });
-    assert!(crate::forks::ended_well(pid));
-}

@@ -2,14 +2,25 @@
 #![allow(unsafe_code)] // Safety: blocks that the memory under test handed out, within their size.
 
 use core::ptr::NonNull;
+use tier::memory::os::Os;
 use tier::memory::os::libc::Libc;
 use tier::memory::{Memory, Obtained};
 use tier::spec::{Complaint, Full, Kind, NumaPolicy, PageSize, TierSpec};
 
 pub static LIBC: Libc = Libc;
 
+/// Anonymous memory on node 0; without a node, where the kernel lets nobody choose one (a container).
 pub fn numa() -> Kind {
-    Kind::Numa { nodes: vec![0], policy: NumaPolicy::Bind }
+    if has_policies() { Kind::Numa { nodes: vec![0], policy: NumaPolicy::Bind } } else { thp() }
+}
+
+/// May a process say on which node its memory shall be?
+pub fn has_policies() -> bool {
+    const BIND: u32 = 2;
+    let Ok(at) = LIBC.map_own(4096, 0) else { return false };
+    let may = LIBC.mbind(at, 4096, BIND, &[1], 0).is_ok();
+    let _ = LIBC.unmap_own(at, 4096);
+    may
 }
 
 pub fn thp() -> Kind {
@@ -20,10 +31,20 @@ pub fn directory() -> Kind {
     Kind::File { path: std::env::temp_dir().into_os_string().into_encoded_bytes() }
 }
 
-/// Tiers of these kinds, each of `capacity` bytes, that fail when they are full; no complaint.
+/// Does the kernel give transparent huge pages to those who ask?
+pub fn has_thp() -> bool {
+    let text = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
+    text.is_ok_and(|text| !text.contains("[never]"))
+}
+
+/// Tiers of these kinds, each of `capacity` bytes, that fail when they are full; no complaint, but that a machine without
+/// transparent huge pages must make of them.
 pub fn tiers(kinds: &[Kind], capacity: u64) -> Memory {
     let (memory, complaints) = start(kinds.iter().map(|kind| spec(kind.clone(), capacity)).collect());
-    assert_eq!(complaints, []);
+    let asked = kinds.iter().filter(|kind| **kind == thp()).count();
+    let lines: Vec<String> = complaints.iter().map(ToString::to_string).collect();
+    assert_eq!(lines.len(), if has_thp() { 0 } else { asked }, "{lines:?}");
+    assert!(lines.iter().all(|line| line.contains("transparent huge pages are off")), "{lines:?}");
     memory
 }
 

@@ -1,9 +1,8 @@
-//! The memory of tiers, on this machine: real mappings, real files, real forks; and a kernel that fails.
+//! The memory of tiers, on this machine: real mappings, real files; and a kernel that fails. Forks are in `tests/forks`.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // Tests.
 
 mod blocks;
 mod faults;
-mod forks;
 mod full;
 mod machine;
 mod model;

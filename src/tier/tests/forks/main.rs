@@ -1,14 +1,29 @@
 //! Fork: a child has its own copy of shared tiers, and no lock or half-done work of threads that it has not.
+//!
+//! Why a program of its own, and one test at a time: a process has one set of tiers, and what it does around a fork it does for all of
+//! them. A child that was forked from the midst of another test would share that one's files, which it gives back to the system when it
+//! finds them unused.
 #![allow(unsafe_code)] // Safety: fork, waitpid and _exit; blocks of the memory under test.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // Tests.
 
-use crate::machine::{self, Numbers, block, fill, spoilt};
+#[allow(dead_code, reason = "the other tests of memory share it")]
+#[path = "../memory/machine.rs"]
+mod machine;
+
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use machine::{Numbers, block, fill, spoilt};
 use tier::memory::{Memory, Obtained};
 use tier::spec::{Fork, Full, Kind, TierSpec};
 
+/// See the header.
+fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 /// Runs `child` in a forked child, as shim's handlers would; what it says is its exit status.
-pub fn forked(memory: &Memory, child: impl FnOnce() -> bool) -> libc::pid_t {
+fn forked(memory: &Memory, child: impl FnOnce() -> bool) -> libc::pid_t {
     memory.before_fork();
     // SAFETY: the child only calls what is under test, and _exit.
     match unsafe { libc::fork() } {
@@ -27,7 +42,7 @@ pub fn forked(memory: &Memory, child: impl FnOnce() -> bool) -> libc::pid_t {
 }
 
 /// Within 20 seconds, or it hangs.
-pub fn ended_well(pid: libc::pid_t) -> bool {
+fn ended_well(pid: libc::pid_t) -> bool {
     for _ in 0..2000 {
         let mut status = 0;
         // SAFETY: our own child.
@@ -60,6 +75,7 @@ fn byte(block: NonNull<u8>) -> &'static core::sync::atomic::AtomicU8 {
 /// Neither sees what the other writes after the fork. Without the copy both assertions fail: the memory is one.
 #[test]
 fn a_copy_is_the_childs_own() {
+    let _alone = alone();
     for kind in [Kind::Memfd { page: None }, machine::directory(), machine::numa()] {
         let memory = machine::tiers(&[kind], 256 << 20);
         let blocks = [100, 50_000, 3 << 20].map(|size| (block(&memory, 1, size, 16, false).unwrap(), size));
@@ -92,6 +108,7 @@ fn a_copy_is_the_childs_own() {
 /// With `share` both see each other's stores, but the child neither allocates nor frees there.
 #[test]
 fn a_shared_tier_is_shared() {
+    let _alone = alone();
     let memory = shared_tier(Fork::Share);
     let one = block(&memory, 1, 5000, 16, false).unwrap();
     let blocks: Vec<_> = (0..100).map(|_| block(&memory, 1, 200, 16, false).unwrap()).collect();
@@ -114,6 +131,7 @@ fn a_shared_tier_is_shared() {
 /// The child goes on: its new blocks lead on, its frees and reallocs of old ones do what they should.
 #[test]
 fn a_child_lives_with_what_it_has() {
+    let _alone = alone();
     let memory = shared_tier(Fork::Copy);
     let (small, large) = (block(&memory, 1, 100, 16, false).unwrap(), block(&memory, 1, 8 << 20, 16, false).unwrap());
     fill(large, 8 << 20, 1);
@@ -140,6 +158,7 @@ fn a_child_lives_with_what_it_has() {
 /// on allocating. Copied blocks of the forking thread are whole.
 #[test]
 fn in_the_midst_of_eight_threads() {
+    let _alone = alone();
     let memory = machine::tiers(&[machine::numa(), Kind::Memfd { page: None }], 64 << 20);
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -192,6 +211,7 @@ fn in_the_midst_of_eight_threads() {
 /// A child that dies before it has copied anything holds nobody up, nor does a fork that fails.
 #[test]
 fn a_child_that_dies_is_not_waited_for() {
+    let _alone = alone();
     let memory = shared_tier(Fork::Copy);
     let one = block(&memory, 1, 1 << 20, 16, false).unwrap();
     let begin = std::time::Instant::now();
@@ -210,4 +230,34 @@ fn a_child_that_dies_is_not_waited_for() {
     assert_eq!(memory.fork_faults().0, 0);
     memory.free(one);
     assert!(block(&memory, 1, 100, 16, false).is_some());
+}
+
+/// `ulimit -v` and `ulimit -f`: windows shrink, files stay below; no signal.
+#[test]
+fn under_limits_of_the_process() {
+    let _alone = alone();
+    let nothing = machine::tiers(&[machine::numa()], 1 << 20);
+    let pid = forked(&nothing, || {
+        let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let taken = pages.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096;
+        let set = |resource, bytes: u64| {
+            let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+            // SAFETY: a live structure.
+            let answer = unsafe { libc::setrlimit(resource, &raw const limit) };
+            assert_eq!(answer, 0);
+        };
+        set(libc::RLIMIT_AS, taken + (6 << 30));
+        set(libc::RLIMIT_FSIZE, 10 << 20);
+        let (memory, complaints) =
+            machine::start([machine::numa(), machine::directory()].map(|kind| machine::spec(kind, 64 << 20)).into());
+        assert_eq!(complaints, []);
+        let (mut bytes, one) = (0, block(&memory, 1, 30 << 20, 16, false).unwrap());
+        fill(one, 30 << 20, 1);
+        while let Some(one) = block(&memory, 2, 1 << 20, 16, false) {
+            fill(one, 1 << 20, 1);
+            bytes += 1 << 20;
+        }
+        memory.facts(2).unwrap().capacity == 10 << 20 && bytes == 10 << 20
+    });
+    assert!(ended_well(pid));
 }
