@@ -116,6 +116,19 @@ static char* tier_no_environment(const char* name) {
 #include "alloc.c"
 #include "alloc-aligned.c"
 #include "alloc-posix.c"
+
+/* The only guard there is around giving memory back, for all arenas of the process. Who must have memory waits for it: the thread
+ * inside may be busy with another tier's. That one takes the lock of a tier's state meanwhile, which nobody holds who comes here. */
+static bool tier_guard_enter(mi_atomic_guard_t* guard, bool must) {
+  pthread_mutex_t* mutex = (pthread_mutex_t*)(void*)guard;
+  return must ? tier_mutex_lock(mutex) == 0 : tier_mutex_trylock(mutex) == 0;
+}
+static bool tier_guard_leave(mi_atomic_guard_t* guard) {
+  tier_mutex_unlock((pthread_mutex_t*)(void*)guard);
+  return false;
+}
+#undef mi_atomic_guard
+#define mi_atomic_guard(guard) for (bool inside = tier_guard_enter(guard, force); inside; inside = tier_guard_leave(guard))
 #include "arena.c"
 #include "arena-meta.c"
 #include "bitmap.c"

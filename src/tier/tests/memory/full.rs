@@ -63,6 +63,25 @@ fn share_their_capacity_between_both_halves() {
     memory.free(one);
 }
 
+/// Another tier's thread that gives memory back at that moment is no reason to find none.
+#[test]
+fn share_their_capacity_beside_other_tiers() {
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let memory = machine::tiers(&[machine::numa()], 32 << 20);
+                for round in 0..40 {
+                    let (_, blocks) = fill_up(&memory, 20_000);
+                    blocks.into_iter().for_each(|one| _ = memory.free(one));
+                    let one = block(&memory, 1, 24 << 20, 16, false);
+                    memory.free(one.unwrap_or_else(|| panic!("round {round}: what the small ones had")));
+                }
+                memory.thread_ends();
+            });
+        }
+    });
+}
+
 #[test]
 fn lead_to_the_next_and_to_the_heap() {
     let (memory, complaints) = start(vec![
