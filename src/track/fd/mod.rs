@@ -43,7 +43,7 @@ pub use quarantine::{Entry, QUARANTINE_CAPACITY, Quarantine, limit_for};
 pub use slot::{Opened, Opening, RING, SLOT_WORDS, Slot, Snapshot};
 #[cfg(not(loom))]
 pub use stored::Stored;
-pub use sweep::{Held, Policy, SWEEP, Standing, Sweep};
+pub use sweep::{Due, GAP, Held, Policy, SWEEP, Standing, Sweep};
 pub use takeover::Replace;
 pub use verdict::{Fault, Severity, Verdict};
 pub use word::{Flags, State, Word};

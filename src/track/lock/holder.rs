@@ -53,6 +53,11 @@ impl Hold {
         }
     }
 
+    fn without_stack(&self) {
+        self.stack.store(0, Relaxed);
+        self.since.store(0, Relaxed);
+    }
+
     fn copy(&self) -> Option<HoldFacts> {
         let lock = self.lock.load(Acquire);
         let facts = HoldFacts {
@@ -211,7 +216,7 @@ impl Holder {
         true
     }
 
-    /// As [`Holder::push`], with a stack and a time.
+    /// As [`Holder::push`], with a stack and a time. Where only some are pushed so, these go by [`Holder::remove`].
     #[inline(always)]
     pub fn push_with(&self, facts: &HoldFacts) -> bool {
         let at = self.len.load(Relaxed) as usize;
@@ -241,7 +246,7 @@ impl Holder {
         true
     }
 
-    /// The hold at this place is none any more; later ones move up.
+    /// The hold at this place is none any more; later ones move up. What goes leaves no stack: [`Holder::push`] writes none.
     pub fn remove(&self, at: usize) {
         let len = self.len();
         if at >= len {
@@ -257,6 +262,7 @@ impl Holder {
             to.lock.store(from.lock.load(Relaxed), Release);
         }
         self.holds[len - 1].lock.store(0, Release);
+        self.holds[len - 1].without_stack();
         self.len.store(len as u32 - 1, Relaxed);
     }
 
@@ -273,6 +279,7 @@ impl Holder {
     pub fn clear(&self) {
         for hold in &self.holds {
             hold.lock.store(0, Relaxed);
+            hold.without_stack();
         }
         self.len.store(0, Relaxed);
         self.beyond.store(0, Relaxed);

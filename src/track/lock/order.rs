@@ -30,11 +30,12 @@
 
 mod cache;
 mod cycle;
+mod links;
+mod seen;
 
 pub use cache::{Cache, Key};
 use cycle::Threads;
-
-use super::{Kind, Mode};
+pub use seen::{Cycle, EdgeFacts, Gates, Outcome, Seen, Taken};
 
 /// Under loom there are as few of everything as its tests need.
 pub const NODES: usize = if cfg!(loom) { 8 } else { 4096 };
@@ -57,113 +58,6 @@ const NONE: Link = 0;
 
 const fn index(link: Link) -> usize {
     link as usize - 1
-}
-
-/// A lock in a mode.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Taken {
-    pub kind: Kind,
-    pub mode: Mode,
-}
-
-impl Taken {
-    const fn bits(self) -> u8 {
-        self.kind as u8 | (self.mode as u8) << 3
-    }
-
-    const fn from_bits(bits: u8) -> Self {
-        Self { kind: Kind::from_bits(bits as u32), mode: Mode::from_bits(bits as u32 >> 3) }
-    }
-
-    fn reads(self) -> bool {
-        self.mode == Mode::Read
-    }
-}
-
-/// What a thread held besides the two locks of an edge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Gates {
-    /// Hashes of their addresses, the lowest bit set for reading.
-    locks: [u32; MOST_GATES],
-    len: u8,
-    /// There were more.
-    beyond: bool,
-    /// Of all of them, in any order.
-    sum: u64,
-}
-
-impl Gates {
-    pub const fn new() -> Self {
-        Self { locks: [0; MOST_GATES], len: 0, beyond: false, sum: 0 }
-    }
-
-    pub fn add(&mut self, lock: usize, mode: Mode) {
-        self.sum = self.sum.wrapping_add(cache::of_gate(lock, mode));
-        let Some(place) = self.locks.get_mut(usize::from(self.len)) else {
-            self.beyond = true;
-            return;
-        };
-        *place = cache::of_gate(lock, Mode::None) as u32 & !1 | u32::from(mode == Mode::Read);
-        self.len += 1;
-    }
-
-    fn all(&self) -> &[u32] {
-        &self.locks[..usize::from(self.len)]
-    }
-
-    /// Is everything here there, too?
-    fn are_among(&self, other: &Self) -> bool {
-        self == other || !self.beyond && self.all().iter().all(|lock| other.all().contains(lock))
-    }
-}
-
-/// `to` was taken while `from` was held.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    pub from: usize,
-    pub to: usize,
-    pub held: Taken,
-    pub taken: Taken,
-    pub gates: Gates,
-    pub tid: u32,
-    /// Where `from` was taken, and then `to`.
-    pub stacks: [u32; 2],
-}
-
-/// An edge, as it was seen first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EdgeFacts {
-    pub from: usize,
-    pub to: usize,
-    pub held: Taken,
-    pub taken: Taken,
-    pub tid: u32,
-    pub stacks: [u32; 2],
-}
-
-/// Edges that lead from one to the next, and from the last to the first. The first is the one that closed it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cycle {
-    edges: [EdgeFacts; LONGEST],
-    len: usize,
-}
-
-impl Cycle {
-    pub fn edges(&self) -> &[EdgeFacts] {
-        &self.edges[..self.len]
-    }
-}
-
-/// What became of an edge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// Its index; nothing when there was no room.
-    pub edge: Option<usize>,
-    /// It was not known before.
-    pub new: bool,
-    /// It has been seen in several threads.
-    pub many: bool,
-    pub cycle: Option<Cycle>,
 }
 
 #[derive(Clone, Copy)]
@@ -340,145 +234,9 @@ impl Graph {
         (None, variants)
     }
 
-    fn bucket(lock: usize) -> usize {
-        cache::spread(lock / LINE) as usize % BUCKETS
-    }
-
-    fn node(&self, lock: usize) -> Option<Link> {
-        let mut at = self.buckets[Self::bucket(lock)];
-        while at != NONE && self.nodes[index(at)].lock != lock {
-            at = self.nodes[index(at)].bucket_next;
-        }
-        (at != NONE).then_some(at)
-    }
-
     /// Does the lock take part in an edge?
     pub fn knows(&self, lock: usize) -> bool {
         self.node(lock).is_some()
-    }
-
-    fn node_or_new(&mut self, lock: usize) -> Option<Link> {
-        if let Some(found) = self.node(lock) {
-            return Some(found);
-        }
-        let link = if self.free_nodes != NONE {
-            let link = self.free_nodes;
-            self.free_nodes = self.nodes[index(link)].bucket_next;
-            link
-        } else if self.nodes_used < NODES {
-            self.nodes_used += 1;
-            self.nodes_used as Link
-        } else {
-            return None;
-        };
-        self.live_nodes += 1;
-        self.last_rank += 1;
-        let bucket = Self::bucket(lock);
-        self.nodes[index(link)] = Node {
-            lock,
-            rank: self.last_rank,
-            mark: 0,
-            out: NONE,
-            into: NONE,
-            out_len: 0,
-            in_len: 0,
-            bucket_next: self.buckets[bucket],
-        };
-        self.buckets[bucket] = link;
-        Some(link)
-    }
-
-    fn drop_if_bare(&mut self, link: Link) {
-        let node = self.nodes[index(link)];
-        if node.lock == 0 || node.out != NONE || node.into != NONE {
-            return;
-        }
-        let bucket = Self::bucket(node.lock);
-        let mut at = self.buckets[bucket];
-        if at == link {
-            self.buckets[bucket] = node.bucket_next;
-        } else {
-            while self.nodes[index(at)].bucket_next != link {
-                at = self.nodes[index(at)].bucket_next;
-            }
-            self.nodes[index(at)].bucket_next = node.bucket_next;
-        }
-        self.nodes[index(link)].lock = 0;
-        self.nodes[index(link)].bucket_next = self.free_nodes;
-        self.free_nodes = link;
-        self.live_nodes -= 1;
-    }
-
-    fn new_edge(&mut self, from: Link, to: Link, seen: &Seen) -> Option<Link> {
-        let link = if self.free_edges != NONE {
-            let link = self.free_edges;
-            self.free_edges = self.edges[index(link)].out_next;
-            link
-        } else if self.edges_used < EDGES {
-            self.edges_used += 1;
-            self.edges_used as Link
-        } else {
-            return None;
-        };
-        self.live_edges += 1;
-        self.edges[index(link)] = Edge {
-            from,
-            to,
-            out_next: NONE,
-            out_prev: NONE,
-            in_next: NONE,
-            in_prev: NONE,
-            held: seen.held.bits(),
-            taken: seen.taken.bits(),
-            back: false,
-            many: false,
-            gates: seen.gates,
-            tid: seen.tid,
-            stacks: seen.stacks,
-        };
-        Some(link)
-    }
-
-    fn link(&mut self, link: Link) {
-        let Edge { from, to, .. } = self.edges[index(link)];
-        let (first_out, first_in) = (self.nodes[index(from)].out, self.nodes[index(to)].into);
-        self.edges[index(link)].out_next = first_out;
-        self.edges[index(link)].in_next = first_in;
-        if first_out != NONE {
-            self.edges[index(first_out)].out_prev = link;
-        }
-        if first_in != NONE {
-            self.edges[index(first_in)].in_prev = link;
-        }
-        let node = &mut self.nodes[index(from)];
-        (node.out, node.out_len) = (link, node.out_len + 1);
-        let node = &mut self.nodes[index(to)];
-        (node.into, node.in_len) = (link, node.in_len + 1);
-    }
-
-    fn unlink(&mut self, link: Link) {
-        let Edge { from, to, out_next, out_prev, in_next, in_prev, back, .. } = self.edges[index(link)];
-        match out_prev {
-            NONE => self.nodes[index(from)].out = out_next,
-            before => self.edges[index(before)].out_next = out_next,
-        }
-        if out_next != NONE {
-            self.edges[index(out_next)].out_prev = out_prev;
-        }
-        match in_prev {
-            NONE => self.nodes[index(to)].into = in_next,
-            before => self.edges[index(before)].in_next = in_next,
-        }
-        if in_next != NONE {
-            self.edges[index(in_next)].in_prev = in_prev;
-        }
-        self.nodes[index(from)].out_len -= 1;
-        self.nodes[index(to)].in_len -= 1;
-        self.back_edges -= usize::from(back);
-        self.live_edges -= 1;
-        self.edges[index(link)].from = NONE;
-        self.edges[index(link)].out_next = self.free_edges;
-        self.free_edges = link;
     }
 
     /// The lock is no more, or another one: its edges end. `ended` is given the index of each.

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use track::lock::{HoldFacts, Holder, Kind, MOST_HOLDS, Mode, What};
 
 const BASE: usize = 0x1000;
+const STACK: u32 = 77;
 
 fn what() -> What {
     What::new(Kind::Mutex, Mode::Exclusive, 0, 0)
@@ -13,6 +14,8 @@ fn what() -> What {
 #[derive(Clone, Debug)]
 enum Step {
     Take(usize),
+    /// With a stack, as routines of pthread_once are held, which [`Holder::pop`] does not let go.
+    Once(usize),
     Release(usize),
     /// By another thread.
     TakeAway(usize),
@@ -23,6 +26,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let lock = || (1..24usize).prop_map(|n| BASE + n * 64);
     let step = prop_oneof![
         4 => lock().prop_map(Step::Take),
+        1 => lock().prop_map(Step::Once),
         4 => lock().prop_map(Step::Release),
         1 => lock().prop_map(Step::TakeAway),
         1 => (lock(), 0..400usize).prop_map(|(from, len)| Step::Range(from, len)),
@@ -34,6 +38,7 @@ proptest! {
     #[test]
     fn as_a_plain_list(steps in steps()) {
         let (holder, mut model) = (Holder::new(), Vec::<usize>::new());
+        let mut once = std::collections::HashSet::new();
         for step in steps {
             match step {
                 // A lock that is held already is not taken: that is the rules' affair.
@@ -44,13 +49,20 @@ proptest! {
                     prop_assert!(taken);
                     model.push(lock);
                 }
-                Step::Take(_) => {}
+                Step::Once(lock) if !model.contains(&lock) => {
+                    let facts = HoldFacts { lock, place: 1, what: what(), stack: STACK, ..HoldFacts::default() };
+                    prop_assert!(holder.push_with(&facts) || holder.make_room() && holder.push_again(&facts));
+                    model.push(lock);
+                    once.insert(lock);
+                }
+                Step::Take(_) | Step::Once(_) => {}
                 Step::Release(lock) => {
-                    let held = holder.pop(lock) || holder.find(lock).map(|at| holder.remove(at)).is_some();
+                    let held = !once.remove(&lock) && holder.pop(lock) || holder.find(lock).map(|at| holder.remove(at)).is_some();
                     prop_assert_eq!(held, model.contains(&lock));
                     model.retain(|l| *l != lock);
                 }
                 Step::TakeAway(lock) => {
+                    once.remove(&lock);
                     prop_assert_eq!(holder.take_away(lock), model.contains(&lock));
                     model.retain(|l| *l != lock);
                 }
@@ -68,6 +80,9 @@ proptest! {
             }
             let all: Vec<usize> = holder.all().map(|held| held.lock).collect();
             prop_assert_eq!(&all, &model);
+            for held in holder.all() {
+                prop_assert_eq!(held.stack, if once.contains(&held.lock) { STACK } else { 0 }, "another's stack");
+            }
             prop_assert!(!holder.is_beyond());
         }
     }

@@ -1,36 +1,30 @@
-//! Random histories of one number against a naive model that forgets nothing.
+//! The model: every life of the number in a Vec, and the rules directly, sentence by sentence.
 //!
-//! The model keeps every life of the number in a Vec and states the rules directly, sentence by sentence;
-//! the slot has one word and a ring of four. Whatever either says, the other must say: every answer, every verdict, and the
-//! state after every step. What the ring forgets, the model must leave out too (`remembered`).
-//!
-//! Longer than 500 lines so that all the rules are stated a second time in one place, apart from the code they check.
-//! `PROPTEST_CASES=150000 cargo test -p track --release --test model` looks deeper in a quarter of a minute.
-#![cfg(not(loom))]
-#![allow(clippy::unwrap_used)] // The model may panic: then the test has failed.
+//! In one file, so that all the rules are stated a second time in one place, apart from the code they check. What the ring of the slot
+//! forgets, the model must leave out too (`remembered`).
 
-use proptest::prelude::*;
+use crate::histories::thread_of;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet};
 use track::fd::*;
 
 #[derive(Clone, Debug)]
-struct Life {
-    opener: Party,
+pub struct Life {
+    pub opener: Party,
     epoch: u16,
     imported: bool,
     kind: FdKind,
     holders: BTreeSet<u16>,
-    owner: Owner,
-    closer: Party,
-    standing: CloseStanding,
+    pub owner: Owner,
+    pub closer: Party,
+    pub standing: CloseStanding,
     racers: Vec<Party>,
 }
 
 #[derive(Default)]
-struct Model {
-    lives: Vec<Life>,
-    state: State,
+pub struct Model {
+    pub lives: Vec<Life>,
+    pub state: State,
     was: State,
     epoch: u16,
     learned: HashSet<(u32, u32)>,
@@ -39,7 +33,7 @@ struct Model {
 }
 
 impl Model {
-    fn generation(&self) -> u32 {
+    pub fn generation(&self) -> u32 {
         self.lives.len() as u32
     }
 
@@ -52,7 +46,7 @@ impl Model {
         (self.state, self.epoch) = (state, by.epoch);
     }
 
-    fn opened(&mut self, by: &Actor, what: Opening) -> Opened {
+    pub fn opened(&mut self, by: &Actor, what: Opening) -> Opened {
         let displaced = self.state;
         let holders = if what.imported { BTreeSet::new() } else { BTreeSet::from([by.thread.0 % 64]) };
         self.lives.push(Life {
@@ -70,13 +64,13 @@ impl Model {
         Opened { generation: self.generation(), displaced }
     }
 
-    fn used(&mut self, thread: ThreadIndex) {
+    pub fn used(&mut self, thread: ThreadIndex) {
         if self.state == State::Open {
             self.lives.last_mut().unwrap().holders.insert(thread.0 % 64);
         }
     }
 
-    fn set_owner(&mut self, by: &Actor, owner: Owner) -> Option<Verdict> {
+    pub fn set_owner(&mut self, by: &Actor, owner: Owner) -> Option<Verdict> {
         if self.state != State::Open {
             return None;
         }
@@ -183,7 +177,7 @@ impl Model {
         })
     }
 
-    fn closing(&mut self, by: &Actor, acting: Owner) -> Closing {
+    pub fn closing(&mut self, by: &Actor, acting: Owner) -> Closing {
         let generation = self.generation();
         let not_open = |state, racing| Closing::NotOpen(NotOpen { generation, state, racing });
         match self.state {
@@ -219,7 +213,7 @@ impl Model {
         }
     }
 
-    fn closed(&mut self, claim: &Claim, by: &Actor, outcome: Outcome) -> Option<Verdict> {
+    pub fn closed(&mut self, claim: &Claim, by: &Actor, outcome: Outcome) -> Option<Verdict> {
         let g = claim.generation;
         let ours = self.state == State::Closing && self.generation() == g;
         let bad_fd = outcome == Outcome::Failed { bad_fd: true };
@@ -257,7 +251,7 @@ impl Model {
         verdict
     }
 
-    fn judge(&mut self, by: &Actor, found: &NotOpen, kernel: KernelView) -> Option<Verdict> {
+    pub fn judge(&mut self, by: &Actor, found: &NotOpen, kernel: KernelView) -> Option<Verdict> {
         let life = self.remembered(found.generation)?;
         let again = Verdict {
             fault: Fault::DoubleClose,
@@ -296,7 +290,7 @@ impl Model {
         }
     }
 
-    fn failed_use(&self, by: &Actor) -> Option<Verdict> {
+    pub fn failed_use(&self, by: &Actor) -> Option<Verdict> {
         let nothing = Verdict {
             fault: Fault::BadFd,
             severity: Severity::Info,
@@ -334,7 +328,7 @@ impl Model {
         })
     }
 
-    fn begin_replace(&mut self, by: &Actor) -> Replace {
+    pub fn begin_replace(&mut self, by: &Actor) -> Replace {
         let was = match self.state {
             State::Open => State::Open,
             _ if self.epoch != by.epoch => State::Unknown,
@@ -345,229 +339,5 @@ impl Model {
         self.was = was;
         self.go(State::Replacing, by);
         Replace::Claimed { was, verdict: None, generation: self.generation() }
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Op {
-    Open(Actor, Opening),
-    Use(Actor),
-    SetOwner(Actor, Owner),
-    Close(Actor, Owner),
-    /// Finish the nth outstanding claim; in a forked child there are none.
-    Closed(usize, Outcome),
-    /// Judge the nth number found not open.
-    Judge(usize, KernelView),
-    FailedUse(Actor),
-    Evict(u32),
-    EndEvict(u32),
-    Replace(Actor),
-    EndReplace(usize),
-    Fork,
-}
-
-/// The fourth thread shares its holder bit with the first.
-fn thread_of(tid: Tid) -> ThreadIndex {
-    ThreadIndex(if tid == Tid(103) { 64 } else { (tid.0 - 100) as u16 })
-}
-
-fn actors() -> impl Strategy<Value = Actor> {
-    (100..104u32, 0..4u32).prop_map(|(tid, stack)| Actor {
-        tid: Tid(tid),
-        thread: thread_of(Tid(tid)),
-        stack: StackId(stack),
-        now: 0,
-        epoch: 0,
-    })
-}
-
-fn owners() -> impl Strategy<Value = Owner> {
-    prop_oneof![
-        8 => Just(Owner::NONE),
-        1 => (1..3u64).prop_map(|addr| Owner { kind: OwnerKind::Stdio, addr }),
-        1 => Just(Owner { kind: OwnerKind::Dir, addr: 1 }),
-    ]
-}
-
-fn openings() -> impl Strategy<Value = Opening> {
-    let kinds = prop_oneof![Just(FdKind::Tcp), Just(FdKind::Netlink), Just(FdKind::Unknown)];
-    (kinds, owners(), prop::bool::weighted(0.1)).prop_map(|(kind, owner, imported)| Opening {
-        kind,
-        owner,
-        imported,
-        ..Opening::default()
-    })
-}
-
-fn ops() -> impl Strategy<Value = Op> {
-    let outcomes = prop_oneof![
-        10 => Just(Outcome::Closed),
-        2 => Just(Outcome::Tombstoned),
-        2 => Just(Outcome::Failed { bad_fd: true }),
-        1 => Just(Outcome::Failed { bad_fd: false }),
-        1 => Just(Outcome::Refused),
-    ];
-    let views = prop_oneof![
-        6 => Just(KernelView::NotOpen),
-        1 => Just(KernelView::OpenElsewhere),
-        1 => Just(KernelView::LibcNetlink),
-        1 => Just(KernelView::OpenDuringResolver),
-    ];
-    prop_oneof![
-        8 => (actors(), openings()).prop_map(|(by, what)| Op::Open(by, what)),
-        4 => actors().prop_map(Op::Use),
-        1 => (actors(), owners()).prop_map(|(by, owner)| Op::SetOwner(by, owner)),
-        14 => (actors(), owners()).prop_map(|(by, acting)| Op::Close(by, acting)),
-        12 => (0..2usize, outcomes).prop_map(|(nth, outcome)| Op::Closed(nth, outcome)),
-        6 => (0..2usize, views).prop_map(|(nth, view)| Op::Judge(nth, view)),
-        3 => actors().prop_map(Op::FailedUse),
-        1 => (0..2u32).prop_map(Op::Evict),
-        1 => (0..2u32).prop_map(Op::EndEvict),
-        1 => actors().prop_map(Op::Replace),
-        1 => (0..2usize).prop_map(Op::EndReplace),
-        1 => Just(Op::Fork),
-    ]
-}
-
-/// Run a history through both. The verdicts that were given, for the test that looks at the generator itself.
-fn run(history: Vec<Op>) -> Result<Vec<Verdict>, TestCaseError> {
-    let (slot, pairs, mut model) = (Slot::new(), PairSet::new(), Model::default());
-    let mut claims: Vec<(Claim, Actor)> = vec![];
-    let mut found: Vec<(NotOpen, Actor)> = vec![];
-    let mut replaces: Vec<Replace> = vec![];
-    let mut epoch = 0;
-    let mut verdicts = vec![];
-    for op in history {
-        let at = format!("{op:?}");
-        let now = |by: Actor| Actor { epoch, ..by };
-        match op {
-            Op::Open(by, what) => {
-                prop_assert_eq!(slot.opened(&now(by), what), model.opened(&now(by), what), "{}", at);
-            }
-            Op::Use(by) => {
-                slot.used(by.thread);
-                model.used(by.thread);
-            }
-            Op::SetOwner(by, owner) => {
-                let got = slot.set_owner(&now(by), owner);
-                prop_assert_eq!(got, model.set_owner(&now(by), owner), "{}", at);
-                verdicts.extend(got);
-            }
-            Op::Close(by, acting) => {
-                let got = slot.closing(&now(by), acting, &pairs);
-                prop_assert_eq!(&got, &model.closing(&now(by), acting), "{}", at);
-                match got {
-                    Closing::Ordinary(claim) | Closing::HandOff(claim) | Closing::Pending(claim) => {
-                        claims.push((claim, now(by)));
-                    }
-                    Closing::Suspicious(claim, verdict) => {
-                        claims.push((claim, now(by)));
-                        verdicts.push(verdict);
-                    }
-                    Closing::NotOpen(standing) => found.push((standing, now(by))),
-                    Closing::Unseen => {}
-                }
-            }
-            Op::Closed(nth, outcome) if nth < claims.len() => {
-                let (claim, by) = claims.remove(nth);
-                let expected = model.closed(&claim, &by, outcome);
-                let got = slot.closed(claim, &by, outcome);
-                prop_assert_eq!(got, expected, "{}", at);
-                verdicts.extend(got);
-            }
-            Op::Judge(nth, view) if nth < found.len() => {
-                let (standing, by) = found.remove(nth);
-                let got = slot.judge_not_open(&by, &standing, view, &pairs);
-                prop_assert_eq!(got, model.judge(&by, &standing, view), "{} {:?}", at, standing);
-                verdicts.extend(got);
-            }
-            Op::FailedUse(by) => {
-                let got = slot.failed_use(&now(by), &pairs);
-                prop_assert_eq!(got, model.failed_use(&now(by)), "{}", at);
-                verdicts.extend(got);
-            }
-            Op::Evict(behind) => {
-                let generation = model.generation().saturating_sub(behind);
-                let expected = model.state == State::Tombstoned && behind == 0;
-                prop_assert_eq!(slot.begin_evict(generation), expected, "{}", at);
-                if expected {
-                    model.state = State::Evicting;
-                }
-            }
-            Op::EndEvict(behind) => {
-                slot.end_evict(model.generation().saturating_sub(behind));
-                if model.state == State::Evicting && behind == 0 {
-                    model.state = State::Closed;
-                }
-            }
-            Op::Replace(by) => {
-                let got = slot.begin_replace(&now(by));
-                prop_assert_eq!(&got, &model.begin_replace(&now(by)), "{}", at);
-                replaces.push(got);
-            }
-            Op::EndReplace(nth) if nth < replaces.len() => {
-                let token = replaces.remove(nth);
-                if let Replace::Claimed { was, generation, .. } = token {
-                    if model.state == State::Replacing && model.generation() == generation {
-                        model.state = was;
-                    }
-                }
-                slot.end_replace(token);
-            }
-            Op::Fork => {
-                epoch += 1;
-                (claims, found, replaces) = Default::default();
-            }
-            Op::Closed(..) | Op::Judge(..) | Op::EndReplace(..) => {}
-        }
-        let seen = slot.snapshot();
-        prop_assert_eq!((seen.state, seen.generation), (model.state, model.generation()), "{}", at);
-        let expected = model.lives.last().map(|life| (life.opener, life.owner, life.closer, life.standing));
-        let got = seen.current.map(|facts| (facts.opener, facts.owner, facts.closer, facts.meta.standing));
-        prop_assert_eq!(got, expected, "{}", at);
-    }
-    Ok(verdicts)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn slot_and_model_agree_on_every_history(history in prop::collection::vec(ops(), 1..80)) {
-        run(history)?;
-    }
-}
-
-/// A property is worth what its generator reaches: every fault at every severity it can have, with and without a victim.
-#[test]
-fn the_generator_reaches_every_verdict() {
-    use proptest::strategy::ValueTree;
-    use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let histories = prop::collection::vec(ops(), 1..80);
-    let mut reached = HashSet::new();
-    for _ in 0..3000 {
-        let history = histories.new_tree(&mut runner).unwrap().current();
-        for verdict in run(history).unwrap() {
-            let victim = verdict.victim != Party::ABSENT;
-            reached.insert((verdict.fault, verdict.severity, victim, verdict.refuse));
-        }
-    }
-    for expected in [
-        (Fault::DoubleClose, Severity::Error, false, true),
-        (Fault::DoubleClose, Severity::Error, false, false),
-        (Fault::DoubleClose, Severity::Info, false, false),
-        (Fault::StaleClose, Severity::Error, false, true),
-        (Fault::StaleClose, Severity::Error, true, true),
-        (Fault::StaleClose, Severity::Error, true, false),
-        (Fault::ClosedLibc, Severity::Error, false, true),
-        (Fault::Owner, Severity::Error, false, true),
-        (Fault::Owner, Severity::Error, false, false),
-        (Fault::UseAfterClose, Severity::Error, false, false),
-        (Fault::UseAfterClose, Severity::Info, false, false),
-        (Fault::BadFd, Severity::Info, false, false),
-    ] {
-        assert!(reached.contains(&expected), "never reached: {expected:?}; reached {reached:?}");
     }
 }
