@@ -21,11 +21,18 @@ use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// Frames that a stack may have; `stack_depth` is cut to it.
 pub const MAX_FRAMES: usize = 64;
-/// The index grows: stacks that find no place among the first slots are looked for among the rest.
-const FIRST_SLOTS: usize = 2 * Section::StackIndex.per_chunk();
-const SLOTS: usize = Section::StackIndex.capacity();
-/// A probe sequence longer than this means that the table is as good as full.
-const PROBES: usize = 64;
+/// The index grows: stacks that find no place among the slots of one part are looked for in the next. Each part: its first slot, how
+/// many it has, and how many of them are tried.
+///
+/// Why the first is a page: most processes live short and take a few dozen stacks, and each page of a recording that is touched costs two
+/// faults. Why so few are tried there: once it is full, every stack pays for them.
+const PARTS: [(usize, usize, usize); 3] = {
+    let (page, chunk) = (4096 / 4, Section::StackIndex.per_chunk());
+    [(0, page, 4), (page, chunk - page, 64), (chunk, Section::StackIndex.capacity() - chunk, 64)]
+};
+
+/// Odd numbers: what a hash is multiplied by for each of [`PARTS`].
+const MIX: [u64; 3] = [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb];
 
 /// A frame as stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,12 +77,12 @@ pub fn intern(store: &impl Store, frames: &[u64]) -> u32 {
     let hash = hash(frames);
     let head = (frames.len() as u64) << 56 | hash & 0x00ff_ffff_ffff_ffff;
     let mut ours = 0;
-    let places = |hash: u64, from: usize, slots: usize| {
-        (0..PROBES).map(move |probe| from + (hash as usize).wrapping_add(probe) % slots)
-    };
-    // Mixed once more: stacks that crowd each other out in the first part do not meet again.
-    let rest = places(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32, FIRST_SLOTS, SLOTS - FIRST_SLOTS);
-    for place in places(hash, 0, FIRST_SLOTS).chain(rest) {
+    let places = PARTS.into_iter().enumerate().flat_map(|(part, (first, slots, tries))| {
+        // Mixed anew: stacks that crowd each other out in one part do not meet again in the next.
+        let mixed = hash.wrapping_mul(MIX[part]) >> 32;
+        (0..tries).map(move |probe| first + (mixed as usize).wrapping_add(probe) % slots)
+    });
+    for place in places {
         let Some(slot) = index_slot(store, place) else { break };
         let mut id = slot.load(Acquire);
         if id == 0 {
@@ -86,7 +93,10 @@ pub fn intern(store: &impl Store, frames: &[u64]) -> u32 {
                 }
             }
             match slot.compare_exchange(0, ours, Release, Acquire) {
-                Ok(_) => return ours,
+                Ok(_) => {
+                    store.indexed(place);
+                    return ours;
+                }
                 Err(theirs) => id = theirs,
             }
         }

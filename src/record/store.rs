@@ -21,6 +21,8 @@ pub unsafe trait Store {
     fn chunk(&self, section: Section, index: usize) -> Option<NonNull<u8>>;
     /// The chunk, committed now if need be: a slow path that may make system calls. `None`: no room.
     fn commit(&self, section: Section, index: usize) -> Option<NonNull<u8>>;
+    /// A slot of the index of stacks has been filled. Lock-free.
+    fn indexed(&self, _slot: usize) {}
 }
 
 /// A type that a section holds.

@@ -13,7 +13,7 @@ use record::label::Label;
 use record::layout::{Counter, PARTIES};
 use record::stacks::{Frame, MAX_FRAMES};
 use record::text::Line;
-use track::fd::{self, Fault, Party, Slot, Verdict};
+use track::fd::{self, Due, Fault, Party, Slot, Verdict};
 
 /// Distinct findings that are printed in full; after that they are only counted and recorded.
 const PRINTED_MOST: u32 = 100;
@@ -230,9 +230,32 @@ pub fn flush_held(scope: &mut Scope) {
     }
 }
 
+/// The same where the thread opens something: between two closes of a loop it may.
+#[inline(always)]
+pub fn flush_before_open(scope: &mut Scope) {
+    let inner = scope.inner();
+    if !inner.held.is_empty() && !inner.sweep.is_in_loop() {
+        flush_all(scope);
+    }
+}
+
 #[cold]
 fn flush_all(scope: &mut Scope) {
-    while let Some((fd, verdict)) = scope.inner().held.pop() {
+    held_due(scope, Due::All);
+}
+
+/// Reports those that are due.
+#[cold]
+pub fn held_due(scope: &mut Scope, due: Due) {
+    loop {
+        let held = &mut scope.inner().held;
+        let next = match due {
+            Due::None => None,
+            Due::All => held.pop(),
+            Due::BeforeMark => held.pop_before_mark(),
+            Due::SinceMark => held.pop_since_mark(),
+        };
+        let Some((fd, verdict)) = next else { return };
         descriptor(scope, fd, crate::descriptors::slot(fd), &verdict, "close");
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Where to: a private descriptor, as for messages; the program may close or reuse the number it was started with. A reader that
 //! has gone away must not kill the program: SIGPIPE is kept from it, and no more is written.
+#![allow(unsafe_code)] // Safety: only a section's name.
 
 use crate::message::{self, error_name};
 use crate::private::{self, Use};
@@ -23,6 +24,7 @@ use record::text::Line;
 use track::fd::FdKind;
 
 /// The count that the last line of each finding told.
+#[unsafe(link_section = ".bss.tables")]
 static TOLD: [AtomicU64; recall::MOST] = [const { AtomicU64::new(0) }; recall::MOST];
 
 /// PIPE_BUF.
@@ -76,8 +78,8 @@ fn duplicate(given: &[u8]) -> Result<(), &'static str> {
 
 /// For a child of fork: what it finds is its own.
 pub fn after_fork() {
-    for told in &TOLD {
-        told.store(0, Relaxed);
+    if private::get(Use::Json).is_some() {
+        TOLD.iter().for_each(|told| told.store(0, Relaxed));
     }
     let to = options::paths().map_or(&b""[..], |p| &p.json[..]);
     if !to.starts_with(b"fd:") && to.windows(2).any(|w| w == b"%p") {

@@ -9,6 +9,9 @@
 //! - `keys` follows thread-specific keys; `track::key` decides.
 //! - `recording` maps the memory that `record` writes to; `unwind` takes stacks; `symbols` names them.
 //! - `arch`, `sys`, `ours`, `clock`, `spin`, `alloc`, `private`, `message`, `options` are the ground that the rest stands on.
+//!
+//! Statics of 2 KiB and more are in the section `.bss.tables`: so the small ones lie together, and a start or a fork, which touch nearly
+//! all of these, have few pages to touch. `scripts/check-library` looks.
 
 mod address;
 mod alloc;

@@ -123,6 +123,7 @@ const RECORDS: usize = 1 << 15;
 /// By a hash of the address.
 #[repr(align(4096))]
 struct Records([Record; RECORDS]);
+#[unsafe(link_section = ".bss.tables")]
 static TABLE: Records = Records([const { Record::new() }; RECORDS]);
 
 const _: () = assert!(size_of::<Records>() % 4096 == 0);

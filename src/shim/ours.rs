@@ -2,6 +2,7 @@
 //!
 //! A fixed list without a lock, because mappings are made in hooks, signal handlers included. What finds no room in it is
 //! looked at as if it were the program's, which costs time and can only hide a leak.
+#![allow(unsafe_code)] // Safety: only a section's name.
 
 use core::sync::atomic::AtomicUsize;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -13,6 +14,7 @@ struct Range {
     len: AtomicUsize,
 }
 
+#[unsafe(link_section = ".bss.tables")]
 static RANGES: [Range; MOST] = [const { Range { start: AtomicUsize::new(0), len: AtomicUsize::new(0) } }; MOST];
 /// Where an empty place may be.
 static NEXT: AtomicUsize = AtomicUsize::new(0);

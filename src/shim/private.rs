@@ -3,7 +3,8 @@
 //! Where: above the soft RLIMIT_NOFILE when the hard one allows it, so that they neither take a number that the program
 //! could get, nor bring EMFILE nearer, nor lie in the way of a loop up to `sysconf(_SC_OPEN_MAX)`; else just below it. Where the
 //! limit is high, below [`HIGHEST`]: the kernel's table of descriptors is as long as the highest number, and every fork copies it
-//! (8 MiB with the million that containers have). A program with as many open finds a few numbers taken.
+//! (8 MiB with the million that containers have), and a listing of /proc/self/fd walks over it. A program with as many open finds a few
+//! numbers taken; one that names them itself, for dup2, gets them: see [`make_way`].
 //! A descriptor above the limit stays usable. The limit is raised and put back only while the process has one thread.
 //!
 //! Every hook that takes a descriptor asks [`is`] first and answers EBADF, which is what the number would have been
@@ -149,9 +150,28 @@ pub fn unhide(fd: i32) {
 /// A program that may have no more than so many descriptors keeps them all.
 const LEAST: u64 = 24;
 
-/// See the header: a table of as many entries is 512 KiB. Lower would be cheaper still, but numbers that a program comes to must be free:
-/// observe changes none.
-const HIGHEST: u64 = 1 << 16;
+/// See the header: a table of as many entries is 32 KiB. Lower would hardly be cheaper, and more programs would come to these numbers.
+const HIGHEST: u64 = 1 << 12;
+
+/// The program wants this number of ours for itself (dup2): we move to another. False: none is free, or it is one of those that do not
+/// move (events, files of tiers).
+///
+/// Only in a process with one thread, outside a commit: who has read the number goes on to use it, and a chunk reserved in the
+/// program's new file, or a line written there, would be worse than EBADF. Not for a child of vfork: its numbers are its own, and its
+/// memory is not.
+pub fn make_way(number: i32) -> bool {
+    let Some(place) = NUMBERS[..USES].iter().find(|n| n.load(Acquire) == number + 1) else { return false };
+    if !thread::alone() || thread::block().committing.load(Relaxed) != 0 {
+        return false;
+    }
+    let Some(other) = moved_up(number, false) else { return false };
+    BELOW_MAX.fetch_max(i32::MAX - other, Relaxed);
+    if place.compare_exchange(number + 1, other + 1, AcqRel, Relaxed).is_err() {
+        sys::close(other);
+        return false;
+    }
+    true
+}
 
 /// A copy at a private number.
 fn moved_up(fd: i32, close_original: bool) -> Option<i32> {

@@ -4,26 +4,25 @@
 //! for what is never used. A chunk's blocks are reserved with fallocate before it is mapped: a full disk is an answer
 //! here, never a SIGBUS in a hook.
 //!
-//! **Fork.** A MAP_SHARED recording belongs to the parent. The child first maps the same file privately over the same
-//! addresses: every pointer stays valid, nothing it writes reaches the parent. Pages that it has not touched can still
-//! show what the parent wrote after the fork; that is why a descriptor entry carries the epoch in which it was written,
-//! and an index of stacks is never believed without comparing the stack. Most children exec at once and leave no file;
-//! one that makes a descriptor or a thread, or has something to say, gets a recording of its own ([`materialise`]).
+//! What a fork does to it is in [`forked`].
 #![allow(unsafe_code)] // Safety: the mappings made here are never unmapped; see `record::store::Store`.
+
+mod forked;
 
 use crate::private::{self, Use};
 use crate::spin::Spin;
 use crate::{message, options, sys, thread};
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, compiler_fence};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, compiler_fence};
+pub use forked::{after_fork, forget_pages, materialise};
 use libc::c_int;
 use once_cell::race::OnceBox;
 use record::layout::{
     CHUNK_LEN, CHUNKS_AT, Counter, DIRECTORY_LEN, HEADER_LEN, Header, MAGIC, MAX_CHUNKS, ORDER, Section, Thread,
     VERSION, state,
 };
-use record::store::{Store, entry, entry_or_commit};
+use record::store::{Store, entry_or_commit};
 use record::text::{self, Line};
 
 /// The one recording of this process.
@@ -32,8 +31,10 @@ pub static RECORDING: Recording = Recording;
 
 static HEADER: AtomicPtr<Header> = AtomicPtr::new(null_mut());
 /// Chunk addresses of all sections, one after the other.
+#[unsafe(link_section = ".bss.tables")]
 static CHUNKS: [AtomicPtr<u8>; TOTAL] = [const { AtomicPtr::new(null_mut()) }; TOTAL];
 /// Chunk addresses in file order, for fork.
+#[unsafe(link_section = ".bss.tables")]
 static IN_ORDER: [AtomicPtr<u8>; MAX_CHUNKS] = [const { AtomicPtr::new(null_mut()) }; MAX_CHUNKS];
 /// How many there are. The header's count is for the reader: a forked child, before it has left its parent's recording, may
 /// see there that the parent has meanwhile made one more.
@@ -67,11 +68,10 @@ const _: () = {
 };
 
 /// Committed at start, in one mapping.
-const INITIAL: [(Section, usize); 9] = [
+const INITIAL: [(Section, usize); 8] = [
     (Section::Threads, 0),
     (Section::Descriptors, 0),
     (Section::StackIndex, 0),
-    (Section::StackIndex, 1),
     (Section::StackWords, 0),
     (Section::Findings, 0),
     (Section::Modules, 0),
@@ -120,7 +120,21 @@ unsafe impl Store for Recording {
         self.header().chunks.store(order as u32 + 1, Release);
         Some(chunk)
     }
+
+    fn indexed(&self, slot: usize) {
+        let page = slot / (4096 / Section::StackIndex.entry_len());
+        if let Some(pages) = INDEX_PAGES.get(page / 64).filter(|p| p.load(Relaxed) & 1 << (page % 64) == 0) {
+            pages.fetch_or(1 << (page % 64), Relaxed);
+        }
+    }
 }
+
+/// Which pages of the index of stacks are anything but zero, a bit each: [`materialise`] does not read the others, which costs a fault each.
+static INDEX_PAGES: [AtomicU64; Section::StackIndex.max_chunks() * PER_CHUNK / 64] =
+    [const { AtomicU64::new(0) }; Section::StackIndex.max_chunks() * PER_CHUNK / 64];
+
+/// Pages of a chunk.
+const PER_CHUNK: usize = CHUNK_LEN / 4096;
 
 /// Holds the lock, unless this very thread holds it already: a signal handler may have interrupted it inside `commit`, and
 /// waiting would be for ever.
@@ -176,19 +190,6 @@ fn map_file(at: usize, len: usize, flags: c_int, fd: i32, offset: usize) -> usiz
     }
     sys::read_nothing_ahead(at as usize, len);
     at as usize
-}
-
-/// Makes pages of a section, counted from its first, memory of this process alone, all zero: a forked child's, where its parent had not
-/// written. False: they stay as they are.
-pub fn forget_pages(section: Section, first: usize, count: usize) -> bool {
-    const PER_CHUNK: usize = CHUNK_LEN / 4096;
-    let Some(chunk) = RECORDING.chunk(section, first / PER_CHUNK) else { return true };
-    if !is_private_copy() || first % PER_CHUNK + count > PER_CHUNK {
-        return false;
-    }
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
-    let at = chunk.as_ptr() as usize + first % PER_CHUNK * 4096;
-    !sys::failed(sys::mmap(at, count * 4096, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0))
 }
 
 /// Reserves blocks: 0, or an errno. File systems without fallocate get zeroes written.
@@ -319,8 +320,7 @@ fn describe(header: &Header) {
     text::store(&header.shim_version, env!("CARGO_PKG_VERSION").as_bytes());
     text::store(&header.options, options::paths().map_or(&b""[..], |p| &p.given[..]));
     let mut buffer = [0u8; 2048];
-    let n = sys::readlink(b"/proc/self/exe\0", &mut buffer[..1024]);
-    text::store(&header.exe, if n > 0 { &buffer[..n as usize] } else { b"" });
+    text::store(&header.exe, executable());
     let fd = sys::open(b"/proc/self/cmdline\0", libc::O_RDONLY | libc::O_CLOEXEC, 0);
     if fd >= 0 {
         let n = sys::read(fd as i32, &mut buffer);
@@ -396,11 +396,19 @@ fn complain(why: &str) {
     message::say(line.as_bytes());
 }
 
+/// The program's file; empty where the kernel does not say. Asked once.
+pub fn executable() -> &'static [u8] {
+    static EXECUTABLE: OnceBox<Vec<u8>> = OnceBox::new();
+    EXECUTABLE.get_or_init(|| {
+        let mut buffer = [0; 1024];
+        let n = sys::readlink(b"/proc/self/exe\0", &mut buffer).max(0) as usize;
+        Box::new(buffer[..n].to_vec())
+    })
+}
+
 /// The base name of the program, safe in a file name.
 pub fn program_name() -> Vec<u8> {
-    let mut buffer = [0u8; 1024];
-    let n = sys::readlink(b"/proc/self/exe\0", &mut buffer).max(0) as usize;
-    let path = &buffer[..n];
+    let path = executable();
     let base = path.rsplit(|b| *b == b'/').next().unwrap_or(b"");
     let base = if base.is_empty() { &b"program"[..] } else { base };
     base.iter().take(64).map(|b| if b.is_ascii_graphic() { *b } else { b'_' }).collect()
@@ -447,182 +455,8 @@ pub fn in_file() -> bool {
     matches!(BACKING.load(Relaxed), FILE | PRIVATE_COPY)
 }
 
-/// In the child of a fork: leaves the parent's recording. Pages of its copy that it has not written to go on showing what
-/// the parent writes (mmap(2), MAP_PRIVATE); of that, only the state of the descriptors matters: see `descriptors`. Called with one thread, before any other hook runs.
-pub fn after_fork() {
-    if !ready() {
-        return;
-    }
-    let chunks = MADE.load(Relaxed);
-    if BACKING.load(Relaxed) == FILE {
-        let header = HEADER.load(Relaxed) as usize;
-        match private::get_checked(Use::Record) {
-            Some(fd) => {
-                remap(header, chunks, libc::MAP_PRIVATE, fd);
-            }
-            // A raw close took the descriptor, or there was no number for it: copy by hand.
-            None => copy_in_place(header, chunks),
-        }
-        BACKING.store(PRIVATE_COPY, Relaxed);
-        private::drop_descriptor(Use::Record);
-    }
-    let header = RECORDING.header();
-    header.chunks.store(chunks as u32, Relaxed);
-    for counter in &header.counters {
-        counter.store(0, Relaxed);
-    }
-    header.epoch.fetch_add(1, Relaxed);
-    header.pid.store(sys::getpid(), Relaxed);
-    header.ppid.store(sys::getppid(), Relaxed);
-    header.started_real.store(sys::clock(libc::CLOCK_REALTIME), Relaxed);
-    header.started.store(sys::now(), Relaxed);
-    header.state.store(state::RUNNING, Relaxed);
-    for index in 0..header.findings.swap(0, Relaxed) as usize {
-        if let Some(finding) = entry::<record::layout::Finding>(&RECORDING, index) {
-            finding.key.store(0, Relaxed);
-            finding.count.store(0, Relaxed);
-            finding.state.store(0, Relaxed);
-        }
-    }
-    header.samples.store(0, Relaxed);
-    header.samples_version.store(0, Relaxed);
-    header.sample_interval.store(0, Relaxed);
-    for index in 0..header.sites.load(Relaxed) as usize {
-        if let Some(site) = entry::<record::layout::Site>(&RECORDING, index) {
-            site.forget();
-        }
-    }
-    record::usage::forget(&RECORDING);
-    if let Some(heap) = record::heap::totals(&RECORDING) {
-        heap.forget();
-    }
-    for index in 0..header.threads.load(Relaxed) as usize {
-        if let Some(thread) = entry::<Thread>(&RECORDING, index) {
-            thread.written.store(0, Relaxed);
-            for counter in &thread.counters {
-                counter.store(0, Relaxed);
-            }
-            for event in &thread.ring {
-                event.seal.store(0, Relaxed);
-            }
-        }
-    }
-}
-
-/// Maps the file anew over all of the recording. What lies one behind the other in memory, as it does in the file, is one mapping.
-fn remap(header: usize, chunks: usize, flags: c_int, fd: i32) -> bool {
-    let (mut at, mut offset, mut len, mut whole) = (header, 0, CHUNKS_AT, true);
-    for (order, chunk) in IN_ORDER.iter().enumerate().take(chunks) {
-        let chunk = chunk.load(Relaxed) as usize;
-        if chunk != at + len {
-            whole &= map_file(at, len, flags | libc::MAP_FIXED, fd, offset) != 0;
-            (at, offset, len) = (chunk, CHUNKS_AT + order * CHUNK_LEN, 0);
-        }
-        len += CHUNK_LEN;
-    }
-    whole & (map_file(at, len, flags | libc::MAP_FIXED, fd, offset) != 0)
-}
-
-/// How much of a chunk, in file order, can be anything but zero.
-fn used_of_chunk(order: usize) -> usize {
-    let word = directory()[order].load(Relaxed);
-    let Some(section) = Section::from_code((word >> 24) as u8) else { return CHUNK_LEN };
-    let header = RECORDING.header();
-    let entries = match section {
-        Section::Threads => &header.threads,
-        Section::StackWords => &header.stack_words,
-        Section::Findings => &header.findings,
-        Section::Modules => &header.modules,
-        Section::Strings => &header.string_bytes,
-        Section::Sites => &header.sites,
-        _ => return CHUNK_LEN,
-    };
-    let before = (word & 0xff_ffff) as usize * section.per_chunk();
-    (entries.load(Relaxed) as usize).saturating_sub(before).min(section.per_chunk()) * section.entry_len()
-}
-
-/// Writes memory of the recording to a fresh file of zeroes: the pages that are anything else.
-fn write_out(fd: i32, at: usize, len: usize, offset: usize) -> bool {
-    // SAFETY: a mapped range of this recording.
-    let bytes = unsafe { core::slice::from_raw_parts(at as *const u8, len) };
-    // SAFETY: any eight bytes are a number.
-    let is_zero = |page: &[u8]| unsafe { page.align_to::<u64>() }.1.iter().all(|word| *word == 0);
-    let mut done = 0;
-    while done < len {
-        let end = len.min(done + 4096);
-        if end - done == 4096 && is_zero(&bytes[done..end]) {
-            done = end;
-            continue;
-        }
-        let n = sys::pwrite(fd, &bytes[done..end], (offset + done) as u64);
-        if n <= 0 {
-            return false;
-        }
-        done += n as usize;
-    }
-    true
-}
-
-fn copy_in_place(header: usize, chunks: usize) {
-    let copy = |at: usize, len: usize| {
-        let spare = sys::map_anonymous(len);
-        if spare == 0 {
-            return;
-        }
-        // SAFETY: both ranges are mapped and `len` long; the fixed mapping replaces the one just copied, in the only
-        // thread of this process.
-        unsafe {
-            core::ptr::copy_nonoverlapping(at as *const u8, spare as *mut u8, len);
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
-            if !sys::failed(sys::mmap(at, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)) {
-                core::ptr::copy_nonoverlapping(spare as *const u8, at as *mut u8, len);
-            }
-            sys::munmap(spare, len);
-        }
-    };
-    copy(header, CHUNKS_AT);
-    for chunk in IN_ORDER.iter().take(chunks) {
-        let chunk = chunk.load(Relaxed) as usize;
-        if chunk != 0 {
-            copy(chunk, CHUNK_LEN);
-        }
-    }
-}
-
 /// Does this process still live in a private copy of its parent's recording?
 #[inline]
 pub fn is_private_copy() -> bool {
     BACKING.load(Relaxed) == PRIVATE_COPY
-}
-
-/// Gives a forked child a recording of its own. While it has one thread, as a rule: what another thread writes between
-/// the copy and the remap of a chunk is lost, and every table tolerates that.
-#[cold]
-pub fn materialise() {
-    let Some(_held) = hold_commit() else { return };
-    if !is_private_copy() {
-        return;
-    }
-    let chunks = MADE.load(Relaxed);
-    let len = CHUNKS_AT + chunks * CHUNK_LEN;
-    let fd = match create_file(len) {
-        Ok(fd) => fd,
-        Err(why) => {
-            BACKING.store(ANONYMOUS, Relaxed);
-            complain(why);
-            return;
-        }
-    };
-    let header = HEADER.load(Relaxed) as usize;
-    let mut whole = true;
-    for (order, chunk) in IN_ORDER.iter().enumerate().take(chunks) {
-        let chunk = chunk.load(Relaxed) as usize;
-        let used = used_of_chunk(order);
-        whole &= chunk != 0 && write_out(fd, chunk, used, CHUNKS_AT + order * CHUNK_LEN);
-    }
-    // Last: a file without its header is no recording.
-    whole = whole && write_out(fd, header, CHUNKS_AT, 0);
-    whole = whole && remap(header, chunks, libc::MAP_SHARED, fd);
-    private::adopt(Use::Record, fd, true);
-    BACKING.store(if whole { FILE } else { ANONYMOUS }, Relaxed);
 }

@@ -106,11 +106,15 @@ impl Slot {
     }
 }
 
-/// Versions of symbols that have one version elsewhere: a lookup that fails costs as much as ten that succeed.
+/// Versions of symbols that have one version elsewhere: a lookup that fails costs as much as ten that succeed, and leaves its message in
+/// the program's heap.
 const OF_I386: [&CStr; 3] = [c"GLIBC_2.1", c"GLIBC_2.1.2", c"GLIBC_2.28"];
+/// aarch64 began with 2.17.
+const BEFORE_AARCH64: [&CStr; 2] = [c"GLIBC_2.3.2", c"GLIBC_2.15"];
 
 fn is_here(version: &CStr) -> bool {
-    cfg!(target_arch = "x86") || !OF_I386.contains(&version)
+    (cfg!(target_arch = "x86") || !OF_I386.contains(&version))
+        && (!cfg!(target_arch = "aarch64") || !BEFORE_AARCH64.contains(&version))
 }
 
 /// A lookup has failed, and dlerror(3) shall not tell the program of it. A lookup that succeeds clears the message. Not dlerror
@@ -202,6 +206,7 @@ struct Arena(core::cell::UnsafeCell<[u8; ARENA]>);
 // SAFETY: ranges are handed out once, by an atomic bump.
 unsafe impl Sync for Arena {}
 
+#[unsafe(link_section = ".bss.tables")]
 static ARENA_MEMORY: Arena = Arena(core::cell::UnsafeCell::new([0; ARENA]));
 static ARENA_USED: AtomicUsize = AtomicUsize::new(0);
 /// Blocks that did not fit and were mapped one by one.

@@ -1,7 +1,8 @@
 //! The roster: every interposed symbol once, with its signature, its family and the hook that answers it.
 //!
 //! One line expands to the exported C symbol, the slot of the real function, `real::name` to call it, and an entry in
-//! the section `.shim.roster`, which `shim hooks` prints and a test compares with `nm -D`.
+//! the section `.shim.roster`, which `shim hooks` prints and a test compares with `nm -D` (`roster/expansion.rs`). The table is one
+//! thing and stays whole, however long it is.
 //!
 //! ```text
 //! required fn close(fd: c_int) -> c_int = lifetime::close;             every libc has it
@@ -27,138 +28,12 @@
 
 use crate::hooks::{
     barrier, c_types::*, c11, condition, directory, heap, keys, lifetime, listing, loading, making, memory, mutex,
-    once, operators, passing, process, resolver, rwlock, semaphore, signals, spin, stdio, throwing, using,
+    once, operators, passing, polling, process, resolver, rwlock, semaphore, signals, spin, stdio, throwing,
+    transferring, using,
 };
 
-macro_rules! roster {
-    ($($family:literal { $($need:ident fn $name:ident ( $($arg:ident : $type:ty),* $(; $($var:ident : $vartype:ty),+)? ) -> $ret:ty = $hook:path $(, versions [$($version:literal),*])?;)* })*) => {
-        /// The C symbols: thin, one per line of the roster.
-        pub mod exports {
-            use super::*;
-            $($(
-                #[unsafe(no_mangle)]
-                pub unsafe extern "C" fn $name($($arg: $type,)* $($($var: $vartype),+)?) -> $ret {
-                    // SAFETY: the caller's, who called the libc function of this name.
-                    unsafe { $hook($($arg,)* $($($var),+)?) }
-                }
-                roster!(@entry $need $name $family $($($version)*)?);
-            )*)*
-        }
-
-        /// The real functions. Each has the contract of the libc function of its name.
-        #[allow(dead_code)] // Some are only called as values.
-        pub mod real {
-            use super::*;
-            $($( roster!(@real $need $name ($($arg: $type),*) ($($($var: $vartype),+)?) $ret); )*)*
-        }
-
-        /// The same without a check, for the hottest hooks: to be called by registered threads only.
-        pub mod known {
-            use super::*;
-            $($( roster!(@known $need $name ($($arg: $type),*) $ret); )*)*
-        }
-
-        /// The required real functions as values.
-        pub mod function {
-            use super::*;
-            $($( roster!(@function $need $name ($($arg: $type),*) ($($($var),+)?) $ret); )*)*
-        }
-
-        /// Where the real functions are kept.
-        pub mod slots {
-            use crate::resolve::Slot;
-            $($( roster!(@slot $need $name [$($($version),*)?]); )*)*
-        }
-
-        pub static SLOTS: &[Option<&crate::resolve::Slot>] = &[$($(roster!(@kept $need $name)),*),*];
-    };
-
-    (@entry $need:ident $name:ident $family:literal $($version:literal)*) => {
-        const _: () = {
-            const TEXT: &str = concat!(stringify!($name), "\t", $family, "\t", stringify!($need), "\t", $($version, " ",)* "\n");
-            #[used]
-            #[unsafe(link_section = ".shim.roster")]
-            static ENTRY: [u8; TEXT.len()] = {
-                let mut bytes = [0; TEXT.len()];
-                let mut i = 0;
-                while i < bytes.len() {
-                    bytes[i] = TEXT.as_bytes()[i];
-                    i += 1;
-                }
-                bytes
-            };
-        };
-    };
-
-    (@slot alias $name:ident [$($version:literal),*]) => {};
-    (@slot own $name:ident [$($version:literal),*]) => {};
-    (@slot $need:ident $name:ident [$($version:literal),*]) => {
-        pub static $name: Slot = Slot::new(
-            const {
-                const NAME: &[u8] = &crate::resolve::mangled::<{ stringify!($name).len() + 1 }>(stringify!($name));
-                match core::ffi::CStr::from_bytes_with_nul(NAME) { Ok(s) => s, Err(_) => c"" }
-            },
-            const { &[$(match core::ffi::CStr::from_bytes_with_nul(concat!($version, "\0").as_bytes()) { Ok(s) => s, Err(_) => c"" }),*] },
-        );
-    };
-
-    (@real alias $name:ident $args:tt $vars:tt $ret:ty) => {};
-    (@real own $name:ident $args:tt $vars:tt $ret:ty) => {};
-    (@real $need:ident $name:ident ($($arg:ident : $type:ty),*) () $ret:ty) => {
-        #[inline(always)]
-        pub unsafe fn $name($($arg: $type),*) -> $ret {
-            match slots::$name.get() {
-                // SAFETY: the slot holds the libc function of this name, whose type this is.
-                Some(f) => unsafe {
-                    core::mem::transmute::<usize, unsafe extern "C" fn($($type),*) -> $ret>(f.get())($($arg),*)
-                },
-                None => crate::resolve::Absent::absent(),
-            }
-        }
-    };
-    (@real $need:ident $name:ident ($($arg:ident : $type:ty),*) ($($var:ident : $vartype:ty),+) $ret:ty) => {
-        #[inline(always)]
-        pub unsafe fn $name($($arg: $type,)* $($var: $vartype),*) -> $ret {
-            match slots::$name.get() {
-                // SAFETY: as above; the function is variadic.
-                Some(f) => unsafe {
-                    core::mem::transmute::<usize, unsafe extern "C" fn($($type,)* ...) -> $ret>(f.get())($($arg,)* $($var),*)
-                },
-                None => crate::resolve::Absent::absent(),
-            }
-        }
-    };
-
-    (@function required $name:ident ($($arg:ident : $type:ty),*) () $ret:ty) => {
-        #[inline(always)]
-        #[allow(dead_code)] // Only those that are handed on are asked for.
-        pub fn $name() -> unsafe extern "C" fn($($type),*) -> $ret {
-            extern "C" fn missing($(_: $type),*) -> $ret {
-                crate::resolve::Absent::absent()
-            }
-            match slots::$name.get() {
-                // SAFETY: the slot holds the libc function of this name, whose type this is.
-                Some(f) => unsafe { core::mem::transmute::<usize, unsafe extern "C" fn($($type),*) -> $ret>(f.get()) },
-                None => missing,
-            }
-        }
-    };
-    (@function $need:ident $name:ident $args:tt $vars:tt $ret:ty) => {};
-
-    (@known required $name:ident ($($arg:ident : $type:ty),*) $ret:ty) => {
-        #[inline(always)]
-        #[allow(dead_code)] // Only a few are hot enough to be called this way.
-        pub unsafe fn $name($($arg: $type),*) -> $ret {
-            // SAFETY: a registered thread proves that the slot is filled; it holds the libc function of this name.
-            unsafe { core::mem::transmute::<usize, unsafe extern "C" fn($($type),*) -> $ret>(slots::$name.known())($($arg),*) }
-        }
-    };
-    (@known $need:ident $name:ident $args:tt $ret:ty) => {};
-
-    (@kept alias $name:ident) => { None };
-    (@kept own $name:ident) => { None };
-    (@kept $need:ident $name:ident) => { Some(&slots::$name) };
-}
+#[macro_use]
+mod expansion;
 
 roster! {
     "heap" {
@@ -310,45 +185,45 @@ roster! {
     }
 
     "descriptor use" {
-        required fn read(fd: c_int, to: *mut c_void, len: usize) -> ssize_t = using::read;
-        alias fn __read(fd: c_int, to: *mut c_void, len: usize) -> ssize_t = using::read;
-        required fn __read_chk(fd: c_int, to: *mut c_void, len: usize, room: usize) -> ssize_t = using::__read_chk;
-        required fn write(fd: c_int, from: *const c_void, len: usize) -> ssize_t = using::write;
-        alias fn __write(fd: c_int, from: *const c_void, len: usize) -> ssize_t = using::write;
-        required fn pread(fd: c_int, to: *mut c_void, len: usize, at: off_t) -> ssize_t = using::pread;
-        required fn pread64(fd: c_int, to: *mut c_void, len: usize, at: off64_t) -> ssize_t = using::pread64;
-        required fn __pread_chk(fd: c_int, to: *mut c_void, len: usize, at: off_t, room: usize) -> ssize_t = using::__pread_chk;
-        required fn __pread64_chk(fd: c_int, to: *mut c_void, len: usize, at: off64_t, room: usize) -> ssize_t = using::__pread64_chk;
-        required fn pwrite(fd: c_int, from: *const c_void, len: usize, at: off_t) -> ssize_t = using::pwrite;
-        required fn pwrite64(fd: c_int, from: *const c_void, len: usize, at: off64_t) -> ssize_t = using::pwrite64;
-        required fn readv(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t = using::readv;
-        required fn writev(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t = using::writev;
-        required fn preadv(fd: c_int, parts: *const iovec, count: c_int, at: off_t) -> ssize_t = using::preadv;
-        required fn preadv64(fd: c_int, parts: *const iovec, count: c_int, at: off64_t) -> ssize_t = using::preadv64;
-        required fn pwritev(fd: c_int, parts: *const iovec, count: c_int, at: off_t) -> ssize_t = using::pwritev;
-        required fn pwritev64(fd: c_int, parts: *const iovec, count: c_int, at: off64_t) -> ssize_t = using::pwritev64;
-        optional fn preadv2(fd: c_int, parts: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t = using::preadv2;
-        optional fn preadv64v2(fd: c_int, parts: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t = using::preadv64v2;
-        optional fn pwritev2(fd: c_int, parts: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t = using::pwritev2;
-        optional fn pwritev64v2(fd: c_int, parts: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t = using::pwritev64v2;
-        required fn send(fd: c_int, from: *const c_void, len: usize, flags: c_int) -> ssize_t = using::send;
-        alias fn __send(fd: c_int, from: *const c_void, len: usize, flags: c_int) -> ssize_t = using::send;
-        required fn sendto(fd: c_int, from: *const c_void, len: usize, flags: c_int, to: *const sockaddr, to_len: socklen_t) -> ssize_t = using::sendto;
-        required fn recv(fd: c_int, to: *mut c_void, len: usize, flags: c_int) -> ssize_t = using::recv;
-        required fn __recv_chk(fd: c_int, to: *mut c_void, len: usize, room: usize, flags: c_int) -> ssize_t = using::__recv_chk;
-        required fn recvfrom(fd: c_int, to: *mut c_void, len: usize, flags: c_int, from: *mut sockaddr, from_len: *mut socklen_t) -> ssize_t = using::recvfrom;
-        required fn __recvfrom_chk(fd: c_int, to: *mut c_void, len: usize, room: usize, flags: c_int, from: *mut sockaddr, from_len: *mut socklen_t) -> ssize_t = using::__recvfrom_chk;
-        required fn poll(list: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int = using::poll;
-        alias fn __poll(list: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int = using::poll;
-        required fn ppoll(list: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const sigset_t) -> c_int = using::ppoll;
-        required fn __poll_chk(list: *mut pollfd, count: nfds_t, timeout: c_int, room: usize) -> c_int = using::__poll_chk;
-        required fn __ppoll_chk(list: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const sigset_t, room: usize) -> c_int = using::__ppoll_chk;
-        required fn select(count: c_int, readable: *mut fd_set, writable: *mut fd_set, exceptional: *mut fd_set, timeout: *mut timeval) -> c_int = using::select;
-        alias fn __select(count: c_int, readable: *mut fd_set, writable: *mut fd_set, exceptional: *mut fd_set, timeout: *mut timeval) -> c_int = using::select;
-        required fn pselect(count: c_int, readable: *mut fd_set, writable: *mut fd_set, exceptional: *mut fd_set, timeout: *const timespec, mask: *const sigset_t) -> c_int = using::pselect;
-        required fn epoll_ctl(fd: c_int, op: c_int, target: c_int, event: *mut c_void) -> c_int = using::epoll_ctl;
-        required fn epoll_wait(fd: c_int, events: *mut c_void, count: c_int, timeout: c_int) -> c_int = using::epoll_wait;
-        required fn epoll_pwait(fd: c_int, events: *mut c_void, count: c_int, timeout: c_int, mask: *const sigset_t) -> c_int = using::epoll_pwait;
+        required fn read(fd: c_int, to: *mut c_void, len: usize) -> ssize_t = transferring::read;
+        alias fn __read(fd: c_int, to: *mut c_void, len: usize) -> ssize_t = transferring::read;
+        required fn __read_chk(fd: c_int, to: *mut c_void, len: usize, room: usize) -> ssize_t = transferring::__read_chk;
+        required fn write(fd: c_int, from: *const c_void, len: usize) -> ssize_t = transferring::write;
+        alias fn __write(fd: c_int, from: *const c_void, len: usize) -> ssize_t = transferring::write;
+        required fn pread(fd: c_int, to: *mut c_void, len: usize, at: off_t) -> ssize_t = transferring::pread;
+        required fn pread64(fd: c_int, to: *mut c_void, len: usize, at: off64_t) -> ssize_t = transferring::pread64;
+        required fn __pread_chk(fd: c_int, to: *mut c_void, len: usize, at: off_t, room: usize) -> ssize_t = transferring::__pread_chk;
+        required fn __pread64_chk(fd: c_int, to: *mut c_void, len: usize, at: off64_t, room: usize) -> ssize_t = transferring::__pread64_chk;
+        required fn pwrite(fd: c_int, from: *const c_void, len: usize, at: off_t) -> ssize_t = transferring::pwrite;
+        required fn pwrite64(fd: c_int, from: *const c_void, len: usize, at: off64_t) -> ssize_t = transferring::pwrite64;
+        required fn readv(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t = transferring::readv;
+        required fn writev(fd: c_int, parts: *const iovec, count: c_int) -> ssize_t = transferring::writev;
+        required fn preadv(fd: c_int, parts: *const iovec, count: c_int, at: off_t) -> ssize_t = transferring::preadv;
+        required fn preadv64(fd: c_int, parts: *const iovec, count: c_int, at: off64_t) -> ssize_t = transferring::preadv64;
+        required fn pwritev(fd: c_int, parts: *const iovec, count: c_int, at: off_t) -> ssize_t = transferring::pwritev;
+        required fn pwritev64(fd: c_int, parts: *const iovec, count: c_int, at: off64_t) -> ssize_t = transferring::pwritev64;
+        optional fn preadv2(fd: c_int, parts: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t = transferring::preadv2;
+        optional fn preadv64v2(fd: c_int, parts: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t = transferring::preadv64v2;
+        optional fn pwritev2(fd: c_int, parts: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t = transferring::pwritev2;
+        optional fn pwritev64v2(fd: c_int, parts: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t = transferring::pwritev64v2;
+        required fn send(fd: c_int, from: *const c_void, len: usize, flags: c_int) -> ssize_t = transferring::send;
+        alias fn __send(fd: c_int, from: *const c_void, len: usize, flags: c_int) -> ssize_t = transferring::send;
+        required fn sendto(fd: c_int, from: *const c_void, len: usize, flags: c_int, to: *const sockaddr, to_len: socklen_t) -> ssize_t = transferring::sendto;
+        required fn recv(fd: c_int, to: *mut c_void, len: usize, flags: c_int) -> ssize_t = transferring::recv;
+        required fn __recv_chk(fd: c_int, to: *mut c_void, len: usize, room: usize, flags: c_int) -> ssize_t = transferring::__recv_chk;
+        required fn recvfrom(fd: c_int, to: *mut c_void, len: usize, flags: c_int, from: *mut sockaddr, from_len: *mut socklen_t) -> ssize_t = transferring::recvfrom;
+        required fn __recvfrom_chk(fd: c_int, to: *mut c_void, len: usize, room: usize, flags: c_int, from: *mut sockaddr, from_len: *mut socklen_t) -> ssize_t = transferring::__recvfrom_chk;
+        required fn poll(list: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int = polling::poll;
+        alias fn __poll(list: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int = polling::poll;
+        required fn ppoll(list: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const sigset_t) -> c_int = polling::ppoll;
+        required fn __poll_chk(list: *mut pollfd, count: nfds_t, timeout: c_int, room: usize) -> c_int = polling::__poll_chk;
+        required fn __ppoll_chk(list: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const sigset_t, room: usize) -> c_int = polling::__ppoll_chk;
+        required fn select(count: c_int, readable: *mut fd_set, writable: *mut fd_set, exceptional: *mut fd_set, timeout: *mut timeval) -> c_int = polling::select;
+        alias fn __select(count: c_int, readable: *mut fd_set, writable: *mut fd_set, exceptional: *mut fd_set, timeout: *mut timeval) -> c_int = polling::select;
+        required fn pselect(count: c_int, readable: *mut fd_set, writable: *mut fd_set, exceptional: *mut fd_set, timeout: *const timespec, mask: *const sigset_t) -> c_int = polling::pselect;
+        required fn epoll_ctl(fd: c_int, op: c_int, target: c_int, event: *mut c_void) -> c_int = polling::epoll_ctl;
+        required fn epoll_wait(fd: c_int, events: *mut c_void, count: c_int, timeout: c_int) -> c_int = polling::epoll_wait;
+        required fn epoll_pwait(fd: c_int, events: *mut c_void, count: c_int, timeout: c_int, mask: *const sigset_t) -> c_int = polling::epoll_pwait;
         required fn ioctl(fd: c_int, request: c_ulong; argument: usize) -> c_int = using::ioctl;
         required fn getsockopt(fd: c_int, level: c_int, option: c_int, value: *mut c_void, len: *mut socklen_t) -> c_int = using::getsockopt;
         required fn setsockopt(fd: c_int, level: c_int, option: c_int, value: *const c_void, len: socklen_t) -> c_int = using::setsockopt;
@@ -370,10 +245,10 @@ roster! {
         required fn fchown(fd: c_int, user: u32, group: u32) -> c_int = using::fchown;
         required fn fchdir(fd: c_int) -> c_int = using::fchdir;
         required fn flock(fd: c_int, operation: c_int) -> c_int = using::flock;
-        required fn sendfile(to: c_int, from: c_int, at: *mut off_t, len: usize) -> ssize_t = using::sendfile;
-        required fn sendfile64(to: c_int, from: c_int, at: *mut off64_t, len: usize) -> ssize_t = using::sendfile64;
-        required fn splice(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, len: usize, flags: c_uint) -> ssize_t = using::splice;
-        optional fn copy_file_range(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, len: usize, flags: c_uint) -> ssize_t = using::copy_file_range;
+        required fn sendfile(to: c_int, from: c_int, at: *mut off_t, len: usize) -> ssize_t = transferring::sendfile;
+        required fn sendfile64(to: c_int, from: c_int, at: *mut off64_t, len: usize) -> ssize_t = transferring::sendfile64;
+        required fn splice(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, len: usize, flags: c_uint) -> ssize_t = transferring::splice;
+        optional fn copy_file_range(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, len: usize, flags: c_uint) -> ssize_t = transferring::copy_file_range;
     }
 
     "directory descriptor use" {

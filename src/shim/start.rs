@@ -164,7 +164,11 @@ fn constructor() {
             stop_following();
         }
     });
-    finding::guarded(descriptors::import);
+    finding::guarded(|scope| {
+        // What is asked of an address in this thread's stack must not depend on a hook that has taken one before.
+        let _known = scope.state.knows_stack_unasked();
+        descriptors::import(scope);
+    });
     snapshot::start();
 }
 

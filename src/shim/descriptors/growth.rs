@@ -58,6 +58,7 @@ fn counted() -> u64 {
 
 /// Which pages of the table have a number that was ever opened, a bit each. The others are not touched: most processes have a handful of
 /// numbers, one of them perhaps a shell's 255, and each page of a recording costs a fault, and one more in every forked child.
+#[unsafe(link_section = ".bss.tables")]
 static PAGES: [AtomicU64; Section::Descriptors.capacity() / PER_PAGE / 64] =
     [const { AtomicU64::new(0) }; Section::Descriptors.capacity() / PER_PAGE / 64];
 
@@ -75,7 +76,7 @@ pub(super) fn touching(fd: c_int) {
 }
 
 /// Was one of the numbers of this page of the table ever opened?
-pub(super) fn touched(page: usize) -> bool {
+pub fn touched(page: usize) -> bool {
     PAGES.get(page / 64).is_some_and(|pages| pages.load(Relaxed) & 1 << (page % 64) != 0)
 }
 

@@ -53,6 +53,8 @@ pub fn probe(fd: c_int) -> (FdKind, Label) {
         libc::S_IFIFO => (FdKind::Pipe, Label::NONE),
         libc::S_IFDIR => (FdKind::Dir, path_of(fd)),
         libc::S_IFREG | libc::S_IFBLK => (FdKind::File, path_of(fd)),
+        // The most common by far, by its number (devices.txt of the kernel).
+        libc::S_IFCHR if identity.special == (1, 3) => (FdKind::File, Label::path(b"/dev/null")),
         libc::S_IFCHR => {
             let label = path_of(fd);
             let pty = label.name().is_some_and(|(name, _)| name.starts_with(b"/dev/pts/") || name == b"/dev/ptmx");
@@ -94,7 +96,7 @@ fn path_of(fd: c_int) -> Label {
 }
 
 /// Records what is open already: left by exec, or made before us. In the constructor, with one thread as a rule.
-pub fn import(scope: &mut Scope) {
+pub fn import(scope: &Scope) {
     if !on() {
         return;
     }
@@ -103,7 +105,8 @@ pub fn import(scope: &mut Scope) {
         return;
     }
     let list = fd as c_int;
-    let actor = scope.actor();
+    // Without a stack: who has opened them is not who starts us.
+    let actor = thread::actor(scope.state, 0);
     let mut buffer = [0u8; 2048];
     loop {
         let n = sys::directory_entries(list, &mut buffer);

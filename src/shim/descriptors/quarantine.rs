@@ -15,6 +15,7 @@ use libc::c_int;
 use record::layout::Counter;
 use track::fd::{Quarantine, State, limit_for};
 
+#[unsafe(link_section = ".bss.tables")]
 static QUARANTINE: Quarantine = Quarantine::new();
 
 /// A tombstone this old has seen every stale close that was under way when its number was closed.

@@ -77,6 +77,7 @@ struct Sample {
 struct Batch(UnsafeCell<[Sample; BATCH]>);
 // SAFETY: reached under `BATCHING` alone.
 unsafe impl Sync for Batch {}
+#[unsafe(link_section = ".bss.tables")]
 static BATCHED: Batch = Batch(UnsafeCell::new([Sample { address: 0, access: Access::Load }; BATCH]));
 static BATCHING: Spin = Spin::new();
 

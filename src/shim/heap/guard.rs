@@ -56,6 +56,7 @@ struct Slot {
     tids: [AtomicU32; 2],
 }
 
+#[unsafe(link_section = ".bss.tables")]
 static SLOT: [Slot; SLOTS] = [const {
     Slot {
         state: AtomicU32::new(EMPTY),

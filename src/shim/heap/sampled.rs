@@ -24,6 +24,7 @@ use track::heap::sampling::{self, Random, weight};
 const BUCKETS: usize = 1 << 12;
 /// How many special blocks have this hash; at its maximum it stays, and says "perhaps" for ever. Small enough for the cache
 /// nearest to the processor: every free looks here.
+#[unsafe(link_section = ".bss.tables")]
 static SPECIAL: [AtomicU8; BUCKETS] = [const { AtomicU8::new(0) }; BUCKETS];
 
 const WAYS: usize = 8;

@@ -18,14 +18,20 @@ use crate::heap::{Level, guard, level};
 use crate::heap::{allocator, elsewhere};
 use crate::locks::{memory, order};
 use crate::resolve::{any_mapped, bootstrap, bootstrap_size, in_arena, is_bootstrap};
-use crate::roster::{known, real, slots};
+use crate::roster::{known, slots};
 use crate::tiers::Placed;
-use crate::{sys, thread, tiers};
-use core::cell::Cell;
+use crate::{thread, tiers};
 use core::ptr::null_mut;
 use core::sync::atomic::Ordering::Relaxed;
-use record::layout::ThreadCounter::{self, Allocations, BytesRequested, Frees, Reallocations};
+use record::layout::ThreadCounter::{self, Allocations, BytesRequested, Frees};
 use track::heap::Family;
+
+mod aligned;
+mod realloc;
+
+pub(super) use aligned::aligned;
+pub use aligned::{aligned_alloc, memalign, posix_memalign, pvalloc, valloc};
+pub use realloc::{realloc, reallocarray};
 
 /// How the fast path of an allocation may go on.
 #[derive(PartialEq, Eq)]
@@ -231,121 +237,6 @@ fn slow_calloc(count: usize, size: usize) -> *mut c_void {
 }
 
 #[inline(always)]
-pub unsafe fn realloc(block: *mut c_void, size: usize) -> *mut c_void {
-    let moving = if memory::holding() { memory::moving(block as usize) } else { None };
-    if let Some(moving) = moving {
-        // SAFETY: the caller's.
-        return unsafe { realloc_with_lock(block, size, &moving) };
-    }
-    // SAFETY: the caller's.
-    unsafe { realloc_without_lock(block, size) }
-}
-
-/// realloc of a block in which the thread holds a lock.
-#[cold]
-#[inline(never)]
-unsafe fn realloc_with_lock(block: *mut c_void, size: usize, moving: &memory::Moving) -> *mut c_void {
-    // SAFETY: the caller's.
-    let new = unsafe { realloc_without_lock(block, size) };
-    memory::moved(moving, new as usize, size);
-    new
-}
-
-#[inline(always)]
-unsafe fn realloc_without_lock(block: *mut c_void, size: usize) -> *mut c_void {
-    if special(block as usize) {
-        return slow_realloc(block, size);
-    }
-    match counted(Reallocations, size) {
-        // SAFETY: the caller's; the thread is registered.
-        Way::Fast => unsafe { known::realloc(block, size) },
-        Way::Sample => sampled_realloc(block, size),
-        Way::Slow => slow_realloc(block, size),
-    }
-}
-
-#[inline(never)]
-fn sampled_realloc(block: *mut c_void, size: usize) -> *mut c_void {
-    let due = sampled::due();
-    // SAFETY: as realloc(3): the hook's own contract.
-    let new = unsafe { known::realloc(block, size) };
-    if due.sample {
-        sampled::sampled(new as usize, size);
-    }
-    new
-}
-
-/// realloc of a block that lies on guard pages: to another place.
-#[cold]
-#[inline(never)]
-fn guarded_realloc(block: *mut c_void, size: usize) -> *mut c_void {
-    let Some(old) = guard::size_of(block) else {
-        guard::free(block as usize, Some(&Call { family: Family::Malloc, name: "realloc" }));
-        sys::set_errno(libc::ENOMEM);
-        return null_mut();
-    };
-    // SAFETY: a new block of `size` bytes, and a live one of `old`, which is the caller's to free.
-    unsafe {
-        let new = if size == 0 { null_mut() } else { malloc(size) };
-        if !new.is_null() {
-            core::ptr::copy_nonoverlapping(block.cast::<u8>(), new.cast::<u8>(), size.min(old));
-        }
-        if !new.is_null() || size == 0 {
-            sampled::freed(block as usize);
-            guard::free(block as usize, Some(&Call { family: Family::Malloc, name: "realloc" }));
-        }
-        new
-    }
-}
-
-#[inline(never)]
-fn slow_realloc(block: *mut c_void, size: usize) -> *mut c_void {
-    if order::on() {
-        order::block_ends(block as usize);
-    }
-    if is_bootstrap(block) || slots::realloc.resolved().is_none() && thread::internal() {
-        // SAFETY: a new block of `size` bytes; the old one is a bootstrap block (or null) of the size that it says.
-        return unsafe {
-            let new = malloc(size);
-            if !new.is_null() && is_bootstrap(block) {
-                core::ptr::copy_nonoverlapping(block.cast::<u8>(), new.cast::<u8>(), size.min(bootstrap_size(block)));
-            }
-            new
-        };
-    }
-    let call: &'static Call = &Call { family: Family::Malloc, name: "realloc" };
-    if level() == Level::Full {
-        // SAFETY: as realloc(3): the hook's own contract.
-        return if block.is_null() { slow_malloc(size, call) } else { unsafe { full::realloc(block, size, call) } };
-    }
-    if guard::owns(block as usize) {
-        return guarded_realloc(block, size);
-    }
-    if tiers::on() {
-        if special(block as usize) {
-            sampled::freed(block as usize);
-        }
-        // SAFETY: as realloc(3): the hook's own contract.
-        return tiered(Reallocations, size, 0, |size| unsafe { allocator::realloc(block, size) });
-    }
-    // A sample goes with its address, before another thread can have it. When the realloc fails it is lost.
-    if special(block as usize) {
-        sampled::freed(block as usize);
-        match counted(Reallocations, size) {
-            Way::Sample => return sampled_realloc(block, size),
-            Way::Fast => {}
-            Way::Slow => {
-                first(Reallocations, size);
-            }
-        }
-    } else if first(Reallocations, size) {
-        return slow_realloc(block, size);
-    }
-    // SAFETY: as realloc(3): the hook's own contract.
-    unsafe { allocator::realloc(block, size) }
-}
-
-#[inline(always)]
 pub unsafe fn free(block: *mut c_void) {
     match thread::counters() {
         Some(entry) if !special(block as usize) => {
@@ -423,95 +314,6 @@ fn unfollowed_free(block: *mut c_void, call: &'static Call) {
     }
     // SAFETY: as free(3): the hook's own contract.
     unsafe { allocator::free(block) }
-}
-
-#[inline(always)]
-pub unsafe fn reallocarray(block: *mut c_void, count: usize, size: usize) -> *mut c_void {
-    match count.checked_mul(size) {
-        // glibc's reallocarray is this (malloc/reallocarray.c), and 2.25 and older have none.
-        // SAFETY: the caller's.
-        Some(bytes) => unsafe { elsewhere::realloc(block, bytes).unwrap_or_else(|| realloc(block, bytes)) },
-        None => {
-            sys::set_errno(libc::ENOMEM);
-            null_mut()
-        }
-    }
-}
-
-/// What all the aligned forms share: the real call, for so many bytes, told afterwards. The program's pointer.
-#[inline(always)]
-pub(super) fn aligned(
-    size: usize,
-    align: usize,
-    call: &'static Call,
-    real: impl Fn(usize) -> *mut c_void,
-) -> *mut c_void {
-    if tiers::on() && level() != Level::Full {
-        return tiered(Allocations, size, align, real);
-    }
-    let way = counted(Allocations, size);
-    if way == Way::Slow && (level() == Level::Full || first(Allocations, size)) {
-        return followed(full::obtain(size, align, real), size, call);
-    }
-    if way == Way::Sample { sampled_by(size, align, real) } else { real(size) }
-}
-
-#[inline(always)]
-pub unsafe fn posix_memalign(out: *mut *mut c_void, align: usize, size: usize) -> c_int {
-    let result = Cell::new(0);
-    let block = aligned(size, align, &Call { family: Family::Malloc, name: "posix_memalign" }, |whole| {
-        // SAFETY: the caller's; on success the block is in `out`, which is left alone otherwise.
-        unsafe {
-            let (answer, block) = allocator::posix_memalign(out, align, whole);
-            result.set(answer);
-            block
-        }
-    });
-    if !block.is_null() {
-        // SAFETY: the real call has written there.
-        unsafe { *out = block };
-    }
-    result.get()
-}
-
-#[inline(always)]
-pub unsafe fn aligned_alloc(align: usize, size: usize) -> *mut c_void {
-    // SAFETY: the caller's.
-    aligned(size, align, &Call { family: Family::Malloc, name: "aligned_alloc" }, |whole| unsafe {
-        allocator::aligned(align, whole, || real::aligned_alloc(align, whole))
-    })
-}
-
-#[inline(always)]
-pub unsafe fn memalign(align: usize, size: usize) -> *mut c_void {
-    if slots::memalign.resolved().is_none() && thread::internal() {
-        return bootstrap(size, align);
-    }
-    // SAFETY: the caller's.
-    aligned(size, align, &Call { family: Family::Malloc, name: "memalign" }, |whole| unsafe {
-        allocator::aligned(align, whole, || real::memalign(align, whole))
-    })
-}
-
-#[inline(always)]
-pub unsafe fn valloc(size: usize) -> *mut c_void {
-    // SAFETY: the caller's.
-    aligned(size, sys::page(), &Call { family: Family::Malloc, name: "valloc" }, |whole| unsafe {
-        allocator::aligned(sys::page(), whole, || real::valloc(whole))
-    })
-}
-
-#[inline(always)]
-pub unsafe fn pvalloc(size: usize) -> *mut c_void {
-    // The program may use the last page to its end.
-    let Some(size) = size.checked_next_multiple_of(sys::page()) else {
-        // SAFETY: the caller's; it says what is wrong.
-        return unsafe { real::pvalloc(size) };
-    };
-    // SAFETY: the caller's.
-    aligned(size, sys::page(), &Call { family: Family::Malloc, name: "pvalloc" }, |whole| unsafe {
-        allocator::aligned(sys::page(), whole, || real::pvalloc(whole))
-    })
 }
 
 pub unsafe fn malloc_usable_size(block: *mut c_void) -> usize {

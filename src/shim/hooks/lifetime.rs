@@ -132,14 +132,22 @@ pub unsafe fn dup(fd: c_int) -> c_int {
 /// dup2 and dup3, whose target is a number that the program names.
 #[inline]
 fn replacing(fd: c_int, to: c_int, name: &str, call: impl FnOnce() -> c_int) -> c_int {
-    if hidden(fd) || private::is(to) {
-        if !private::is(to) {
-            descriptors::bad_use(fd, name);
-        }
+    if hidden(fd) {
+        descriptors::bad_use(fd, name);
+        return fail(EBADF);
+    }
+    // What a child of vfork has there is a copy, which the real call replaces.
+    let ours = private::is(to) && !crate::thread::blind();
+    if ours && !private::make_way(to) {
         return fail(EBADF);
     }
     let claim = descriptors::begin_replace(to);
     let result = call();
+    if ours && result == -1 {
+        let errno = sys::errno();
+        sys::close(to);
+        sys::set_errno(errno);
+    }
     descriptors::end_replace(fd, to, result, claim);
     if result == -1 && sys::errno() == EBADF {
         descriptors::bad_use(fd, name);

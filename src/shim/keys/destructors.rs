@@ -16,6 +16,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use track::key::{self, KEYS, State};
 
 /// The program's destructor behind each stub; 0 = free.
+#[unsafe(link_section = ".bss.tables")]
 static STUBS: [Stub; KEYS] = [const { Stub::new() }; KEYS];
 static NEXT: AtomicU32 = AtomicU32::new(0);
 

@@ -18,9 +18,13 @@ use track::key::{KEYS, Slot, Whose};
 const _: () = assert!(size_of::<Slot>() == KEY_LEN && KEYS == record::key::KEYS);
 const _: () = assert!(Section::Keys.per_chunk() >= KEYS);
 
+#[unsafe(link_section = ".bss.tables")]
 static TABLE: [Slot; KEYS] = [const { Slot::new() }; KEYS];
+#[unsafe(link_section = ".bss.tables")]
 static GET: [Range; KEYS] = [const { Range::new() }; KEYS];
+#[unsafe(link_section = ".bss.tables")]
 static SET: [Range; KEYS] = [const { Range::new() }; KEYS];
+#[unsafe(link_section = ".bss.tables")]
 static PLACES: [Places; KEYS] = [const { Places::new() }; KEYS];
 /// Indices that libc has given out, as far as we know.
 static LIVE: AtomicU32 = AtomicU32::new(0);
@@ -99,7 +103,25 @@ pub fn may_set(key: u32, from: u64) -> bool {
 }
 
 pub fn slot(key: u32) -> Option<&'static Slot> {
-    TABLE.get(key as usize)
+    let slot = TABLE.get(key as usize)?;
+    let group = 1 << (key as usize / GROUP);
+    if REACHED.load(Relaxed) & group == 0 {
+        REACHED.fetch_or(group, Relaxed);
+    }
+    Some(slot)
+}
+
+/// Keys whose slots lie in a page, about.
+const GROUP: usize = KEYS / 16;
+/// Which groups of slots were ever asked for, a bit each: the others are as they were made, and to look at them would cost a forked child a
+/// fault each.
+static REACHED: AtomicU32 = AtomicU32::new(0);
+
+/// The slots that can be anything but empty.
+fn reached() -> impl Iterator<Item = (u32, &'static Slot)> {
+    let groups = REACHED.load(Relaxed);
+    let in_group = |group: usize| (group * GROUP..).zip(&TABLE[group * GROUP..(group + 1) * GROUP]);
+    (0..KEYS / GROUP).filter(move |g| groups & 1 << g != 0).flat_map(in_group).map(|(key, slot)| (key as u32, slot))
 }
 
 pub fn places(key: u32) -> Option<&'static Places> {
@@ -157,6 +179,7 @@ pub fn reserve(key: u32, whose: Whose) {
 }
 
 /// Call sites that were found to be entitled: a hash of the site, the index and its life; a later one takes the place.
+#[unsafe(link_section = ".bss.tables")]
 static JUDGED: [AtomicU64; 256] = [const { AtomicU64::new(0) }; 256];
 
 fn hash(key: u32, life: u64, from: u64) -> u64 {
@@ -211,7 +234,7 @@ fn copy(key: u32) {
 /// Copies all that are not empty, when there is room for the table.
 fn show_all() {
     if recording::ready() && RECORDING.chunk(Section::Keys, 0).is_some() {
-        for (key, _) in all().filter(|(_, slot)| slot.life() != 0) {
+        for (key, _) in reached().filter(|(_, slot)| slot.life() != 0) {
             copy(key);
         }
     }
@@ -219,9 +242,7 @@ fn show_all() {
 
 /// In a forked child, which has one thread.
 pub fn after_fork() {
-    for slot in &TABLE {
-        slot.settle();
-    }
+    reached().for_each(|(_, slot)| slot.settle());
     show_all();
 }
 

@@ -25,6 +25,7 @@ use track::heap::{Facts, State};
 use track::lock::hand::{Failed, Hands, Life};
 use track::lock::{Failure, Party, StackId, Tid};
 
+#[unsafe(link_section = ".bss.tables")]
 static HANDS: Hands = Hands::new();
 
 /// Words of the program's stack that are looked at.

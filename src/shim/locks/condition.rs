@@ -29,6 +29,7 @@ struct Last {
 }
 
 const LASTS: usize = 1024;
+#[unsafe(link_section = ".bss.tables")]
 static LAST: [Last; LASTS] =
     [const { Last { cond: AtomicUsize::new(0), mutex: AtomicUsize::new(0), woken: AtomicU64::new(0) } }; LASTS];
 

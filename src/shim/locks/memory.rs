@@ -52,6 +52,7 @@ pub fn start() {
 }
 
 /// Places where locks have been taken: a bit for each hash of 256 bytes of addresses.
+#[unsafe(link_section = ".bss.tables")]
 static PLACES: [AtomicU64; PLACE_WORDS] = [const { AtomicU64::new(0) }; PLACE_WORDS];
 const PLACE_WORDS: usize = 1 << 10;
 const PLACE_BITS: u32 = 8;

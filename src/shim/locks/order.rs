@@ -39,12 +39,15 @@ unsafe impl Sync for Shared {}
 static ON: AtomicBool = AtomicBool::new(false);
 /// Held with the guard up, or with nobody there to interrupt us.
 static LOCK: Spin = Spin::new();
+#[unsafe(link_section = ".bss.tables")]
 static GRAPH: Shared = Shared(UnsafeCell::new(Graph::new()));
 #[repr(align(4096))]
 struct Known(Cache);
+#[unsafe(link_section = ".bss.tables")]
 static KNOWN: Known = Known(Cache::new());
 
 /// Pages that have had locks of the graph, by a hash: a bit each. Never taken back.
+#[unsafe(link_section = ".bss.tables")]
 static PAGES: [AtomicU64; PAGE_BITS / 64] = [const { AtomicU64::new(0) }; PAGE_BITS / 64];
 const PAGE_BITS: usize = 1 << 16;
 const PAGE: usize = 4096;
@@ -190,18 +193,26 @@ fn as_recorded(seen: &Seen, places: [u32; 2]) -> Edge {
 
 /// Does it lie where it may end without a call that we see: on the stack of a thread, or among what is thread-local?
 fn ends_unseen(scope: &Scope, lock: usize) -> bool {
-    // The size of a stack whose bounds nobody has asked for. libc's description of the thread lies at its upper end.
-    const USUAL: u64 = 8 << 20;
-    let initialised = record(lock).facts(lock).is_some_and(|facts| facts.made.is_known());
-    if initialised || report::place(scope, lock) != 0 {
+    let lock = lock as u64;
+    let initialised = record(lock as usize).facts(lock as usize).is_some_and(|facts| facts.made.is_known());
+    if initialised || report::place(scope, lock as usize) != 0 {
         return false;
     }
     thread::registry().filter(|state| state.is_live()).any(|state| {
-        let (low, high) = if state.knows_stack() { state.stack() } else { (0, state.description.load(Relaxed)) };
-        // Of the first thread only the upper end is known.
-        let low = if low == 0 { high.saturating_sub(USUAL) } else { low };
-        (low..high).contains(&(lock as u64))
+        let known = state.knows_stack();
+        // libc's description of a thread lies at the upper end of its stack.
+        let (low, high) = if known { state.stack() } else { (0, state.description.load(Relaxed)) };
+        // Of the first thread only the upper end is known; below its limit an emulator has the heap.
+        let bounded = known && state.stack_low.load(Relaxed) != 0;
+        (low..high).contains(&lock) && (bounded || high - lock <= most_of_a_stack())
     })
+}
+
+/// How large a stack may be whose lower end nobody has asked for.
+#[cold]
+fn most_of_a_stack() -> u64 {
+    const USUAL: u64 = 8 << 20;
+    crate::sys::stack_limit().max(USUAL)
 }
 
 /// The lock at this address has been made, or destroyed.

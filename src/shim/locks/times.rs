@@ -16,6 +16,7 @@ use track::lock::{Hold, HoldFacts, Mode as How, What};
 static ON: AtomicBool = AtomicBool::new(false);
 
 /// Locks that found no place in the table, by a hash: each is counted once.
+#[unsafe(link_section = ".bss.tables")]
 static COUNTED: [AtomicU64; BITS / 64] = [const { AtomicU64::new(0) }; BITS / 64];
 const BITS: usize = 1 << 16;
 

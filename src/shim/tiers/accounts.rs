@@ -69,8 +69,10 @@ fn take(field: &AtomicU64) -> u64 {
 }
 
 /// Live bytes of the rules' limits: several rules may share one.
+#[unsafe(link_section = ".bss.tables")]
 static LIMITED: [AtomicU64; MOST_RULES + 1] = [const { AtomicU64::new(0) }; MOST_RULES + 1];
 /// The account of a site (its number and one), and one.
+#[unsafe(link_section = ".bss.tables")]
 static ACCOUNTS: [AtomicU16; Section::TierSites.capacity() + 1] =
     [const { AtomicU16::new(0) }; Section::TierSites.capacity() + 1];
 

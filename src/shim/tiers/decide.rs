@@ -297,6 +297,7 @@ fn site(trace: &Trace, rule: Option<u16>, tier: u16, limit: Option<Limit>) -> De
 #[cold]
 pub fn site_elsewhere(site: u16, rule: bool, there: u16) -> u16 {
     const OF: usize = Section::TierSites.capacity() + 1;
+    #[unsafe(link_section = ".bss.tables")]
     static OTHER: [[AtomicU16; accounts::TIERS * 2]; OF] =
         [const { [const { AtomicU16::new(0) }; accounts::TIERS * 2] }; OF];
     let place = OTHER.get(usize::from(site)).and_then(|of| of.get(usize::from(there) * 2 + usize::from(rule)));
@@ -320,6 +321,7 @@ pub fn site_elsewhere(site: u16, rule: bool, there: u16) -> u16 {
 
 /// Was this site decided before? Under [`DECIDING`].
 fn seen(site: u16) -> bool {
+    #[unsafe(link_section = ".bss.tables")]
     static SEEN: [AtomicU8; 8192] = [const { AtomicU8::new(0) }; 8192];
     SEEN[usize::from(site) / 8].fetch_or(1 << (site % 8), Relaxed) & 1 << (site % 8) != 0
 }

@@ -26,6 +26,7 @@ const DETAIL: usize = 112;
 #[cold]
 #[inline(never)]
 pub fn full(decision: &Decision, size: usize, there: Option<u16>, by_limit: bool) {
+    #[unsafe(link_section = ".bss.tables")]
     static TOLD: [AtomicU8; Section::TierSites.capacity() + 1] =
         [const { AtomicU8::new(0) }; Section::TierSites.capacity() + 1];
     // So much nobody has, and a forked child's tier is closed, not full.

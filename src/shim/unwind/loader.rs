@@ -56,13 +56,8 @@ pub(super) fn examine(bias: u64, name: &CStr, headers: &[Phdr], first: bool) -> 
         .map(|h| (bias.wrapping_add(h.p_vaddr as u64), h.p_memsz as u64))
         .find(|(at, len)| (*at..at + len).contains(&eh.0))
         .map_or(0, |(at, len)| at + len);
-    let mut exe = [0u8; 1024];
-    let path = if name.is_empty() && first {
-        let n = sys::readlink(b"/proc/self/exe\0", &mut exe).max(0) as usize;
-        &exe[..n]
-    } else {
-        absolute(name, &mut exe)
-    };
+    let mut room = [0u8; 1024];
+    let path = if name.is_empty() && first { recording::executable() } else { absolute(name, &mut room) };
     if path.is_empty() {
         // A second nameless object: the vDSO of old loaders.
         return None;
@@ -157,6 +152,7 @@ pub(super) fn find_link_map(pc: u64) -> Option<LinkMap> {
 
 /// Pages that no object of [`find_in_debug_map`] had, with the generation of the list, and the number of dlopens, that this was asked at:
 /// locks and keys lie on the heap and on stacks too, and each look costs some thirty system calls.
+#[unsafe(link_section = ".bss.tables")]
 static NOWHERE: [AtomicU64; 256] = [const { AtomicU64::new(0) }; 256];
 
 fn nowhere(pc: u64) -> (&'static AtomicU64, u64) {

@@ -39,6 +39,8 @@ pub struct View<'a> {
     buffer: UnsafeCell<&'a mut [u64; BUFFER / 8]>,
     last: Cell<usize>,
     patience: Cell<u64>,
+    /// A page that is certainly there.
+    there: Cell<u64>,
 }
 
 impl<'a> View<'a> {
@@ -50,7 +52,8 @@ impl<'a> View<'a> {
         deadline: u64,
     ) -> Self {
         let (last, patience) = (Cell::new(0), Cell::new(PATIENCE));
-        Self { mappings, still, may_copy, pagemap, deadline, buffer: UnsafeCell::new(buffer), last, patience }
+        let (buffer, there) = (UnsafeCell::new(buffer), Cell::new(u64::MAX));
+        Self { mappings, still, may_copy, pagemap, deadline, buffer, last, patience, there }
     }
 
     /// The mapping that holds an address, or the first behind it.
@@ -63,6 +66,18 @@ impl<'a> View<'a> {
         let at = maps::at_or_behind(self.mappings, address);
         self.last.set(at);
         self.mappings.get(at)
+    }
+
+    /// A word at a place that no block proves to be there: the mapping may have a guard page in it that it does not show.
+    pub fn word_if_there(&self, at: u64) -> Option<u64> {
+        self.mapping(at).filter(|m| m.start <= at && m.has(READ))?;
+        if self.there.get() != at / PAGE {
+            if !sys::readable(at) {
+                return None;
+            }
+            self.there.set(at / PAGE);
+        }
+        self.word(at)
     }
 
     #[inline(always)]
@@ -202,7 +217,7 @@ impl Memory for View<'_> {
             return None;
         }
         if self.still && !mapping.any(FILE) {
-            // SAFETY: as in `plain`; a block that is asked about starts here, or the word lies in it.
+            // SAFETY: as in `plain`; a block that is asked about starts here, or the word lies in it, or `word_if_there` has asked.
             return Some(unsafe { (at as *const usize).read_volatile() } as u64);
         }
         if !self.may_copy {

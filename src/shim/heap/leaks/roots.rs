@@ -119,7 +119,7 @@ fn is_kept_stack(low: u64, high: u64, description: u64, view: &View) -> bool {
     // Since glibc 2.42 no mapping shows the guard (MADV_GUARD_INSTALL).
     let guard = |m: &Mapping| m.start < low && (m.end == low && !m.any(READ | WRITE) || !sys::readable(low - WORD));
     let guarded = view.mapping(low - 1).is_some_and(guard);
-    let knows_itself = |at: u64| view.word(at) == Some(description);
+    let knows_itself = |at: u64| view.word_if_there(at) == Some(description);
     guarded && knows_itself(description) && knows_itself(description + 2 * WORD)
 }
 
@@ -289,9 +289,10 @@ impl Scene<'_> {
 
     /// A chunk of glibc's: where it begins and ends, and whether it is free. The flag of that is in the next one; behind the last is nothing.
     fn chunk(&self, mapping: &Mapping, at: u64) -> Option<(u64, u64, bool)> {
-        let size = self.view.word(at + WORD)? & !7;
+        // Behind the last chunk of an arena may be a stack, and its guard.
+        let size = self.view.word_if_there(at + WORD)? & !7;
         let next = at.checked_add(size).filter(|next| size >= 4 * WORD && *next <= mapping.end)?;
-        let free = next == mapping.end || self.view.word(next + WORD)? & 1 == 0;
+        let free = next == mapping.end || self.view.word_if_there(next + WORD)? & 1 == 0;
         Some((at, next, free))
     }
 
@@ -322,7 +323,8 @@ impl Scene<'_> {
     /// `heap_info` begins with a pointer to the arena, which lies just behind the `heap_info` of its first heap.
     fn is_arena(&self, place: u64) -> bool {
         let writable = |at: u64| self.view.mapping(at).is_some_and(|m| m.start <= at && m.has(READ | WRITE));
-        let first = |at: u64| if writable(at) { self.view.word(at) } else { None };
+        // It is anybody's address so far: since glibc 2.42 a stack begins with a guard that no mapping shows.
+        let first = |at: u64| if writable(at) { self.view.word_if_there(at) } else { None };
         let Some(arena) = first(place).filter(|arena| arena & (ARENA - 1) < 256 && *arena != 0) else { return false };
         first(arena & !(ARENA - 1)) == Some(arena)
     }

@@ -82,6 +82,7 @@ const NO_TARGET: Target = Target {
     allocator: (0, 0),
 };
 
+#[unsafe(link_section = ".bss.tables")]
 pub(super) static SUSPECTED: Targets = Targets { held: Spin::new(), all: UnsafeCell::new([NO_TARGET; TARGETS]) };
 /// Targets that are to be watched.
 pub(super) static WANTED: AtomicU32 = AtomicU32::new(0);
