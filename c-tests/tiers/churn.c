@@ -73,6 +73,7 @@ static void *work(void *argument)
 
 int main(void)
 {
+    NEEDS_HUGE_PAGES();
     pthread_t threads[4];
     for (int i = 0; i < SLOTS; i++)
         pthread_mutex_init(&locks[i], NULL);

@@ -9,6 +9,7 @@ APART static void *strict(size_t size) { return opaque(malloc(size)); }
 
 int main(void)
 {
+    NEEDS_HUGE_PAGES();
     char *blocks[MANY];
     int placed = 0;
     for (int i = 0; i < MANY; i++) {

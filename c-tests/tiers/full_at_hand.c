@@ -26,9 +26,10 @@ static int to_the_end(int one_at_hand)
 
 int main(void)
 {
-    int first = to_the_end(0);
-    CHECK(!has_tiers() || first == 42);
-    CHECK(to_the_end(1) == first);
+    for (int time = 0; time < 2; time++) {
+        int n = to_the_end(time);
+        CHECK(!has_tiers() || n == 42);
+    }
     printf("ok\n");
     return 0;
 }

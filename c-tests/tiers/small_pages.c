@@ -52,15 +52,11 @@ static void claim(const char *block)
     CHECK(!has_tiers() || it.told_never);
 }
 
-/* Does the kernel know of transparent huge pages? */
-static int are_there(void)
-{
-    return access("/sys/kernel/mm/transparent_hugepage/enabled", R_OK) == 0;
-}
-
 int main(void)
 {
-    if (!are_there() || !has_tiers()) {
+    NEEDS_HUGE_PAGES();
+    NEEDS_MEMORY_POLICIES();
+    if (!has_tiers()) {
         /* By itself the program's blocks are as the system likes it. */
         printf("ok\n");
         return 0;

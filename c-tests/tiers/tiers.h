@@ -8,6 +8,7 @@
 #define TIERS_H
 
 #include "../heap/heap.h"
+#include <sys/mman.h>
 
 /* A function of its own in the table of symbols, which rules go by. */
 #define APART __attribute__((noinline))
@@ -46,6 +47,39 @@ static inline int in_mapping(const void *address, const char *text)
     close(fd);
     return found == 2;
 }
+
+/* Does the kernel give transparent huge pages to those who ask? Where it does not, a tier of them is one of ordinary pages, and says so. */
+static inline int huge_pages(void)
+{
+    char text[64] = "";
+    int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    return n > 0 && !strstr(text, "[never]");
+}
+
+/* May a thread say on which node its memory shall be? Not in an emulator, nor in many a container. */
+static inline int memory_policies(void)
+{
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(page != MAP_FAILED);
+    int may = syscall(SYS_mbind, page, 4096, 0 /* MPOL_DEFAULT */, NULL, 0, 0) == 0;
+    munmap(page, 4096);
+    return may;
+}
+
+/* The runner of the C tests says so, and goes on. */
+#define NEEDS(what, why)                                                                                               \
+    do {                                                                                                               \
+        if (!(what)) {                                                                                                 \
+            puts("skip: " why);                                                                                        \
+            return 0;                                                                                                  \
+        }                                                                                                              \
+    } while (0)
+#define NEEDS_HUGE_PAGES() NEEDS(huge_pages(), "transparent huge pages are off here")
+#define NEEDS_MEMORY_POLICIES() NEEDS(memory_policies(), "no mbind here")
 
 #define PLACED(block) CHECK(!has_tiers() || in_mapping(block, "shim-tier"))
 #define ORDINARY(block) CHECK(!in_mapping(block, "shim-tier"))

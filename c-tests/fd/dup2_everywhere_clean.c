@@ -1,0 +1,2 @@
+#define CLEAN
+#include "dup2_everywhere.c"
