@@ -44,11 +44,8 @@ library: build ## size, needs, exports and entry points of libshim.so
 fuzz: build ## what is read, and random programs against a model; SECONDS=60 for each target
 	@JOBS=$(JOBS) scripts/fuzz $(SECONDS)
 
-bench: build ## what it costs: native, observe, protect, and peers where present; ROUNDS=15
-	@scripts/bench $(ROUNDS)
-	@scripts/bench-heap
-	@scripts/bench-locks
-	@scripts/bench-tiers
+bench: build ## what it costs: native, observe, protect, and peers where present; ROUNDS=15, PAGE=docs/benchmarks.md for a page
+	@$(if $(PAGE),scripts/bench-page $(PAGE) $(ROUNDS),scripts/bench $(ROUNDS) && scripts/bench-heap && scripts/bench-locks && scripts/bench-tiers)
 
 scale: build ## snapshots of a program with 100000 descriptors: how long, and does it stand still
 	@scripts/check-scale
