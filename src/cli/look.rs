@@ -286,7 +286,7 @@ mod tests {
     use record::reader::Recording;
     use record::store::{Store, entry_or_commit};
     use std::sync::atomic::Ordering::Relaxed;
-    use track::fd::{Actor, Opening, StackId, ThreadIndex, Tid};
+    use track::fd::{Actor, Opening, StackId, Tid};
 
     /// A running process with 40 sockets from two stacks, of which those of the first were refused.
     fn recording() -> Vec<u8> {
@@ -321,7 +321,7 @@ mod tests {
         for fd in 3..43u64 {
             let slot = Slot::new();
             let stack = StackId(if fd < 23 { refused } else { quiet });
-            let by = Actor { tid: Tid(12), thread: ThreadIndex(0), stack, now: 900 + fd, epoch: 0 };
+            let by = Actor { tid: Tid(12), stack, now: 900 + fd, ..Actor::default() };
             let what = Opening { kind: FdKind::Tcp, ..Opening::default() };
             let generation = slot.opened(&by, what).generation;
             if fd < 23 {

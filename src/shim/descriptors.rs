@@ -167,6 +167,9 @@ fn record_open(by: &mut By, fd: c_int, what: Opening, op: Op) {
     let Some(slot) = slot_or_commit(fd) else { return };
     growth::touching(fd);
     let opened = slot.opened(by.actor(), what);
+    if let By::Full(scope, _) = by {
+        scope.inner().latest_close.opened(fd);
+    }
     quarantine::keep_low(fd);
     if opened.displaced == track::fd::State::Open {
         recording::count(Counter::Unseen);

@@ -403,6 +403,7 @@ pub fn actor(state: &State, stack: u32) -> Actor {
         stack: StackId(stack),
         now: sys::now(),
         epoch: start::epoch(),
+        closed_before: StackId(0),
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Actor {
     pub now: u64,
     /// How many forks deep this process is: 0 in the first.
     pub epoch: u16,
+    /// At a close: where the thread closed the same number just before, as [`LatestClose`](crate::fd::LatestClose) has it.
+    pub closed_before: StackId,
 }
 
 impl Actor {

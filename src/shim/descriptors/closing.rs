@@ -69,6 +69,9 @@ pub fn before_close(fd: c_int, acting: Owner, way: Way, call: &str) -> Before {
     let Some(slot) = slot(fd) else { return Before::Pass };
     by.state().add(ThreadCounter::Closes, 1);
     let policy = sweep(&mut by, fd);
+    if let By::Full(scope, actor) = &mut by {
+        actor.closed_before = scope.inner().latest_close.closing(fd, actor);
+    }
     let mut waiting_since = 0;
     loop {
         let closing = slot.closing(by.actor(), acting, &PAIRS);
@@ -107,6 +110,10 @@ pub fn before_close(fd: c_int, acting: Owner, way: Way, call: &str) -> Before {
                 }
                 let held_by_us = !probe::open_for_program(fd, &standing);
                 let verdict = slot.judge_not_open(by.actor(), &standing, view, &PAIRS);
+                if verdict.is_none() && slot.has_moved_on(&standing) {
+                    // The thread was preempted here, and the number is another's by now.
+                    continue;
+                }
                 let refuse = held_by_us && is_tombstone(fd) || protect && verdict.is_some_and(|v| v.refuse);
                 if let Some(verdict) = &verdict {
                     by.announce(fd, verdict, call, policy);

@@ -14,7 +14,7 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicU32, AtomicU64};
 use record::layout::{Op, ThreadCounter, thread_state};
 use record::store::Logged;
-use track::fd::{Held, Sweep, Verdict};
+use track::fd::{Held, LatestClose, Sweep, Verdict};
 
 /// What the reporter may read of any thread, and what the thread keeps for itself.
 pub struct State {
@@ -67,6 +67,7 @@ pub struct Inner {
     pub unwinding: unwind::Scratch,
     pub sweep: Sweep,
     pub held: Held<(i32, Verdict), 8>,
+    pub latest_close: LatestClose,
     pub text: Box<[u8; 8192]>,
     /// Freed blocks on their way into the quarantine.
     pub quarantine: heap::quarantine::Batch,
@@ -84,6 +85,7 @@ impl Inner {
         self.unwinding.forget();
         self.sweep = Sweep::new();
         self.held.discard();
+        self.latest_close = LatestClose::new();
         self.quarantine.abandon();
         self.failures.clear();
         self.unheard = None;
@@ -131,6 +133,7 @@ impl State {
                 unwinding: unwind::Scratch::default(),
                 sweep: Sweep::new(),
                 held: Held::new((0, Verdict::default())),
+                latest_close: LatestClose::new(),
                 text: unwind::boxed(0),
                 quarantine: heap::quarantine::Batch::new(),
                 failures: track::lock::Failures::default(),

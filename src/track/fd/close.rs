@@ -166,6 +166,14 @@ impl Slot {
         rules::not_open(&past, standing.racing, by, kernel, pairs)
     }
 
+    /// Has the number begun another life since this was said of it? Then nothing that was asked of the kernel meanwhile is about
+    /// the life that was looked at.
+    ///
+    /// Thread- and signal-safe, lock-free.
+    pub fn has_moved_on(&self, standing: &NotOpen) -> bool {
+        self.load().settled_generation() != standing.generation
+    }
+
     /// A call that used the number failed with EBADF, and the kernel agrees (F_GETFD) that it is closed. Silent while the
     /// record says open or changing hands.
     ///

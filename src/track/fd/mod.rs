@@ -15,12 +15,14 @@
 //! - *pending*: a close by a non-holder that looks stale but could be a hand-off; only a victim's complaint proves it.
 //!
 //! Map: `word` and `generation` are the packed layout, `rules` the pure rule table, `slot`, `close` and `takeover` the
-//! transitions, `last` the last operation on a life, `leak` which lives were forgotten, `pairs` what was learned, `quarantine` the queue of tombstones, `sweep` the close-everything filter.
+//! transitions, `last` the last operation on a life,
+//! `latest` a thread's own latest close, `leak` which lives were forgotten, `pairs` what was learned, `quarantine` the queue of tombstones, `sweep` the close-everything filter.
 
 mod close;
 mod generation;
 mod kind;
 mod last;
+mod latest;
 pub mod leak;
 mod pairs;
 mod quarantine;
@@ -38,6 +40,7 @@ pub use close::{Claim, Closing, KernelView, NotOpen, Outcome};
 pub use generation::{CloseStanding, Facts, Generation, LABEL_WORDS, Meta};
 pub use kind::{FdKind, Owner, OwnerKind};
 pub use last::{Ending, Last, Place};
+pub use latest::LatestClose;
 pub use pairs::{Learned, PAIRS, PairSet, Pairs};
 pub use quarantine::{Entry, QUARANTINE_CAPACITY, Quarantine, limit_for};
 pub use slot::{Opened, Opening, RING, SLOT_WORDS, Slot, Snapshot};

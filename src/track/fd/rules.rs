@@ -58,13 +58,13 @@ pub(super) fn closing(
         return silent(CloseStanding::Holder);
     }
     let older = older();
-    if let Some(former) = own_close(&older, by) {
-        let (first, second) = (former.closer.stack, by.stack);
+    if let Some(former) = own_close(&older, by, pairs) {
+        let (first, second) = (former.stack, by.stack);
         if pairs.knows(first, second) {
             let verdict = Verdict {
                 fault: Fault::StaleClose,
                 refuse: true,
-                closed: former.closer,
+                closed: former,
                 ..about(generation, facts, by.party())
             };
             return Decision { standing: CloseStanding::Stale, verdict: Some(verdict) };
@@ -84,17 +84,18 @@ pub(super) fn closing(
 }
 
 /// The thread's own close of a former life, when it has had nothing to do with the number since. A preempted thread may be
-/// several lives late.
-fn own_close(older: &Older, by: &Actor) -> Option<Facts> {
+/// several lives late, or so many that only the thread itself remembers; such a close has taught us before that it comes twice.
+fn own_close(older: &Older, by: &Actor, pairs: &impl Pairs) -> Option<Party> {
     for life in older.iter().map_while(|life| life.filter(|life| !life.inherited_by(by))) {
         if life.closer.tid == by.tid {
-            return Some(life);
+            return Some(life.closer);
         }
         if life.held_by(by.thread) {
             return None;
         }
     }
-    None
+    let latest = Party { tid: by.tid, stack: by.closed_before };
+    (latest.stack.is_known() && pairs.knows(latest.stack, by.stack)).then_some(latest)
 }
 
 /// A close of a number that the record says is not open, after the kernel was asked.

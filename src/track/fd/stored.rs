@@ -41,7 +41,8 @@ mod tests {
     fn what_was_stored_is_what_is_read() {
         let slot = Slot::new();
         assert_eq!(Stored::read(&slot.words()), Stored::default());
-        let by = |now, stack| Actor { tid: Tid(7), thread: ThreadIndex(1), stack: StackId(stack), now, epoch: 0 };
+        let by =
+            |now, stack| Actor { tid: Tid(7), thread: ThreadIndex(1), stack: StackId(stack), now, ..Actor::default() };
         for life in 1..=6u32 {
             let label = [u64::from(life); 5];
             let what = Opening { kind: FdKind::Tcp, label, ..Opening::default() };

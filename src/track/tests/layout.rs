@@ -76,7 +76,7 @@ proptest! {
     #[test]
     fn what_is_opened_can_be_read_back(meta in metas(), owner in 0..4u64, label: [u64; LABEL_WORDS], now: u64) {
         let slot = Slot::new();
-        let by = Actor { tid: Tid(5), thread: meta.opener, stack: StackId(6), now, epoch: meta.epoch };
+        let by = Actor { tid: Tid(5), thread: meta.opener, stack: StackId(6), now, epoch: meta.epoch, ..Actor::default() };
         let owner = Owner::unpack(owner << 56 | 0xf00);
         let what = Opening { kind: meta.kind, owner, imported: meta.imported, label };
         prop_assert_eq!(slot.opened(&by, what), Opened { generation: 1, displaced: State::Unknown });
@@ -94,7 +94,7 @@ proptest! {
 #[test]
 fn a_slot_is_its_words() {
     let slot = Slot::new();
-    let by = Actor { tid: Tid(5), thread: ThreadIndex(3), stack: StackId(6), now: 7, epoch: 1 };
+    let by = Actor { tid: Tid(5), thread: ThreadIndex(3), stack: StackId(6), now: 7, epoch: 1, ..Actor::default() };
     for stack in 1..6 {
         let by = Actor { stack: StackId(stack), ..by };
         let what = Opening { kind: FdKind::Tcp, label: [u64::from(stack); LABEL_WORDS], ..Opening::default() };

@@ -162,6 +162,56 @@ fn c4_a_learned_pair_on_the_next_life_is_a_stale_close() {
     assert_eq!(number.close(t(3)), CloseStanding::Holder, "protected: its owner closes it in peace");
 }
 
+/// Preempted between its two closes for so long that the number has had more lives than it remembers.
+fn late_by_many_lives(closed_before: u32) -> Closing {
+    let number = with_a_learned_pair();
+    for _ in 0..RING {
+        number.close(t(3));
+        number.open(t(3));
+    }
+    let mut late = t(2).at(12);
+    late.actor.closed_before = StackId(closed_before);
+    number.closing(late)
+}
+
+#[test]
+fn c4_needs_no_life_that_the_number_has_forgotten() {
+    let (_, verdict) = suspicious(late_by_many_lives(11));
+    assert_eq!((verdict.fault, verdict.refuse), (Fault::StaleClose, true));
+    assert_eq!((verdict.here, verdict.closed), (t(2).at(12).party(), t(2).at(11).party()));
+    assert_eq!(verdict.opened, t(3).party());
+    for nothing in [0, 12, 13] {
+        assert!(matches!(late_by_many_lives(nothing), Closing::HandOff(_)), "closed before at {nothing}");
+    }
+}
+
+#[test]
+fn what_was_said_of_a_number_that_lives_again_is_old() {
+    let number = Number::default();
+    number.open(t(2));
+    number.close(t(2));
+    let Closing::NotOpen(standing) = number.closing(t(2)) else { panic!("it is closed") };
+    assert!(!number.slot.has_moved_on(&standing));
+    number.open(t(3));
+    assert!(number.slot.has_moved_on(&standing));
+}
+
+#[test]
+fn the_latest_close_of_a_thread_is_one_number_for_a_while() {
+    let at = |stack, now| Actor { now, ..t(2).at(stack).actor };
+    let mut latest = LatestClose::new();
+    assert_eq!(latest.closing(0, &at(11, 1)), StackId(0), "none yet, also of number 0");
+    assert_eq!(latest.closing(5, &at(11, 2)), StackId(0));
+    assert_eq!(latest.closing(5, &at(12, 3)), StackId(11));
+    assert_eq!(latest.closing(6, &at(11, 4)), StackId(0));
+    assert_eq!(latest.closing(5, &at(12, 5)), StackId(0), "another was closed between");
+    latest.opened(6);
+    assert_eq!(latest.closing(5, &at(12, 6)), StackId(12));
+    latest.opened(5);
+    assert_eq!(latest.closing(5, &at(12, 7)), StackId(0), "it was opened between");
+    assert_eq!(latest.closing(5, &at(12, 2_000_000_007)), StackId(0), "it was long ago");
+}
+
 #[test]
 fn p_is_silent_and_a_victim_that_closes_proves_it() {
     let number = Number::stale_in_the_hand_of(t(2));

@@ -17,7 +17,8 @@ struct World {
 }
 
 fn actor(tid: u32) -> Actor {
-    Actor { tid: Tid(tid), thread: ThreadIndex(tid as u16), stack: StackId(tid * 10), now: u64::from(tid), epoch: 0 }
+    let (tid, thread, stack) = (Tid(tid), ThreadIndex(tid as u16), StackId(tid * 10));
+    Actor { tid, thread, stack, now: u64::from(tid.0), ..Actor::default() }
 }
 
 /// An open number that both closers hold, so that every close is ordinary.

@@ -33,8 +33,7 @@ fn actors() -> impl Strategy<Value = Actor> {
         tid: Tid(tid),
         thread: thread_of(Tid(tid)),
         stack: StackId(stack),
-        now: 0,
-        epoch: 0,
+        ..Actor::default()
     })
 }
 
