@@ -1,6 +1,9 @@
 # For scripts/compat --overhead: what observe costs each subject, in time that passes and in processor time, natively and watched one right
 # after the other, and the page of it. A subject's daemons count, whether or not it waits for them (c-tests/bench/tree.c).
 #
+# Recordings are kept until all is measured: for some minutes after files were removed, ext4 looks at each freed inode when it makes a new
+# one (recently_deleted in fs/ext4/ialloc.c), which made the start of a program 160 us dearer here.
+#
 # A row of the table: subject, native ms, native processor ms, the ratios of both (median, and the quartiles of the second), how many
 # recordings a run leaves (a program's start each, or a forked child that did something), milliseconds of processor time for each.
 
@@ -17,18 +20,17 @@ measure() {
     play "$name" before native
     for ((round = 1; round <= rounds; round++)); do
         for first in $([ $((round % 2)) = 1 ] && echo 'native observe' || echo 'observe native'); do
-            rm -rf "$at/$first.rec"
             play "$name" "$first" "$first"
             [ "$(cat "$at/$first.status")" = "$(cat "$at/before.status")" ] || { echo "compat: $name: $first ends with $(cat "$at/$first.status"), natively $(cat "$at/before.status"): not measured" >&2; return 1; }
         done
         starts=$(find "$at/observe.rec" -name '*.shim' | wc -l)
+        mv "$at/observe.rec" "$at/kept.$round"
         echo "$(cat "$at/native.cost") $(cat "$at/observe.cost")" >> "$at.pairs"
     done
     awk '{ print $1 / 1e3, $2 / 1e3, $3 / ($1 > 0 ? $1 : 1), $4 / ($2 > 0 ? $2 : 1), ($4 - $2) / 1e3 }' "$at.pairs" > "$at.ratios"
     printf '%s\t%.0f\t%.0f\t%.3f\t%.3f\t%.3f\t%.3f\t%d\t%.2f\n' "$name" "$(median "$at.ratios" 1)" "$(median "$at.ratios" 2)" "$(median "$at.ratios" 3)" \
         "$(median "$at.ratios" 4)" "$(median "$at.ratios" 4 0.25)" "$(median "$at.ratios" 4 0.75)" "$starts" \
         "$(awk -v more="$(median "$at.ratios" 5)" -v starts="$starts" 'BEGIN { print starts ? more / starts : 0 }')" | tee -a "$costs"
-    rm -rf "$at"
 }
 
 # overhead SUBJECT…: all of them, and the page.

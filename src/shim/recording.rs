@@ -11,7 +11,7 @@ mod forked;
 
 use crate::private::{self, Use};
 use crate::spin::Spin;
-use crate::{message, options, sys, thread};
+use crate::{heap, message, options, sys, thread};
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, compiler_fence};
@@ -68,7 +68,7 @@ const _: () = {
 };
 
 /// Committed at start, in one mapping.
-const INITIAL: [(Section, usize); 8] = [
+const INITIAL: [(Section, usize); 9] = [
     (Section::Threads, 0),
     (Section::Descriptors, 0),
     (Section::StackIndex, 0),
@@ -77,7 +77,14 @@ const INITIAL: [(Section, usize); 8] = [
     (Section::Modules, 0),
     (Section::Strings, 0),
     (Section::Sites, 0),
+    // Last: not there without the family.
+    (Section::Heap, 0),
 ];
+
+fn initial() -> &'static [(Section, usize)] {
+    let with_heap = options::heap_level() != heap::Level::Off;
+    &INITIAL[..INITIAL.len() - usize::from(!with_heap)]
+}
 
 // SAFETY: chunks are page-aligned mappings of `CHUNK_LEN` bytes, zero at first, never unmapped (a fork remaps them in
 // place), published with release after they are mapped.
@@ -250,7 +257,8 @@ pub fn count_many(counter: Counter, by: u64) {
 
 /// Makes the recording. Called once, by the thread that starts us. False: there is no memory, and shim stays inert.
 pub fn open() -> bool {
-    let len = CHUNKS_AT + INITIAL.len() * CHUNK_LEN;
+    let initial = initial();
+    let len = CHUNKS_AT + initial.len() * CHUNK_LEN;
     let mut base = 0;
     let wanted = options::paths().is_some_and(|p| !p.record.is_empty());
     if wanted {
@@ -275,7 +283,7 @@ pub fn open() -> bool {
         }
     }
     HEADER.store(base as *mut Header, Release);
-    for (order, (section, index)) in INITIAL.into_iter().enumerate() {
+    for (order, (section, index)) in initial.iter().copied().enumerate() {
         if let Some(chunk) = NonNull::new((base + CHUNKS_AT + order * CHUNK_LEN) as *mut u8) {
             publish(section, index, order, chunk);
         }
@@ -292,7 +300,7 @@ pub fn open() -> bool {
         (*header).magic = MAGIC;
     }
     let header = RECORDING.header();
-    header.chunks.store(INITIAL.len() as u32, Release);
+    header.chunks.store(initial.len() as u32, Release);
     describe(header);
     header.state.store(state::RUNNING, Release);
     true
@@ -337,8 +345,11 @@ fn create_file(len: usize) -> Result<i32, &'static str> {
     let name = |errno: isize| message::error_name(-errno as i32);
     let Some(paths) = options::paths() else { return Err(name(-(libc::EINVAL as isize))) };
     let mut directory = message::expand(&paths.record);
-    let made = sys::mkdir(&directory, 0o700);
-    trusted(&directory)?;
+    let mut made = 0;
+    if !trusted(&directory)? {
+        made = sys::mkdir(&directory, 0o700);
+        trusted(&directory)?;
+    }
     directory.pop();
     for n in 0..1000u64 {
         let mut path = directory.clone();
@@ -370,13 +381,13 @@ fn create_file(len: usize) -> Result<i32, &'static str> {
 }
 
 /// May recordings lie there? Where anybody may take files away and put others in their place they may not, nor behind a link that is
-/// another user's: who runs as root would write where that user wants.
-fn trusted(directory: &[u8]) -> Result<(), &'static str> {
+/// another user's: who runs as root would write where that user wants. `false`: as far as is known, nothing is there.
+fn trusted(directory: &[u8]) -> Result<bool, &'static str> {
     // With a slash at its end the kernel follows it.
     let len = directory.iter().rposition(|b| !matches!(b, b'/' | 0)).map_or(directory.len() - 1, |last| last + 1);
     let mut path = directory[..len].to_vec();
     path.push(0);
-    let Some(its) = sys::identity_of_link(&path) else { return Ok(()) };
+    let Some(its) = sys::identity_of_link(&path) else { return Ok(false) };
     let (kind, anybody) = (its.mode & libc::S_IFMT, its.mode & (libc::S_IWOTH | libc::S_ISVTX) == libc::S_IWOTH);
     if kind == libc::S_IFLNK && its.owner != 0 && its.owner != sys::effective_user() {
         return Err("a symbolic link of another user");
@@ -384,7 +395,7 @@ fn trusted(directory: &[u8]) -> Result<(), &'static str> {
     if kind == libc::S_IFDIR && anybody {
         Err("anybody may write there: a directory with mode 700, or 1777, is expected")
     } else {
-        Ok(())
+        Ok(true)
     }
 }
 

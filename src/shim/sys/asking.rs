@@ -57,6 +57,7 @@ fn identity_at(fd: c_int, path: &[u8], flags: c_int) -> Option<Identity> {
             mode: u32::from(s.stx_mode),
             owner: s.stx_uid,
             special: (s.stx_rdev_major, s.stx_rdev_minor),
+            size: s.stx_size,
         });
     }
     if fd < 0 || answer != -(libc::ENOSYS as isize) && answer != -(libc::EPERM as isize) {
@@ -76,7 +77,7 @@ fn identity_at(fd: c_int, path: &[u8], flags: c_int) -> Option<Identity> {
     let device = u64::from(libc::major(device)) << 32 | u64::from(libc::minor(device));
     let special = s.st_rdev as libc::dev_t;
     let special = (libc::major(special) as u32, libc::minor(special) as u32);
-    Some(Identity { device, inode: s.st_ino as u64, mode: s.st_mode, owner: s.st_uid, special })
+    Some(Identity { device, inode: s.st_ino as u64, mode: s.st_mode, owner: s.st_uid, special, size: s.st_size as u64 })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,6 +89,8 @@ pub struct Identity {
     pub owner: u32,
     /// Of a device file: which device, major and minor.
     pub special: (u32, u32),
+    /// In bytes, as a rule.
+    pub size: u64,
 }
 
 /// getsockopt of an int at SOL_SOCKET.
