@@ -16,7 +16,7 @@
 //! `C_TESTS_RUNNER` what its programs are run by, such as `qemu-aarch64-static -L ROOT`.
 //!
 //! Needs gcc (or `$CC`), for the C++ programs g++ (or `$CXX`; without it they are skipped, with a line), and `make build` before it: the library and the command are taken from `target/release`.
-//! Programs run two at a time, 30 seconds each at most. The last line is always `N passed, N failed`; before it, the same for each family.
+//! Programs run two at a time, a minute each at most. The last line is always `N passed, N failed`; before it, the same for each family.
 
 mod exceptions;
 mod expect;

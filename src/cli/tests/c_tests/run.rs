@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The program starts with 0, 1 and 2 only, whatever make or cargo have left open for us, and leaves no core behind. The
 /// shell itself must not be watched. `$C_TESTS_RUNNER`: see `main`; an emulator is linked statically, and the preload its program's.
@@ -45,7 +45,7 @@ pub fn run(program: &Path, folder: &Path, watch: Option<&Watch>) -> Result<Ran, 
         if let Some(watch) = watch {
             command.arg(watch.library).env("SHIM_OPTIONS", watch.options);
         }
-        let exit = wait(&mut command)?.map_or_else(|| "no end within 30 seconds".into(), describe);
+        let exit = wait(&mut command)?.map_or_else(|| "no end within a minute".into(), describe);
         let text = |path: &Path| fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         Ok(Ran { stdout: text(&stdout)?, stderr: text(&stderr)?, exit })
     };
