@@ -14,9 +14,9 @@ enum Block {
     Live {
         by: usize,
         is_new: bool,
-        /// libc may have made it larger where it was, over what was free; its arena can point there still, and so into the
-        /// block (`last_remainder`), which keeps it.
-        is_grown: bool,
+        /// libc may have made it larger where it was, over what was free, or have made it of such a one; its arena can point
+        /// there still, and so into the block (`last_remainder`), which keeps it.
+        may_be_kept: bool,
     },
     Freed {
         allocated: usize,
@@ -30,6 +30,8 @@ pub struct Blocks {
     places: [Block; PLACES],
     /// Who allocated what nobody has a pointer to any more.
     lost: Vec<usize>,
+    /// A block that may be kept was freed: what comes after it may lie there.
+    kept_was_freed: bool,
 }
 
 impl Blocks {
@@ -39,8 +41,8 @@ impl Blocks {
                 *is_latest = false;
             }
         }
-        self.places[play.step.a] =
-            Block::Live { by: play.at, is_new: play.step.what == 'n', is_grown: play.step.what == 'r' };
+        let may_be_kept = play.step.what == 'r' || self.kept_was_freed;
+        self.places[play.step.a] = Block::Live { by: play.at, is_new: play.step.what == 'n', may_be_kept };
         (1, 0)
     }
 
@@ -51,7 +53,8 @@ impl Blocks {
             ('m' | 'n' | 'z', Block::Live { .. }) => play.skip(),
             ('m' | 'n' | 'z', _) | ('r', Block::None | Block::Live { is_new: false, .. }) => self.allocated(play),
             ('x' | 'k', Block::None) => (0, 0),
-            ('x' | 'k', Block::Live { by, is_new, .. }) => {
+            ('x' | 'k', Block::Live { by, is_new, may_be_kept }) => {
+                self.kept_was_freed |= may_be_kept;
                 if follows && is_new != (play.step.what == 'k') {
                     play.finds("heap.mismatch", "error", &[("here", at), ("allocated", by)]);
                 }
@@ -68,7 +71,7 @@ impl Blocks {
                 play.finds("heap.invalid-free", "error", &[("here", at), ("allocated", by)]);
                 (0, 0)
             }
-            ('l', Block::Live { by, is_grown: false, .. }) => {
+            ('l', Block::Live { by, may_be_kept: false, .. }) => {
                 self.lost.push(by);
                 self.places[a] = Block::None;
                 (0, 0)
