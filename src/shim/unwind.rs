@@ -102,6 +102,9 @@ pub fn capture(state: &'static State, scratch: &mut Scratch) -> u32 {
     }
 }
 
+/// The smallest that there are.
+const PAGE: u64 = 4096;
+
 /// As [`capture`], which is the only caller, by way of assembly: the caller's registers as they will be when it returns there.
 pub extern "C" fn capture_at(state: *const State, scratch: *mut Scratch, sp: u64, from: u64, fp: u64) -> u32 {
     // SAFETY: `capture` passes references.
@@ -109,10 +112,13 @@ pub extern "C" fn capture_at(state: *const State, scratch: *mut Scratch, sp: u64
     let generation = GENERATION.load(Acquire);
     // Hooks that are called from one function are at one depth: which of its calls it is tells them apart.
     let (place, offset) = scratch.origins[(from >> 2) as usize % ORIGINS];
-    let caller = if place == from {
-        // SAFETY: our own frames reached that far when the same call took a stack before, and there is at least as much of
-        // the stack above ours: the hook's caller.
-        unsafe { *((sp + u64::from(offset)) as usize as *const usize) as u64 }
+    // They were deeper then, perhaps: a coroutine's stack, or that of a main with an empty environment, may end before.
+    let slot = sp + u64::from(offset);
+    let (low, high) = state.stack();
+    let is_there = (slot ^ sp) < PAGE || (low..high).contains(&sp) && slot < high;
+    let caller = if place == from && is_there {
+        // SAFETY: aligned, and in the page of the stack pointer or between it and the end of the thread's stack.
+        unsafe { *(slot as usize as *const usize) as u64 }
     } else {
         from
     };

@@ -44,7 +44,7 @@ pub(super) const WAYS: usize = 4;
 /// Of a thread; more where every block is followed.
 const SETS: usize = 32;
 const SETS_FULL: usize = 1024;
-/// Our own frames take less than this, and above them there is always as much: the hook's caller, and what starts a thread.
+/// Our own frames take less than this.
 const OWN_FRAMES: u32 = 2048;
 /// Places of our own from which stacks are taken.
 pub(super) const ORIGINS: usize = 16;
